@@ -1,0 +1,104 @@
+"""The wiring: settings become one ASGI app. The only module that knows every room.
+
+The rooms are furnished at the lifespan's start, in the process that serves: a connection to a
+database must not be made in one process and used in another.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+
+from entrepot.blobstore.disk import DiskStore
+from entrepot.db.database import Database
+from entrepot.distribution.api import Api
+from entrepot.distribution.asgi import App, Receive, Scope, Send
+from entrepot.distribution.fast import Fast
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.resolved import Resolved
+from entrepot.observe import access, logs, metrics
+from entrepot.observe.observer import Observer
+from entrepot.settings import Settings
+from entrepot.upkeep.check import folder_of
+from entrepot.upkeep.rounds import make_rounds
+
+
+class Entrepot:
+    """The ASGI app. `lifespan` must run; every server does that."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._api: App | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI 3."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif scope["type"] == "http":
+            assert self._api is not None, "the server did not run the lifespan"
+            await self._api(scope, receive, send)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        async with furnish(self._settings) as registry:
+            self._api = Api(registry)
+            scope.get("state", {})["entrepot.fast"] = Fast(registry)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@contextlib.asynccontextmanager
+async def furnish(settings: Settings) -> AsyncIterator[Registry]:
+    """A registry with everything it needs running, for as long as the block lasts."""
+    database = Database(settings.data)
+    store = DiskStore(folder_of(settings.data))
+    log = access.AccessLog(_form(settings))
+    registry = Registry(
+        database,
+        store,
+        Resolved(database),
+        Observer(log),
+        sparse=settings.sparse_manifests,
+        most_in_flight=settings.max_requests,
+    )
+    metrics.forget_the_dead()
+    tasks = [
+        asyncio.create_task(
+            make_rounds(database, store, expiry=settings.upload_expiry, pause=settings.upkeep_pause)
+        ),
+        asyncio.create_task(_flush(log)),
+    ]
+    try:
+        yield registry
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        database.close()
+        log.flush()
+
+
+async def _flush(log: access.AccessLog) -> None:
+    while True:
+        await asyncio.sleep(access.FLUSH_SECONDS)
+        log.flush()
+
+
+def _form(settings: Settings) -> Callable[[access.Line], str] | None:
+    if not settings.access_log:
+        return None
+    return access.as_json if logs_as_json(settings) else access.as_text
+
+
+def logs_as_json(settings: Settings) -> bool:
+    """Whether logs are for machines: said so, or nobody watches a terminal."""
+    if settings.log_format == "auto":
+        return not sys.stderr.isatty()
+    return settings.log_format == "json"
+
+
+def build(settings: Settings) -> Entrepot:
+    """The app for a process that serves; it sets up that process's logs."""
+    logs.configure(as_json=logs_as_json(settings), level=settings.log_level)
+    return Entrepot(settings)

@@ -1,0 +1,138 @@
+"""`Part`: the bytes of one object while they come in. Its methods block: call them in a thread.
+
+On a file system's page cache a byte written costs as much as hashing it, so large aligned pieces
+go to the disk directly (O_DIRECT) and only the odd rest goes through the cache. Where the file
+system refuses that, everything goes through the cache.
+"""
+
+import errno
+import fcntl
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from entrepot.oci.digest import Hasher
+
+BLOCK = 4096
+"""Offsets, lengths and addresses of direct writes are multiples of this."""
+
+_DIRECT_FROM = 64 * 1024
+_HASH_ASIDE_FROM = 256 * 1024
+
+
+class Writers:
+    """How many parts are being written, and a thread that hashes for a lonely one.
+
+    While one upload runs alone, a second core may hash what the first one writes. With more
+    uploads than one every core has work already, and the hand-over only costs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._active = 0
+        self._hashing = ThreadPoolExecutor(1, "entrepot-hash")
+
+    def enter(self) -> None:
+        """A part begins."""
+        with self._lock:
+            self._active += 1
+
+    def leave(self) -> None:
+        """A part has ended."""
+        with self._lock:
+            self._active -= 1
+
+    def hash_aside(self, hasher: Hasher, piece: memoryview) -> "Future[None] | None":
+        """Hash in the other thread, if that is free for it."""
+        if self._active > 1 or len(piece) < _HASH_ASIDE_FROM:
+            return None
+        return self._hashing.submit(hasher.update, piece)
+
+
+class Part:
+    """Appends to one object. Nobody else can write that object meanwhile."""
+
+    def __init__(self, path: Path, size: int, hasher: Hasher | None, writers: Writers) -> None:
+        self.size = size
+        """Bytes of the object so far."""
+        self.hasher = hasher
+        self._path = path
+        self._writers = writers
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._file, size)
+        except OSError:
+            os.close(self._file)
+            raise
+        self._flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
+        self._direct = False
+        self._may_be_direct = hasattr(os, "O_DIRECT")
+        writers.enter()
+
+    def write(self, piece: memoryview) -> None:
+        """Append. What is larger than a few blocks should be aligned to them in memory."""
+        hashed = self._hash(piece)
+        try:
+            rest = piece
+            while rest:
+                rest = rest[self._write_some(rest) :]
+        finally:
+            if hashed is not None:
+                hashed.result()  # the caller fills the buffer anew
+
+    def _hash(self, piece: memoryview) -> "Future[None] | None":
+        if self.hasher is None:
+            return None
+        aside = self._writers.hash_aside(self.hasher, piece)
+        if aside is None:
+            self.hasher.update(piece)
+        return aside
+
+    def _write_some(self, rest: memoryview) -> int:
+        whole = len(rest) - len(rest) % BLOCK
+        direct = self._may_be_direct and whole >= _DIRECT_FROM and self.size % BLOCK == 0
+        try:
+            self._set_direct(direct)
+            count = os.pwrite(self._file, rest[:whole] if direct else rest, self.size)
+        except OSError as error:
+            if not direct or error.errno != errno.EINVAL:
+                raise
+            self._may_be_direct = False
+            return 0
+        self.size += count
+        return count
+
+    def _set_direct(self, direct: bool) -> None:
+        if direct is not self._direct:
+            flags = self._flags | os.O_DIRECT if direct else self._flags
+            fcntl.fcntl(self._file, fcntl.F_SETFL, flags)
+            self._direct = direct
+
+    def seal(self) -> None:
+        """Make what was written, and the file's name, durable."""
+        os.fdatasync(self._file)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def close(self) -> None:
+        """Let the object go."""
+        self._writers.leave()
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,65 @@
+"""`entrepot check`: compare the database with the disk."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entrepot import settings
+from entrepot.blobstore.disk import DiskStore
+from entrepot.cli.options import Config, Data, Json, fail
+from entrepot.db import engine
+from entrepot.upkeep.check import Finding, findings, folder_of
+
+
+def check(
+    *,
+    data: Data = None,
+    config: Config = None,
+    read: Annotated[bool, typer.Option(help="Read and hash every blob, too.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Compare database and disk; say what is wrong. Changes nothing; a server may be running.
+
+    Ends with 0 where all that was pushed is intact, with 1 where something is damaged.
+
+    Examples: `entrepot check --data /srv/entrepot`, `entrepot check --no-read --json`
+    """
+    try:
+        folder = settings.load(config, data=data).data
+    except settings.SettingsError as error:
+        fail(str(error))
+    if not (folder / engine.FILE).exists():
+        fail(f"there is no registry in {folder.absolute()}: name its folder with --data")
+    found = _findings(folder, read=read)
+    damaged = sum(finding.damage for finding in found)
+    for finding in found:
+        typer.echo(_json(finding) if as_json else _text(finding))
+    if not as_json:
+        typer.echo(f"{damaged} damaged, {len(found) - damaged} leftovers")
+    raise typer.Exit(1 if damaged else 0)
+
+
+def _findings(folder: Path, *, read: bool) -> list[Finding]:
+    db = engine.connect(folder)
+    try:
+        return list(findings(db, DiskStore(folder_of(folder)), read=read))
+    finally:
+        db.close()
+
+
+def _json(finding: Finding) -> str:
+    return json.dumps(
+        {
+            "kind": "damage" if finding.damage else "leftover",
+            "subject": finding.subject,
+            "what": finding.what,
+            "advice": finding.advice,
+        }
+    )
+
+
+def _text(finding: Finding) -> str:
+    kind = "DAMAGED " if finding.damage else "leftover"
+    return f"{kind} {finding.subject}: {finding.what}; {finding.advice}"

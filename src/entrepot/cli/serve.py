@@ -1,0 +1,108 @@
+"""`entrepot serve`: run the registry."""
+
+import os
+import shutil
+import socket
+import tempfile
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from entrepot import __version__, settings
+from entrepot.cli.options import Config, Data, fail
+from entrepot.settings import Settings
+
+_BANNER = """\
+Entrepot {version} listens on http://{address}
+its data lies in {data}
+
+  docker build -t {address}/team/app:1.0.0 .
+  docker push {address}/team/app:1.0.0
+  curl http://{address}/v2/_catalog
+"""
+
+
+def serve(
+    *,
+    data: Data = None,
+    listen: Annotated[
+        str | None, typer.Option(help="HOST:PORT to listen on.", show_default="127.0.0.1:5000")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve.", show_default="1")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Run the registry until SIGTERM or Ctrl-C; requests in flight are finished first.
+
+    Every setting can also be given as `ENTREPOT_…` or in `entrepot.toml`: see docs/settings.md.
+
+    Examples: `entrepot serve`, `entrepot serve --data /srv/entrepot --workers 4`
+    """
+    try:
+        chosen = settings.load(config, data=data, listen=listen, workers=workers)
+    except settings.SettingsError as error:
+        fail(str(error))
+    _check_exposure(chosen)
+    with _socket(chosen) as listener:
+        address = f"{chosen.address.host}:{listener.getsockname()[1]}"
+        typer.echo(
+            _BANNER.format(version=__version__, address=address, data=chosen.data.absolute())
+        )
+        _run(chosen, listener)
+
+
+def _check_exposure(chosen: Settings) -> None:
+    if chosen.address.is_loopback or chosen.dangerously_open_to_network:
+        return
+    fail(
+        f"{chosen.listen} can be reached from other machines, and this version has no accounts "
+        "yet: whoever comes could push and delete. Listen on 127.0.0.1, or, in a network that "
+        "you trust, set ENTREPOT_DANGEROUSLY_OPEN_TO_NETWORK=true"
+    )
+
+
+def _socket(chosen: Settings) -> socket.socket:
+    from entrepot.server import run
+
+    try:
+        return run.bind(chosen.address.host, chosen.address.port)
+    except OSError as error:
+        fail(f"cannot listen on {chosen.listen}: {error.strerror or error}; try another --listen")
+
+
+def _run(chosen: Settings, listener: socket.socket) -> None:
+    """With several workers the metrics need a folder, said before they are imported."""
+    shared = tempfile.mkdtemp(prefix="entrepot-metrics-") if chosen.workers > 1 else None
+    if shared is not None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+    try:
+        _serve(chosen, listener)
+    finally:
+        if shared is not None:
+            shutil.rmtree(shared, ignore_errors=True)
+
+
+def _serve(chosen: Settings, listener: socket.socket) -> None:
+    from entrepot import app
+    from entrepot.db.engine import SchemaError, prepare
+    from entrepot.observe import logs
+    from entrepot.server.limits import Limits
+    from entrepot.server.run import Plan, run
+
+    logs.configure(as_json=app.logs_as_json(chosen), level=chosen.log_level)
+    try:
+        prepare(chosen.data)
+    except SchemaError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"cannot use {chosen.data.absolute()}: {error.strerror}; name a folder with --data")
+    limits = Limits(
+        header_bytes=chosen.max_header_bytes,
+        header_timeout=chosen.header_timeout,
+        body_timeout=chosen.body_timeout,
+        keep_alive=chosen.keep_alive_timeout,
+        send_timeout=chosen.send_timeout,
+    )
+    run(Plan(partial(app.build, chosen), chosen.workers, chosen.grace, limits=limits), listener)

@@ -1,0 +1,150 @@
+"""Blobs: what is known of some content, and which repositories serve it.
+
+A digest has one row; the row says where the bytes lie. An object that a row stops naming goes to
+`garbage` in the same transaction, so nothing is forgotten if the process dies before deleting it.
+"""
+
+import sqlite3
+import time
+from dataclasses import dataclass
+
+from entrepot.db import repositories
+from entrepot.db.changes import Change, Kind, record
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import Repository
+
+SMALL = 16 * 1024
+"""Bytes up to which a blob lies in the database: one sync stores it, one query serves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob's size in bytes and its place: its content, or the name of its object."""
+
+    size: int
+    content: bytes | None
+    object: str | None
+
+
+def find(db: sqlite3.Connection, repository: Repository, digest: Digest) -> Blob | None:
+    """A blob that the repository links."""
+    row = db.execute(
+        "select b.size, b.content, b.object from repository r "
+        "join blob b on b.digest = ? join repository_blob x on x.repository = r.id "
+        "and x.blob = b.id where r.name = ?",
+        (str(digest), repository.name),
+    ).fetchone()
+    return Blob(*row) if row else None
+
+
+def stored(db: sqlite3.Connection, digest: Digest) -> Blob | None:
+    """Where content lies, whoever links it: nothing to tell a client."""
+    row = db.execute(
+        "select size, content, object from blob where digest = ?", (str(digest),)
+    ).fetchone()
+    return Blob(*row) if row else None
+
+
+def add(
+    db: sqlite3.Connection, repository: Repository, digest: Digest, blob: Blob, *, renew: bool
+) -> None:
+    """Link content that was just stored. If the digest has content already, that is kept and
+    the new object is garbage; or, to `renew` it where the old was lost, the other way round.
+    """
+    text = str(digest)
+    row = db.execute("select id, object from blob where digest = ?", (text,)).fetchone()
+    if row is None:
+        made = db.execute(
+            "insert into blob (digest, size, content, object, created_at) values (?, ?, ?, ?, ?)",
+            (text, blob.size, blob.content, blob.object, time.time()),
+        )
+        number = made.lastrowid
+    else:
+        number, kept = row
+        if renew:
+            db.execute(
+                "update blob set content = ?, object = ? where id = ?",
+                (blob.content, blob.object, number),
+            )
+        _discard(db, kept if renew else blob.object)
+    db.execute(
+        "insert or ignore into repository_blob (repository, blob) values (?, ?)",
+        (repositories.ensure(db, repository), number),
+    )
+
+
+def mount(
+    db: sqlite3.Connection, target: Repository, source: Repository | None, digest: Digest
+) -> bool:
+    """Link in `target` what `source`, or where None any repository, links. False: not there."""
+    row = db.execute(
+        "select b.id from blob b join repository_blob x on x.blob = b.id "
+        "join repository r on r.id = x.repository where b.digest = ? and coalesce(r.name = ?, 1) "
+        "limit 1",
+        (str(digest), source and source.name),
+    ).fetchone()
+    if row is None:
+        return False
+    db.execute(
+        "insert or ignore into repository_blob (repository, blob) values (?, ?)",
+        (repositories.ensure(db, target), row[0]),
+    )
+    return True
+
+
+def remove(
+    db: sqlite3.Connection, repository: Repository, digest: Digest, *, used: bool = False
+) -> bool:
+    """Unlink a blob; the last link takes the content with it. False where it was not linked.
+
+    Raises DENIED where a manifest of the repository needs it, unless `used` ones may go.
+    """
+    text = str(digest)
+    row = db.execute(
+        "select r.id, b.id, b.object from repository r join blob b on b.digest = ? "
+        "join repository_blob x on x.repository = r.id and x.blob = b.id where r.name = ?",
+        (text, repository.name),
+    ).fetchone()
+    if row is None:
+        return False
+    number, blob, stored = row
+    if not used:
+        check_unused(db, number, digest)
+    db.execute("delete from repository_blob where repository = ? and blob = ?", (number, blob))
+    others = db.execute("select 1 from repository_blob where blob = ? limit 1", (blob,)).fetchone()
+    if others is None:
+        db.execute("delete from blob where id = ?", (blob,))
+        _discard(db, stored)
+    record(db, Change(Kind.BLOB_DELETED, repository, text, old=text))
+    return True
+
+
+def check_unused(db: sqlite3.Connection, repository: int, digest: Digest) -> None:
+    """Raise DENIED where a manifest of the repository cannot be served without the digest."""
+    users = db.execute(
+        "select m.digest from edge e join manifest m on m.id = e.manifest "
+        "where e.repository = ? and e.child = ? limit 10",
+        (repository, str(digest)),
+    ).fetchall()
+    if users:
+        raise OCIError(
+            Code.DENIED,
+            f"{digest} is part of {users[0][0]}: delete that manifest first",
+            detail={"used_by": [user for (user,) in users]},
+        )
+
+
+def _discard(db: sqlite3.Connection, name: str | None) -> None:
+    if name is not None:
+        db.execute("insert or ignore into garbage (object) values (?)", (name,))
+
+
+def garbage(db: sqlite3.Connection, limit: int) -> list[str]:
+    """Objects to be deleted from the store."""
+    return [name for (name,) in db.execute("select object from garbage limit ?", (limit,))]
+
+
+def forget(db: sqlite3.Connection, names: list[str]) -> None:
+    """Say that these objects are gone from the store."""
+    db.executemany("delete from garbage where object = ?", ((name,) for name in names))

@@ -1,0 +1,43 @@
+"""`Database`: what a process holds of the metadata: a reader, the writer, the generation."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import TypeVar
+
+from entrepot.db.engine import connect, prepare
+from entrepot.db.generation import Generation
+from entrepot.db.writer import Write, Writer
+
+T = TypeVar("T")
+
+
+class Database:
+    """The metadata in a folder; made and used on the event loop."""
+
+    def __init__(self, folder: Path) -> None:
+        prepare(folder)
+        self.folder = folder
+        self.generation = Generation(folder)
+        self.reader: sqlite3.Connection = connect(folder)
+        """For the event loop's own queries, which must stay in the microseconds."""
+        self._writer = Writer(folder, self.generation)
+
+    def write(self, write: Write[T]) -> "asyncio.Future[T]":
+        """Run a write in a transaction; the answer comes when it is durable and seen by all."""
+        return self._writer.submit(write)
+
+    def note(self, write: Write[T]) -> "asyncio.Future[T]":
+        """The same for bookkeeping that a crash of the process keeps, but a power cut may lose."""
+        return self._writer.submit(write, durable=False)
+
+    @property
+    def writable(self) -> bool:
+        """Whether writes are taken."""
+        return self._writer.is_alive()
+
+    def close(self) -> None:
+        """Finish the writes under way."""
+        self._writer.close()
+        self.reader.close()
+        self.generation.close()

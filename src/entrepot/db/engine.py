@@ -1,0 +1,68 @@
+"""Connections to SQLite, and the schema's version.
+
+WAL mode: readers never wait for the writer. Next: `db.writer`, and one file per noun.
+"""
+
+import sqlite3
+from importlib import resources
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+FILE = "entrepot.sqlite"
+
+BUSY_SECONDS = 30
+"""How long a write waits for the other processes' writes."""
+
+
+class SchemaError(Exception):
+    """The database was made by another version of Entrepot."""
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode, to be used by one thread at a time."""
+    db = sqlite3.connect(
+        folder / FILE,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    db.execute("pragma journal_mode = wal")
+    db.execute("pragma foreign_keys = on")
+    # FULL syncs the log at every commit: what was answered with 201 survives a power cut.
+    db.execute("pragma synchronous = full")
+    db.execute("pragma mmap_size = 33554432")
+    return db
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder and the schema where they are missing. Raises `SchemaError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    db = connect(folder)
+    try:
+        db.execute("begin immediate")  # of several workers starting, one makes it
+        version = db.execute("pragma user_version").fetchone()[0]
+        if version == 0:
+            schema = resources.files(__package__).joinpath("schema.sql").read_text("utf-8")
+            for statement in _statements(schema):
+                db.execute(statement)
+            db.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        elif version != SCHEMA_VERSION:
+            raise SchemaError(
+                f"{folder / FILE} has schema {version}, this Entrepot knows {SCHEMA_VERSION}: "
+                "run the version that wrote it"
+            )
+        db.execute("commit")
+    finally:
+        db.close()
+
+
+def _statements(script: str) -> list[str]:
+    """`executescript` would commit before it starts, so the statements are told apart here."""
+    found, statement = [], ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            found.append(statement)
+            statement = ""
+    return found

@@ -1,0 +1,184 @@
+"""Manifests: their bytes lie in the database, so a pull by tag is one query.
+
+A manifest is taken only when all that it refers to is in the repository, in one transaction with
+the tags that point to it. Source: OCI Distribution Specification, "Pushing Manifests".
+"""
+
+import json
+import sqlite3
+import time
+from dataclasses import dataclass
+
+from entrepot.db import repositories, tags
+from entrepot.db.blobs import check_unused
+from entrepot.db.changes import Change, Kind, record
+from entrepot.oci import media
+from entrepot.oci.descriptor import Descriptor
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.manifest import Manifest
+from entrepot.oci.names import Reference, Repository, Tag
+
+MAX_DEPTH = 16
+"""Indexes inside indexes; clients walk them, so a bound protects the clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A manifest as it is served."""
+
+    digest: str
+    media_type: str
+    content: bytes
+
+
+_COLUMNS = "select m.digest, m.media_type, m.content from repository r "
+_BY_TAG = (
+    _COLUMNS + "join tag t on t.repository = r.id and t.name = ? "
+    "join manifest m on m.repository = r.id and m.digest = t.digest where r.name = ?"
+)
+_BY_DIGEST = _COLUMNS + "join manifest m on m.repository = r.id and m.digest = ? where r.name = ?"
+
+
+def find(db: sqlite3.Connection, repository: Repository, reference: Reference) -> Stored | None:
+    """The manifest that a tag or digest names."""
+    query = _BY_TAG if isinstance(reference, Tag) else _BY_DIGEST
+    row = db.execute(query, (str(reference), repository.name)).fetchone()
+    return Stored(*row) if row else None
+
+
+def put(
+    db: sqlite3.Connection,
+    repository: Repository,
+    manifest: Manifest,
+    names: list[Tag],
+    *,
+    sparse: bool,
+) -> list[Digest]:
+    """Store a manifest and point the tags to it; what is missing of it, where sparse allows that.
+
+    Raises MANIFEST_BLOB_UNKNOWN with every missing digest, SIZE_INVALID for a wrong size.
+    """
+    number = repositories.ensure(db, repository)
+    missing, depth = _check_parts(db, number, manifest)
+    if missing and not sparse:
+        raise OCIError(
+            Code.MANIFEST_BLOB_UNKNOWN,
+            f"push these to {repository} first: {', '.join(map(str, missing))}",
+            detail=[{"digest": str(digest)} for digest in missing],
+        )
+    _insert(db, (number, repository), manifest, depth)
+    for name in names:
+        tags.point(db, (number, repository), name, manifest.digest)
+    return missing
+
+
+def remove(
+    db: sqlite3.Connection, repository: Repository, digest: Digest, *, used: bool = False
+) -> bool:
+    """Delete a manifest and the tags that point to it. False where there is none.
+
+    Raises DENIED where an index lists it, unless `used` ones may go.
+    """
+    text = str(digest)
+    row = db.execute(
+        "select m.id, r.id from repository r join manifest m on m.repository = r.id "
+        "where r.name = ? and m.digest = ?",
+        (repository.name, text),
+    ).fetchone()
+    if row is None:
+        return False
+    manifest, number = row
+    if not used:
+        check_unused(db, number, digest)
+    gone = db.execute(
+        "delete from tag where repository = ? and digest = ? returning name", (number, text)
+    ).fetchall()
+    for (name,) in gone:
+        record(db, Change(Kind.UNTAGGED, repository, name, old=text))
+    db.execute("delete from edge where manifest = ?", (manifest,))
+    db.execute("delete from manifest where id = ?", (manifest,))
+    record(db, Change(Kind.DELETED, repository, text, old=text))
+    return True
+
+
+def _check_parts(
+    db: sqlite3.Connection, number: int, manifest: Manifest
+) -> tuple[list[Digest], int]:
+    """What is not in the repository, and how deep indexes lie in the manifest."""
+    missing: dict[Digest, None] = {}
+    depth = 0
+    for part in manifest.blobs:
+        if not _has_blob(db, number, part):
+            missing[part.digest] = None
+    for part in manifest.children:
+        below = _child_depth(db, number, part)
+        if below is not None:
+            depth = max(depth, below + 1)
+        elif part.media_type in media.IMAGES | media.INDEXES or not _has_blob(db, number, part):
+            missing[part.digest] = None
+    if depth > MAX_DEPTH:
+        raise OCIError(Code.MANIFEST_INVALID, f"more than {MAX_DEPTH} indexes inside each other")
+    return list(missing), depth
+
+
+def _has_blob(db: sqlite3.Connection, number: int, part: Descriptor) -> bool:
+    row = db.execute(
+        "select b.size from blob b join repository_blob x on x.blob = b.id "
+        "where b.digest = ? and x.repository = ?",
+        (str(part.digest), number),
+    ).fetchone()
+    if row is not None:
+        _check_size(part, row[0])
+    return row is not None
+
+
+def _child_depth(db: sqlite3.Connection, number: int, part: Descriptor) -> int | None:
+    row = db.execute(
+        "select depth, length(content) from manifest where repository = ? and digest = ?",
+        (number, str(part.digest)),
+    ).fetchone()
+    if row is None:
+        return None
+    _check_size(part, row[1])
+    depth: int = row[0]
+    return depth
+
+
+def _check_size(part: Descriptor, size: int) -> None:
+    if part.size != size:
+        raise OCIError(
+            Code.SIZE_INVALID,
+            f"the manifest says that {part.digest} has {part.size} bytes; it has {size}",
+        )
+
+
+def _insert(
+    db: sqlite3.Connection, repository: tuple[int, Repository], manifest: Manifest, depth: int
+) -> None:
+    number, name = repository
+    text = str(manifest.digest)
+    made = db.execute(
+        "insert into manifest (repository, digest, media_type, artifact_type, subject, "
+        "annotations, depth, content, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "on conflict (repository, digest) do nothing returning id",
+        (
+            number,
+            text,
+            manifest.media_type,
+            manifest.artifact_type,
+            str(manifest.subject.digest) if manifest.subject else None,
+            json.dumps(manifest.annotations) if manifest.subject else None,
+            depth,
+            manifest.content,
+            time.time(),
+        ),
+    ).fetchone()
+    if made is None:
+        return
+    parts = {str(part.digest) for part in (*manifest.blobs, *manifest.children)}
+    db.executemany(
+        "insert into edge (repository, child, manifest) values (?, ?, ?)",
+        ((number, part, made[0]) for part in parts),
+    )
+    record(db, Change(Kind.PUSHED, name, text, new=text))

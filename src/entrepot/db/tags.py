@@ -1,0 +1,50 @@
+"""Tags: names that point to a manifest of their repository."""
+
+import sqlite3
+import time
+
+from entrepot.db.changes import Change, Kind, record
+from entrepot.oci.digest import Digest
+from entrepot.oci.names import Repository, Tag
+
+
+def point(
+    db: sqlite3.Connection, repository: tuple[int, Repository], tag: Tag, digest: Digest
+) -> None:
+    """Make or move a tag. Pushing the same again is no change."""
+    number, name = repository
+    row = db.execute(
+        "select digest from tag where repository = ? and name = ?", (number, tag.name)
+    ).fetchone()
+    old, new = row[0] if row else None, str(digest)
+    if old == new:
+        return
+    db.execute(
+        "insert into tag (repository, name, digest, moved_at) values (?, ?, ?, ?) "
+        "on conflict (repository, name) do update set "
+        "digest = excluded.digest, moved_at = excluded.moved_at",
+        (number, tag.name, new, time.time()),
+    )
+    record(db, Change(Kind.TAGGED, name, tag.name, old, new))
+
+
+def remove(db: sqlite3.Connection, repository: Repository, tag: Tag) -> bool:
+    """Take a tag away; the manifest stays. False where there was none."""
+    row = db.execute(
+        "delete from tag where name = ? and repository = "
+        "(select id from repository where name = ?) returning digest",
+        (tag.name, repository.name),
+    ).fetchone()
+    if row is None:
+        return False
+    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=row[0]))
+    return True
+
+
+def listed(db: sqlite3.Connection, number: int, after: str, limit: int) -> list[str]:
+    """Names in order, from the one behind `after` on."""
+    rows = db.execute(
+        "select name from tag where repository = ? and name > ? order by name limit ?",
+        (number, after, limit),
+    )
+    return [name for (name,) in rows]

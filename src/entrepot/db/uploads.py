@@ -1,0 +1,115 @@
+"""Uploads: blobs on their way in. The row is the truth of how far one has come.
+
+    open ──advance──▶ open ──complete──▶ (a blob)
+      └───────────────┴──────cancel────▶ (nothing)
+
+`advance` names the size that it starts from, so of two writers of one upload only one goes on.
+Bytes are durable before the row says that they are there; after a crash whatever lies behind the
+row's size is cut off. A few bytes lie in the row, more lie in an object that has the upload's id as
+its name. Source: OCI Distribution Specification, "Pushing Blobs".
+"""
+
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+
+from entrepot.db import blobs, repositories
+from entrepot.db.blobs import Blob
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload and the bytes it has: up to SMALL of them in `content`, more in the object `id`."""
+
+    id: str
+    repository: Repository
+    algorithm: str
+    size: int = 0
+    digest: str | None = None
+    """Of all the bytes so far, where that is known."""
+    content: bytes | None = None
+
+    @classmethod
+    def new(cls, repository: Repository, algorithm: str) -> "Upload":
+        """An upload with an id that nobody can guess."""
+        return cls(secrets.token_hex(16), repository, algorithm)
+
+
+def unknown(upload: str) -> OCIError:
+    """The error for an upload that is not (or no longer) there."""
+    return OCIError(
+        Code.BLOB_UPLOAD_UNKNOWN,
+        "this upload has ended, expired or never was here: start a new one with POST",
+        detail={"upload": upload},
+    )
+
+
+def begin(db: sqlite3.Connection, upload: Upload) -> None:
+    """Write the row of a new upload."""
+    db.execute(
+        "insert into upload (id, repository, algorithm, touched_at) values (?, ?, ?, ?)",
+        (upload.id, repositories.ensure(db, upload.repository), upload.algorithm, time.time()),
+    )
+
+
+def find(db: sqlite3.Connection, repository: Repository, upload: str) -> Upload:
+    """An upload of this repository. Raises BLOB_UPLOAD_UNKNOWN, also for another one's."""
+    row = db.execute(
+        "select u.algorithm, u.size, u.digest, u.content from upload u "
+        "join repository r on r.id = u.repository where u.id = ? and r.name = ?",
+        (upload, repository.name),
+    ).fetchone()
+    if row is None:
+        raise unknown(upload)
+    return Upload(upload, repository, *row)
+
+
+def advance(db: sqlite3.Connection, before: Upload, after: Upload) -> Upload:
+    """Say that more bytes are there. Raises where someone else moved the upload meanwhile."""
+    changed = db.execute(
+        "update upload set size = ?, digest = ?, content = ?, touched_at = ? "
+        "where id = ? and size = ?",
+        (after.size, after.digest, after.content, time.time(), before.id, before.size),
+    )
+    if changed.rowcount != 1:
+        raise conflict(before)
+    return after
+
+
+def complete(
+    db: sqlite3.Connection, upload: Upload, digest: Digest, blob: Blob, *, renew: bool
+) -> None:
+    """Make the bytes a blob of the repository, and end the upload as it stood in `upload`."""
+    gone = db.execute("delete from upload where id = ? and size = ?", (upload.id, upload.size))
+    if gone.rowcount != 1:
+        raise conflict(upload)
+    blobs.add(db, upload.repository, digest, blob, renew=renew)
+
+
+def cancel(db: sqlite3.Connection, upload: str) -> None:
+    """End an upload without a blob; the object it may have is garbage."""
+    db.execute("insert or ignore into garbage (object) values (?)", (upload,))
+    db.execute("delete from upload where id = ?", (upload,))
+
+
+def idle(db: sqlite3.Connection, seconds: float, limit: int) -> list[str]:
+    """Ids of uploads that nobody has touched for so long."""
+    rows = db.execute(
+        "select id from upload where touched_at < ? order by touched_at limit ?",
+        (time.time() - seconds, limit),
+    )
+    return [upload for (upload,) in rows]
+
+
+def conflict(upload: Upload) -> OCIError:
+    """The error for two requests that write one upload at once."""
+    return OCIError(
+        Code.BLOB_UPLOAD_INVALID,
+        "another request writes this upload: ask where it stands with GET, then go on from there",
+        detail={"upload": upload.id},
+        status=409,
+    )

@@ -1,0 +1,134 @@
+"""The ASGI app of the API: route, answer, tell. Every error of every handler is told here.
+
+Next: `router` reads the path; the handlers are in the table below.
+"""
+
+import errno
+import logging
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from entrepot.distribution import blobs, health, lists, manifests, uploads
+from entrepot.distribution.asgi import Receive, Scope, Send
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import Request
+from entrepot.distribution.response import Response, problem, respond
+from entrepot.distribution.router import Kind, route
+from entrepot.observe.access import Line
+from entrepot.oci.errors import Code, OCIError
+
+Handler: TypeAlias = Callable[[Registry, Request], Awaitable[Response]]
+
+HANDLERS: dict[Kind, dict[str, Handler]] = {
+    Kind.HOME: {"GET": health.home},
+    Kind.LIVEZ: {"GET": health.livez},
+    Kind.READYZ: {"GET": health.readyz},
+    Kind.METRICS: {"GET": health.metrics_text},
+    Kind.BASE: {"GET": health.base},
+    Kind.CATALOG: {"GET": lists.catalog},
+    Kind.TAGS: {"GET": lists.tag_list},
+    Kind.REFERRERS: {"GET": lists.referrer_list},
+    Kind.MANIFEST: {"GET": manifests.get, "PUT": manifests.put, "DELETE": manifests.delete},
+    Kind.BLOB: {"GET": blobs.get, "DELETE": blobs.delete},
+    Kind.UPLOADS: {"POST": uploads.post},
+    Kind.UPLOAD: {
+        "GET": uploads.get,
+        "PATCH": uploads.patch,
+        "PUT": uploads.put,
+        "DELETE": uploads.delete,
+    },
+}
+"""Which function answers which method; HEAD goes where GET goes."""
+
+_log = logging.getLogger("entrepot.api")
+
+
+class Api:
+    """Answers HTTP requests."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        started = time.perf_counter()
+        observer = self._registry.observer
+        request = Request(scope, receive)
+        identity = request.id or observer.request_id()
+        response = await self._answer(request, identity)
+        response.headers.append((b"x-request-id", identity.encode()))
+        sent = 0
+        try:
+            sent = await respond(response, scope, send)
+        finally:
+            response.close()
+            line = Line(
+                time=time.time(),
+                request=identity,
+                client=request.client,
+                method=request.method,
+                target=request.target,
+                status=response.status,
+                seconds=time.perf_counter() - started,
+                sent=sent,
+                agent=request.header(b"user-agent"),
+            )
+            observer.answered(request.route.kind.value, line)
+
+    async def _answer(self, request: Request, identity: str) -> Response:
+        self._registry.in_flight += 1
+        try:
+            self._check_load(request)
+            request.route = route(request.scope["path"])
+            return await _handler(request)(self._registry, request)
+        except OCIError as error:
+            return problem(error)
+        except ConnectionResetError as error:
+            return problem(OCIError(Code.BLOB_UPLOAD_INVALID, f"the body was cut: {error}"))
+        except (OSError, sqlite3.Error) as error:
+            return problem(_failure(error, identity))
+        except Exception:  # noqa: BLE001 - the border: whatever it is, it is logged and told
+            _log.exception("a request failed", extra={"request": identity})
+            return problem(OCIError(Code.UNKNOWN))
+        finally:
+            self._registry.in_flight -= 1
+
+    def _check_load(self, request: Request) -> None:
+        most = self._registry.most_in_flight
+        if most and self._registry.in_flight > most and request.scope["path"].startswith("/v2"):
+            raise OCIError(
+                Code.TOOMANYREQUESTS,
+                f"this worker answers {most} requests already: try again shortly",
+                headers=((b"retry-after", b"1"),),
+            )
+
+
+def _handler(request: Request) -> Handler:
+    methods = HANDLERS[request.route.kind]
+    handler = methods.get("GET" if request.method == "HEAD" else request.method)
+    if handler is None:
+        allowed = ", ".join(["HEAD", *methods] if "GET" in methods else methods)
+        raise OCIError(
+            Code.UNSUPPORTED,
+            f"{request.method[:20]} is not supported here, but {allowed}",
+            headers=((b"allow", allowed.encode()),),
+        )
+    return handler
+
+
+def _failure(error: Exception, identity: str) -> OCIError:
+    """A disk or database that fails, told without its inner details."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "disk is full" in str(error):
+        _log.error("the disk is full: %s", error, extra={"request": identity})
+        return OCIError(
+            Code.UNAVAILABLE, "the registry's disk is full: make room, then push again", status=507
+        )
+    _log.error("storage failed", exc_info=error, extra={"request": identity})
+    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+        return OCIError(
+            Code.UNAVAILABLE, "the database is busy: try again", headers=((b"retry-after", b"1"),)
+        )
+    return OCIError(Code.UNKNOWN)

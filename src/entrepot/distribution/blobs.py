@@ -1,0 +1,95 @@
+"""Blobs: pulled whole or in ranges, deleted. Source: OCI Distribution Specification."""
+
+from functools import partial
+
+from entrepot.db import blobs, repositories
+from entrepot.db.blobs import Blob
+from entrepot.distribution.asgi import Header
+from entrepot.distribution.conditions import etag, not_modified, range_applies
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import Request
+from entrepot.distribution.resolved import Answer, describe
+from entrepot.distribution.response import API_VERSION, Response
+from entrepot.distribution.router import Kind
+from entrepot.oci import media
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import Repository
+from entrepot.oci.ranges import Span, parse_range
+
+_RANGES: Header = (b"accept-ranges", b"bytes")
+
+
+async def get(registry: Registry, request: Request) -> Response:
+    """GET and HEAD of a blob."""
+    digest = request.route.digest
+    blob = _require(registry, request)
+    if not_modified(request, str(digest)):
+        return Response(304, [(b"etag", etag(str(digest)).encode()), API_VERSION])
+    span = _span(request, blob.size)
+    whole = Span(0, blob.size)
+    headers = [*describe(str(digest), media.OCTETS, len(span or whole)), _RANGES]
+    if span is not None:
+        where = b"bytes %d-%d/%d" % (span.start, span.stop - 1, blob.size)
+        headers.append((b"content-range", where))
+    return _response(registry, blob, 206 if span else 200, headers, span or whole)
+
+
+def _require(registry: Registry, request: Request) -> Blob:
+    """The blob, linked in this very repository. A small one is made ready for the next time."""
+    repository, digest = request.route.repository, request.route.digest
+    blob = blobs.find(registry.database.reader, repository, digest)
+    if blob is None:
+        raise unknown(registry, repository, digest)
+    if blob.content is not None:
+        headers = [*describe(str(digest), media.OCTETS, blob.size), _RANGES]
+        answer = Answer(
+            str(digest), media.OCTETS, blob.content, headers, Kind.BLOB.value, negotiable=False
+        )
+        registry.resolved.put(repository.name, request.target.encode("latin-1"), answer)
+    return blob
+
+
+def _span(request: Request, size: int) -> Span | None:
+    header = request.header(b"range")
+    if not header or not range_applies(request, str(request.route.digest)):
+        return None
+    return parse_range(header, size)
+
+
+def _response(
+    registry: Registry, blob: Blob, status: int, headers: list[Header], span: Span
+) -> Response:
+    if blob.content is not None:
+        return Response(status, headers, blob.content[span.start : span.stop])
+    assert blob.object is not None
+    try:
+        file = registry.store.open(blob.object)
+    except FileNotFoundError:
+        raise OCIError(
+            Code.UNKNOWN,
+            "this blob's bytes are lost: push it again, and run `entrepot check`",
+        ) from None
+    return Response(status, headers, file=file, span=span)
+
+
+def unknown(registry: Registry, repository: Repository, digest: Digest) -> OCIError:
+    """The error for a blob that the repository does not link, be it elsewhere or not."""
+    if repositories.identify(registry.database.reader, repository) is None:
+        return OCIError(
+            Code.NAME_UNKNOWN, f"no repository {repository} here", detail={"name": repository.name}
+        )
+    return OCIError(
+        Code.BLOB_UNKNOWN, f"{repository} has no blob {digest}", detail={"digest": str(digest)}
+    )
+
+
+async def delete(registry: Registry, request: Request) -> Response:
+    """DELETE: the repository links the blob no more."""
+    repository, digest = request.route.repository, request.route.digest
+    removed = await registry.database.write(
+        partial(blobs.remove, repository=repository, digest=digest, used=registry.sparse)
+    )
+    if not removed:
+        raise unknown(registry, repository, digest)
+    return Response(202, [API_VERSION])

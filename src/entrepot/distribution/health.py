@@ -1,0 +1,68 @@
+"""What operators and probes ask: alive, ready, metrics; and a word for who comes by browser."""
+
+import os
+import shutil
+import sqlite3
+
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import Request
+from entrepot.distribution.response import API_VERSION, Response, as_json
+from entrepot.observe import metrics
+
+ROOM = 64 * 1024 * 1024
+"""Bytes that must be free on the disk for the registry to call itself ready."""
+
+_HOME = b"""This is Entrepot, an image registry.
+
+  docker pull HOST/REPOSITORY:TAG
+  docker push HOST/REPOSITORY:TAG
+
+Its API is at /v2/ (OCI Distribution); see also /readyz and /metrics.
+"""
+
+
+async def home(_registry: Registry, _request: Request) -> Response:
+    """GET /."""
+    return Response(200, [(b"content-type", b"text/plain; charset=utf-8")], _HOME)
+
+
+async def base(_registry: Registry, _request: Request) -> Response:
+    """GET /v2/: clients ask here whether this is a registry."""
+    return as_json({}, headers=[API_VERSION])
+
+
+async def livez(_registry: Registry, _request: Request) -> Response:
+    """GET /livez: the process answers."""
+    return as_json({"alive": True})
+
+
+async def readyz(registry: Registry, _request: Request) -> Response:
+    """GET /readyz: 200, or 503 and what is not ready."""
+    troubles = {
+        "database": _database_trouble(registry),
+        "store": _store_trouble(registry),
+    }
+    ready = not any(troubles.values())
+    checks = {name: trouble or "ok" for name, trouble in troubles.items()}
+    return as_json({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+
+def _database_trouble(registry: Registry) -> str | None:
+    try:
+        registry.database.reader.execute("select 1 from repository limit 1").fetchone()
+    except sqlite3.Error as error:
+        return f"cannot be read: {error}"
+    return None if registry.database.writable else "the writer has stopped"
+
+
+def _store_trouble(registry: Registry) -> str | None:
+    folder = registry.store.folder
+    if not os.access(folder, os.W_OK):
+        return "the folder cannot be written"
+    free = shutil.disk_usage(folder).free
+    return None if free >= ROOM else f"{free} bytes free, {ROOM} are needed"
+
+
+async def metrics_text(_registry: Registry, _request: Request) -> Response:
+    """GET /metrics, for Prometheus."""
+    return Response(200, [(b"content-type", metrics.CONTENT_TYPE)], metrics.render())

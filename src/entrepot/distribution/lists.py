@@ -1,0 +1,96 @@
+"""Lists: tags, the catalog, referrers; in pages, each with a link to the next.
+
+Source: OCI Distribution Specification, "Listing Tags", "Listing Referrers"; Docker's catalog.
+"""
+
+from urllib.parse import quote
+
+from entrepot.db import referrers, repositories, tags
+from entrepot.distribution.asgi import Header
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import Request
+from entrepot.distribution.response import API_VERSION, Response, as_json
+from entrepot.oci import media
+from entrepot.oci.errors import Code, OCIError
+
+MAX_PAGE = 1000
+"""Entries of one page, whatever a client asks for."""
+
+
+async def tag_list(registry: Registry, request: Request) -> Response:
+    """GET of a repository's tags, in order of their bytes."""
+    repository = request.route.repository
+    number = repositories.identify(registry.database.reader, repository)
+    if number is None:
+        raise OCIError(
+            Code.NAME_UNKNOWN, f"no repository {repository} here", detail={"name": repository.name}
+        )
+    size = _size(request)
+    names = tags.listed(registry.database.reader, number, _last(request), size + 1)
+    link = _link(request, names, size)
+    return as_json({"name": repository.name, "tags": names[:size]}, headers=[API_VERSION, *link])
+
+
+async def catalog(registry: Registry, request: Request) -> Response:
+    """GET of the repositories' names."""
+    size = _size(request)
+    names = repositories.catalog(registry.database.reader, _last(request), size + 1)
+    return as_json(
+        {"repositories": names[:size]}, headers=[API_VERSION, *_link(request, names, size)]
+    )
+
+
+def _size(request: Request) -> int:
+    """`n`, or as many as a page holds. Raises PAGINATION_NUMBER_INVALID."""
+    text = request.parameter("n")
+    if not text:
+        return MAX_PAGE
+    if not text.isascii() or not text.isdigit():
+        raise OCIError(Code.PAGINATION_NUMBER_INVALID, "n is a whole number, 0 or more")
+    return MAX_PAGE if len(text) > 9 else min(int(text), MAX_PAGE)
+
+
+def _last(request: Request) -> str:
+    return request.parameter("last") or ""
+
+
+def _link(request: Request, names: list[str], size: int) -> list[Header]:
+    """The next page, where there is more (RFC 8288). A page of none leads nowhere."""
+    if len(names) <= size or size == 0:
+        return []
+    path = request.scope["path"]
+    target = f"{path}?n={size}&last={quote(names[size - 1], safe='')}"
+    return [(b"link", f'<{target}>; rel="next"'.encode())]
+
+
+async def referrer_list(registry: Registry, request: Request) -> Response:
+    """GET of what refers to a digest: an index, empty where nothing does."""
+    wanted = request.parameter("artifactType") or None
+    after = request.parameter("after") or "0"
+    rows = referrers.listed(
+        registry.database.reader,
+        request.route.repository,
+        request.route.digest,
+        artifact_type=wanted,
+        after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
+        limit=MAX_PAGE + 1,
+    )
+    headers: list[Header] = [API_VERSION]
+    if wanted is not None:
+        headers.append((b"oci-filters-applied", b"artifactType"))
+    if len(rows) > MAX_PAGE:
+        headers.append(_next_referrers(request, wanted, rows[MAX_PAGE - 1][0]))
+    index = {
+        "schemaVersion": 2,
+        "mediaType": media.OCI_INDEX,
+        "manifests": [descriptor for _, descriptor in rows[:MAX_PAGE]],
+    }
+    response = as_json(index, headers=headers)
+    response.headers[0] = (b"content-type", media.OCI_INDEX.encode())
+    return response
+
+
+def _next_referrers(request: Request, wanted: str | None, after: int) -> Header:
+    kept = f"artifactType={quote(wanted, safe='')}&" if wanted else ""
+    target = f"{request.scope['path']}?{kept}after={after}"
+    return b"link", f'<{target}>; rel="next"'.encode()

@@ -1,0 +1,176 @@
+"""Manifests: pulled by tag or digest, pushed, deleted.
+
+Source: OCI Distribution Specification, "Pulling manifests", "Pushing Manifests", "Deleting".
+"""
+
+import asyncio
+from functools import partial
+
+from entrepot.db import manifests, repositories, tags
+from entrepot.db.manifests import Stored
+from entrepot.distribution import body
+from entrepot.distribution.asgi import Header
+from entrepot.distribution.conditions import etag, not_modified
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import Request
+from entrepot.distribution.resolved import Answer, describe
+from entrepot.distribution.response import API_VERSION, Response
+from entrepot.distribution.router import Kind
+from entrepot.oci import media
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.manifest import MAX_BYTES, Manifest
+from entrepot.oci.names import Reference, Repository, Tag
+
+_READ_ASIDE_FROM = 64 * 1024
+_VARY: Header = (b"vary", b"Accept")
+
+
+async def get(registry: Registry, request: Request) -> Response:
+    """GET and HEAD of a manifest."""
+    answer = _resolve(registry, request)
+    chosen = _negotiate(registry, request, answer)
+    if not_modified(request, chosen.digest):
+        return Response(304, [(b"etag", etag(chosen.digest).encode()), API_VERSION, _VARY])
+    return Response(200, list(chosen.headers), chosen.content)
+
+
+def _resolve(registry: Registry, request: Request) -> Answer:
+    """The answer that lies ready, else the one that the database gives."""
+    target = request.target.encode("latin-1")
+    answer = registry.resolved.get(target)
+    if answer is None:
+        repository, reference = request.route.repository, request.route.reference
+        stored = manifests.find(registry.database.reader, repository, reference)
+        if stored is None:
+            raise _unknown(registry, repository, reference)
+        answer = _answer(stored)
+        registry.resolved.put(repository.name, target, answer)
+    return answer
+
+
+def _answer(stored: Stored) -> Answer:
+    headers = [*describe(stored.digest, stored.media_type, len(stored.content)), _VARY]
+    negotiable = stored.media_type in media.INDEXES
+    return Answer(
+        stored.digest, stored.media_type, stored.content, headers, Kind.MANIFEST.value, negotiable
+    )
+
+
+def _negotiate(registry: Registry, request: Request, answer: Answer) -> Answer:
+    """For a client that takes images but no indexes, the image for linux/amd64 instead.
+
+    So Docker has always had it; a client that accepts neither gets what the tag says. A digest
+    names one document, so there is nothing to choose.
+    """
+    header = request.header(b"accept")
+    accepted = {text.partition(";")[0].strip() for text in header.split(",")}
+    if (
+        not answer.negotiable
+        or isinstance(request.route.reference, Digest)
+        or accepted & {"", "*/*", "application/*", answer.media_type}
+        or not accepted & media.IMAGES
+    ):
+        return answer
+    for child in _children(answer, accepted):
+        stored = manifests.find(registry.database.reader, request.route.repository, child)
+        if stored is not None:
+            return _answer(stored)
+    return answer
+
+
+def _children(answer: Answer, accepted: set[str]) -> list[Digest]:
+    found = Manifest.read(answer.content, answer.media_type).children
+    return [
+        child.digest
+        for child in found
+        if child.platform == ("linux", "amd64") and child.media_type in accepted
+    ]
+
+
+async def put(registry: Registry, request: Request) -> Response:
+    """PUT: the manifest and its tags, once all that it refers to is here."""
+    content = await body.read(request, MAX_BYTES)
+    repository, reference = request.route.repository, request.route.reference
+    manifest = await _read(content, request.header(b"content-type"), reference)
+    names = _tags(request)
+    missing = await registry.database.write(
+        partial(
+            manifests.put,
+            repository=repository,
+            manifest=manifest,
+            names=names,
+            sparse=registry.sparse,
+        )
+    )
+    return Response(201, _created(request, manifest, names, missing))
+
+
+async def _read(content: bytes, declared: str, reference: Reference) -> Manifest:
+    algorithm = reference.algorithm if isinstance(reference, Digest) else "sha256"
+    if len(content) < _READ_ASIDE_FROM:
+        manifest = Manifest.read(content, declared, algorithm)
+    else:  # megabytes of JSON would hold up everyone else
+        manifest = await asyncio.to_thread(Manifest.read, content, declared, algorithm)
+    if isinstance(reference, Digest) and manifest.digest != reference:
+        raise OCIError(
+            Code.DIGEST_INVALID, f"the manifest's digest is {manifest.digest}, not {reference}"
+        )
+    return manifest
+
+
+def _tags(request: Request) -> list[Tag]:
+    """The tag in the path; or, where that has a digest, those given by `?tag=`."""
+    reference = request.route.reference
+    if isinstance(reference, Tag):
+        return [reference]
+    return [Tag.parse(text) for text in dict.fromkeys(request.query.get("tag", ()))]
+
+
+def _created(
+    request: Request, manifest: Manifest, names: list[Tag], missing: list[Digest]
+) -> list[Header]:
+    digest = str(manifest.digest).encode()
+    location = f"/v2/{request.route.repository}/manifests/{manifest.digest}"
+    headers = [(b"location", location.encode()), (b"docker-content-digest", digest), API_VERSION]
+    if isinstance(request.route.reference, Digest):
+        headers += [(b"oci-tag", name.name.encode()) for name in names]
+    if manifest.subject is not None:
+        headers.append((b"oci-subject", str(manifest.subject.digest).encode()))
+    if missing:
+        headers.append(_warning(f"{len(missing)} of its parts are not in this repository"))
+    if manifest.foreign:
+        headers.append(_warning("non-distributable layers are deprecated; they are not kept here"))
+    return headers
+
+
+def _warning(text: str) -> Header:
+    """Source: OCI Distribution Specification, "Warnings"."""
+    return b"warning", b'299 - "%b"' % text.encode("ascii")
+
+
+async def delete(registry: Registry, request: Request) -> Response:
+    """DELETE of a tag, or of a manifest with its tags."""
+    repository, reference = request.route.repository, request.route.reference
+    if isinstance(reference, Tag):
+        remove = partial(tags.remove, repository=repository, tag=reference)
+    else:
+        remove = partial(
+            manifests.remove, repository=repository, digest=reference, used=registry.sparse
+        )
+    if not await registry.database.write(remove):
+        raise _unknown(registry, repository, reference)
+    return Response(202, [API_VERSION])
+
+
+def _unknown(registry: Registry, repository: Repository, reference: Reference) -> OCIError:
+    if repositories.identify(registry.database.reader, repository) is None:
+        return OCIError(
+            Code.NAME_UNKNOWN, f"no repository {repository} here", detail={"name": repository.name}
+        )
+    what = "tag" if isinstance(reference, Tag) else "manifest"
+    return OCIError(
+        Code.MANIFEST_UNKNOWN,
+        f"{repository} has no {what} {reference}",
+        detail={what: str(reference)},
+    )

@@ -1,0 +1,51 @@
+"""`Registry`: what handlers work with. Made by `app`, one per process."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from entrepot.blobstore.disk import DiskStore
+from entrepot.db.database import Database
+from entrepot.distribution.resolved import Resolved
+from entrepot.observe.observer import Observer
+from entrepot.oci.digest import Hasher
+
+
+class Hashing:
+    """Hashes in progress of uploads that come in several requests.
+
+    A hash cannot be moved between processes, nor does it survive one; then the bytes are read
+    again at the end. So this is a cache, and forgets the oldest.
+    """
+
+    _LIMIT = 1024
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[int, Hasher]] = OrderedDict()
+
+    def take(self, upload: str, size: int) -> Hasher | None:
+        """The hash of an upload's first `size` bytes, where it is known."""
+        known = self._known.pop(upload, None)
+        return known[1] if known and known[0] == size else None
+
+    def keep(self, upload: str, size: int, hasher: Hasher) -> None:
+        """Remember for the next request."""
+        self._known[upload] = (size, hasher)
+        while len(self._known) > self._LIMIT:
+            self._known.popitem(last=False)
+
+
+@dataclass(slots=True)
+class Registry:
+    """The rooms behind the API."""
+
+    database: Database
+    store: DiskStore
+    resolved: Resolved
+    observer: Observer
+    sparse: bool = False
+    """Whether a manifest may come before, or without, what it refers to."""
+    in_flight: int = 0
+    """Requests being answered, those of the fast path aside."""
+    most_in_flight: int = 0
+    """Beyond so many, requests are answered with 429; 0 for no limit."""
+    hashing: Hashing = field(default_factory=Hashing)

@@ -1,0 +1,80 @@
+"""`Request`: what a handler may ask of a request. Bodies are read by `distribution.body`."""
+
+import re
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs
+
+from entrepot.distribution.asgi import Receive, Scope
+from entrepot.distribution.router import Kind, Route
+from entrepot.oci.errors import Code, OCIError
+
+MAX_PARAMETERS = 64
+"""Query parameters of one request; `tag` may come several times."""
+
+_request_id = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
+
+
+class Request:
+    """One request, read as far as someone asked."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.method: str = scope["method"]
+        self.route = Route(Kind.NOWHERE)
+
+    @cached_property
+    def headers(self) -> dict[bytes, bytes]:
+        """By lower-case name; values of a repeated header are joined by commas."""
+        found: dict[bytes, bytes] = {}
+        for name, value in self.scope["headers"]:
+            found[name] = found[name] + b", " + value if name in found else value
+        return found
+
+    def header(self, name: bytes) -> str:
+        """A header's value, "" where it is missing."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @cached_property
+    def query(self) -> dict[str, list[str]]:
+        """Query parameters; those that nobody knows are simply never asked for."""
+        text = self.scope["query_string"].decode("latin-1")
+        try:
+            return parse_qs(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        except ValueError:
+            raise OCIError(
+                Code.UNSUPPORTED, f"more than {MAX_PARAMETERS} query parameters", status=400
+            ) from None
+
+    def parameter(self, name: str) -> str | None:
+        """The first value of a query parameter."""
+        values = self.query.get(name)
+        return values[0] if values else None
+
+    @property
+    def target(self) -> str:
+        """Path and query as the client wrote them."""
+        path: bytes = self.scope.get("raw_path") or self.scope["path"].encode()
+        query: bytes = self.scope["query_string"]
+        return (path + b"?" + query if query else path).decode("latin-1")
+
+    @property
+    def client(self) -> str:
+        """The peer's address."""
+        peer: Any = self.scope.get("client")
+        return peer[0] if peer else "-"
+
+    @cached_property
+    def length(self) -> int | None:
+        """Content-Length in bytes, None where the body is chunked."""
+        if b"transfer-encoding" in self.headers:
+            return None
+        text = self.header(b"content-length")
+        return int(text) if text else 0
+
+    @property
+    def id(self) -> str:
+        """The id that the client or a proxy gave the request, "" where there is none."""
+        given = self.headers.get(b"x-request-id", b"")
+        return given.decode() if _request_id(given) else ""

@@ -1,0 +1,104 @@
+"""Resolved references: answers that lie ready, and the fast path that hands them out.
+
+A cache in each worker, from the target of a request to its whole answer. It is no authority: the
+log of changes says what to drop, and the shared generation counter says that there is something
+to read in the log (`db.generation`). The protocol class asks `Fast` before it starts a task; for
+whatever is out of the ordinary `Fast` says None, and the usual way takes over.
+"""
+
+from dataclasses import dataclass
+
+from entrepot.db import changes
+from entrepot.db.database import Database
+from entrepot.distribution.asgi import Header
+from entrepot.distribution.conditions import etag
+from entrepot.distribution.response import API_VERSION
+
+MAX_ANSWER = 64 * 1024
+"""Bytes of an answer that is worth keeping."""
+
+MAX_TOTAL = 24 * 1024 * 1024
+"""Bytes of all answers in one worker; the oldest go first."""
+
+_OVERHEAD = 1024
+_LOG_PAGE = 1000
+
+
+@dataclass(slots=True)
+class Answer:
+    """Content that was resolved, with the headers of its answer."""
+
+    digest: str
+    media_type: str
+    content: bytes
+    headers: list[Header]
+    route: str
+    """The label `route` of the metrics."""
+    negotiable: bool
+    """Whether another answer is possible for a client that does not accept this one."""
+    head: bytes = b""
+    """The headers as they go over the wire, with the blank line behind them."""
+    accepted_by: bytes = b""
+    """What an Accept header says that takes this content."""
+
+    def __post_init__(self) -> None:
+        self.head = b"".join(b"%b: %b\r\n" % header for header in self.headers) + b"\r\n"
+        self.accepted_by = self.media_type.encode("latin-1")
+
+
+def describe(digest: str, media_type: str, size: int) -> list[Header]:
+    """The headers that manifests and blobs share."""
+    text = digest.encode()
+    return [
+        (b"content-type", media_type.encode("latin-1")),
+        (b"content-length", b"%d" % size),
+        (b"docker-content-digest", text),
+        (b"etag", etag(digest).encode()),
+        API_VERSION,
+    ]
+
+
+class Resolved:
+    """The answers that lie ready in this worker."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._answers: dict[bytes, Answer] = {}
+        self._targets: dict[str, set[bytes]] = {}
+        self._size = 0
+        self._seen = database.generation.read()
+        self._cursor = changes.newest(database.reader)
+
+    def get(self, target: bytes) -> Answer | None:
+        """The answer for a request's target, exactly as the client wrote it."""
+        if self._database.generation.read() != self._seen:
+            self._follow()
+        return self._answers.get(target)
+
+    def put(self, repository: str, target: bytes, answer: Answer) -> None:
+        """Keep an answer that was read from the database just now, without a pause since."""
+        cost = len(answer.content) + _OVERHEAD
+        if cost > MAX_ANSWER or target in self._answers:
+            return
+        while self._size + cost > MAX_TOTAL:
+            self._drop(next(iter(self._answers)))
+        self._answers[target] = answer
+        self._targets.setdefault(repository, set()).add(target)
+        self._size += cost
+
+    def _drop(self, target: bytes) -> None:
+        answer = self._answers.pop(target, None)
+        if answer is not None:
+            self._size -= len(answer.content) + _OVERHEAD
+
+    def _follow(self) -> None:
+        """Read the log and forget whatever belongs to a repository that changed."""
+        self._seen = self._database.generation.read()
+        while True:
+            rows = changes.repositories_after(self._database.reader, self._cursor, _LOG_PAGE)
+            for number, repository in rows:
+                self._cursor = number
+                for target in self._targets.pop(repository, ()):
+                    self._drop(target)
+            if len(rows) < _LOG_PAGE:
+                return

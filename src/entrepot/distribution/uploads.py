@@ -1,0 +1,222 @@
+"""Uploads: begun by POST, carried on by PATCH, ended by PUT, or cancelled.
+
+Source: OCI Distribution Specification, "Pushing Blobs"; `db.uploads` has the states.
+"""
+
+import asyncio
+from functools import partial
+
+from entrepot.db import blobs, uploads
+from entrepot.db.blobs import SMALL, Blob
+from entrepot.db.uploads import Upload
+from entrepot.distribution import body
+from entrepot.distribution.asgi import Header
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import Request
+from entrepot.distribution.response import API_VERSION, Response
+from entrepot.distribution.spool import Spool
+from entrepot.observe import metrics
+from entrepot.oci.digest import CANONICAL, Digest, check_algorithm
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import Repository
+from entrepot.oci.ranges import parse_chunk
+
+
+async def post(registry: Registry, request: Request) -> Response:
+    """POST: mount what is here already, take a whole blob, or begin an upload."""
+    repository = request.route.repository
+    wanted = request.parameter("mount")
+    if wanted is not None and await _mount(registry, request, Digest.parse(wanted)):
+        return _created(repository, Digest.parse(wanted))
+    given = request.parameter("digest")
+    digest = Digest.parse(given) if given is not None else None
+    named = request.parameter("digest-algorithm")
+    algorithm = digest.algorithm if digest else check_algorithm(named or CANONICAL)
+    upload = Upload.new(repository, algorithm)
+    if digest is None:
+        await registry.database.note(partial(uploads.begin, upload=upload))
+        return Response(202, _progress(upload))
+    if request.length is not None and request.length <= SMALL:
+        content = await body.read(request, SMALL)
+        return await _keep_small(registry, repository, digest, content)
+    await registry.database.note(partial(uploads.begin, upload=upload))
+    return await _finish(registry, request, upload, digest)
+
+
+async def _mount(registry: Registry, request: Request, digest: Digest) -> bool:
+    """Whether the blob is now linked here. What cannot be mounted is uploaded instead."""
+    source = request.parameter("from")
+    try:
+        origin = Repository.parse(source) if source else None
+    except OCIError:
+        return False
+    mount = partial(blobs.mount, target=request.route.repository, source=origin, digest=digest)
+    return await registry.database.write(mount)
+
+
+async def _keep_small(
+    registry: Registry, repository: Repository, digest: Digest, content: bytes
+) -> Response:
+    """A small blob that came whole needs no upload's row."""
+    _compare(Digest.of(content, digest.algorithm), digest)
+    blob = Blob(len(content), content, None)
+    add = partial(blobs.add, repository=repository, digest=digest, blob=blob, renew=False)
+    await registry.database.write(add)
+    return _created(repository, digest)
+
+
+async def get(registry: Registry, request: Request) -> Response:
+    """GET: how far the upload has come."""
+    return Response(204, _progress(_require(registry, request)))
+
+
+async def patch(registry: Registry, request: Request) -> Response:
+    """PATCH: more bytes, in one stream or in chunks."""
+    upload = _require(registry, request)
+    _check_chunk(request, upload)
+    if request.length == 0:
+        return Response(202, _progress(upload))
+    after = await _receive(registry, request, upload)
+    await registry.database.note(partial(uploads.advance, before=upload, after=after))
+    return Response(202, _progress(after))
+
+
+async def put(registry: Registry, request: Request) -> Response:
+    """PUT: the last bytes, if any, and the digest that they all must have."""
+    upload = _require(registry, request)
+    given = request.parameter("digest")
+    if given is None:
+        raise OCIError(Code.DIGEST_INVALID, "say what the blob is: PUT …?digest=sha256:…")
+    digest = Digest.parse(given)
+    _check_chunk(request, upload)
+    return await _finish(registry, request, upload, digest)
+
+
+async def delete(registry: Registry, request: Request) -> Response:
+    """DELETE: the upload is over."""
+    upload = _require(registry, request)
+    await registry.database.note(partial(uploads.cancel, upload=upload.id))
+    return Response(204, [API_VERSION])
+
+
+def _require(registry: Registry, request: Request) -> Upload:
+    return uploads.find(registry.database.reader, request.route.repository, request.route.upload)
+
+
+def _check_chunk(request: Request, upload: Upload) -> None:
+    """A chunk must begin where the upload stands (416), and be as long as it says."""
+    header = request.header(b"content-range")
+    if not header:
+        return
+    span = parse_chunk(header)
+    if span.start != upload.size:
+        raise OCIError(
+            Code.BLOB_UPLOAD_INVALID,
+            f"go on at byte {upload.size}, not at {span.start}",
+            status=416,
+            headers=tuple(_progress(upload)),
+        )
+    if request.length is not None and request.length != len(span):
+        raise OCIError(
+            Code.SIZE_INVALID,
+            f"Content-Range {header[:60]} has {len(span)} bytes, Content-Length {request.length}",
+        )
+
+
+async def _receive(registry: Registry, request: Request, upload: Upload) -> Upload:
+    """Take the body in; the upload as it stands then.
+
+    Where the body is cut the upload keeps what came, and a client can go on from there.
+    """
+    known = registry.hashing.take(upload.id, upload.size)
+    spool = Spool(registry.store, upload, known)
+    metrics.uploads_active.inc()
+    try:
+        try:
+            await body.receive_into(request, spool.write)
+        except ConnectionResetError:
+            after = await spool.settle()
+            await registry.database.note(partial(uploads.advance, before=upload, after=after))
+            raise
+        after = await spool.settle()
+        if spool.hasher is not None:
+            registry.hashing.keep(upload.id, after.size, spool.hasher)
+    except asyncio.CancelledError:
+        raise  # a thread may be writing still, so the file stays open while the process ends
+    except BaseException:
+        spool.close()
+        raise
+    else:
+        spool.close()
+        return after
+    finally:
+        metrics.uploads_active.dec()
+        metrics.received(request.route.kind.value, max(0, spool.size - upload.size))
+
+
+async def _finish(registry: Registry, request: Request, upload: Upload, digest: Digest) -> Response:
+    """Take the last bytes in, compare, and make them a blob."""
+    after = upload
+    if request.length != 0:
+        after = await _receive(registry, request, upload)
+    try:
+        _compare(await _digest(registry, after, digest.algorithm), digest)
+    except OCIError:
+        await registry.database.note(partial(uploads.cancel, upload=upload.id))
+        raise
+    small = after.size <= SMALL
+    blob = Blob(after.size, (after.content or b"") if small else None, None if small else after.id)
+    await registry.database.write(
+        partial(
+            uploads.complete,
+            upload=upload,
+            digest=digest,
+            blob=blob,
+            renew=_is_lost(registry, digest),
+        )
+    )
+    return _created(upload.repository, digest)
+
+
+async def _digest(registry: Registry, upload: Upload, algorithm: str) -> Digest:
+    """The digest of an upload's bytes: known, or read from them once more."""
+    if upload.size <= SMALL:
+        return Digest.of(upload.content or b"", algorithm)
+    if upload.digest is not None and upload.algorithm == algorithm:
+        return Digest.parse(upload.digest)
+    return await asyncio.to_thread(registry.store.digest, upload.id, algorithm)
+
+
+def _compare(found: Digest, wanted: Digest) -> None:
+    if found != wanted:
+        raise OCIError(
+            Code.DIGEST_INVALID,
+            f"these bytes have the digest {found}, not {wanted}: start again with POST",
+            detail={"digest": str(wanted), "received": str(found)},
+        )
+
+
+def _is_lost(registry: Registry, digest: Digest) -> bool:
+    """Whether the content known under this digest lies nowhere any more; then the new one heals."""
+    known = blobs.stored(registry.database.reader, digest)
+    if known is None or known.object is None:
+        return False
+    return registry.store.size(known.object) != known.size
+
+
+def _progress(upload: Upload) -> list[Header]:
+    location = f"/v2/{upload.repository}/blobs/uploads/{upload.id}".encode()
+    return [
+        (b"location", location),
+        (b"range", b"0-%d" % max(0, upload.size - 1)),
+        (b"docker-upload-uuid", upload.id.encode()),
+        API_VERSION,
+    ]
+
+
+def _created(repository: Repository, digest: Digest) -> Response:
+    location = f"/v2/{repository}/blobs/{digest}".encode()
+    return Response(
+        201,
+        [(b"location", location), (b"docker-content-digest", str(digest).encode()), API_VERSION],
+    )

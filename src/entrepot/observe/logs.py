@@ -1,0 +1,40 @@
+"""The error log: the standard library's logging, as JSON lines or for a terminal."""
+
+import json
+import logging
+import sys
+import time
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's time, level, origin, message, request id and traceback."""
+        fields: dict[str, object] = {
+            "time": round(record.created, 3),
+            "kind": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request := getattr(record, "request", None):
+            fields["request"] = request
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
+
+
+def configure(*, as_json: bool, level: str) -> None:
+    """Send this process's log records to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

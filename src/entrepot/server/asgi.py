@@ -1,0 +1,19 @@
+"""The types of ASGI 3 that this room speaks (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+Scope: TypeAlias = dict[str, Any]
+Message: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+Address: TypeAlias = tuple[str, int]
+
+Sink: TypeAlias = Callable[[memoryview], object]
+"""Takes the next bytes of a body; the view is valid only during the call."""
+
+FastAnswer: TypeAlias = Callable[[str, bytes, Headers, Address | None], tuple[bytes, bytes] | None]
+"""Method, target, headers, client -> (status line, the rest), or None: ask the app."""

@@ -1,0 +1,377 @@
+"""The HTTP/1.1 protocol of one connection, for uvicorn's `http=` setting; runs any ASGI 3 app.
+
+uvicorn runs processes, sockets, TLS, signals and the lifespan; what this adds to its own class:
+files sent by the kernel (sendfile.py), bodies taken off the loop (intake.py), limits, time-outs
+(wire.py, sweeper.py), the peer's certificate (tls.py), and ready answers without a task.
+
+Invariant: the parser's callbacks only queue. They also run in the pool thread that reads a chunked
+body, where nothing of the loop may be touched; `advance` acts on what they queued. The answer to
+one request is finished before the next one is begun (RFC 9112 §9.3.2).
+"""
+
+import asyncio
+from collections import deque
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from entrepot.server.asgi import Address, FastAnswer, Scope
+from entrepot.server.eager import starter_of
+from entrepot.server.exchange import Exchange, log
+from entrepot.server.limits import Limits
+from entrepot.server.refusal import (
+    HEAD_TIMEOUT,
+    HEAD_TOO_LARGE,
+    TOO_BUSY,
+    Refusal,
+    RefusedError,
+    bad_request,
+)
+from entrepot.server.request import FRAMING, Request
+from entrepot.server.sweeper import sweeper_of
+from entrepot.server.tls import tls_extension
+from entrepot.server.wire import Awaited, Wire
+
+FAST_METHODS = frozenset(("GET", "HEAD"))
+
+
+class RegistryProtocol(asyncio.Protocol):
+    """One connection."""
+
+    wire: Wire
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
+    ):
+        if not config.loaded:
+            config.load()
+        self.tasks = server_state.tasks
+        self.closing = False
+        self.broken: Refusal | None = None
+        """Why nothing that follows can be understood."""
+        self._config = config
+        self._app = config.loaded_app
+        self._state = server_state
+        self._connections: set[Any] = server_state.connections  # typed for uvicorn's own classes
+        self._app_state = app_state
+        self._fast: FastAnswer | None = app_state.get("entrepot.fast")
+        self._loop = _loop or asyncio.get_event_loop()
+        self._limits = limits
+        self._sweeper = sweeper_of(server_state, self._loop)
+        self._start = starter_of(server_state, self._loop).start
+        self._parser = self._new_parser()
+        self._client: Address | None = None
+        self._scope: Scope = {}
+        self._arriving: Request | None = None
+        self._in_head = False
+        self._waiting: deque[Request] = deque()
+        self._active: Exchange | None = None
+        self._unproductive = 0
+        self._advancing = False
+
+    # The transport's callbacks
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        self.wire = Wire(transport, self._loop, self._limits, self._sweeper)
+        self._connections.add(self)
+        self._sweeper.watch(self)
+        self._client = _address(transport.get_extra_info("peername"))
+        extensions: dict[str, Any] = {"http.response.zerocopysend": {}}
+        if self.wire.tls:
+            certfile = self._config.ssl_certfile
+            extensions["tls"] = tls_extension(transport, str(certfile) if certfile else None)
+        self._scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "scheme": "https" if self.wire.tls else "http",
+            "root_path": self._config.root_path,
+            "client": self._client,
+            "server": _address(transport.get_extra_info("sockname")),
+            "extensions": extensions,
+        }
+        self.wire.expect(Awaited.HEAD, self._limits.header_timeout)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """Tell whoever still works for this connection."""
+        self._connections.discard(self)
+        self._sweeper.forget(self)
+        self._waiting.clear()
+        self.wire.lost()
+        if self._active is not None:
+            self._active.lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, then act."""
+        if self.wire.lingering:
+            self.wire.discard(len(data))
+            return
+        self.feed(data)
+        self.advance()
+
+    def pause_writing(self) -> None:
+        """Note that the peer takes less than we send."""
+        self.wire.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that the peer has caught up."""
+        self.wire.resume_writing()
+
+    # The parser and its callbacks; they may run in a pool thread
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        # What follows a request with "connection: close" is dropped rather than an error.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Let llhttp see more; what it finds is queued."""
+        self._unproductive += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.broken = bad_request("no Upgrade is served, and something followed it")
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            self.broken = cause.refusal if isinstance(cause, RefusedError) else _bug(error)
+        except httptools.HttpParserError as error:
+            self.broken = bad_request(str(error))
+        # Bytes that are neither a finished head nor body: headers, trailers, chunk extensions.
+        if self._unproductive > self._limits.header_bytes and not self.broken:
+            self.broken = HEAD_TOO_LARGE
+        if self.broken and self._arriving is not None and self._arriving.body is not None:
+            self._arriving.body.break_off()
+
+    def on_message_begin(self) -> None:
+        """See the first byte of a request."""
+        self._arriving = Request()
+        self._in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        """See the target, or a part of it."""
+        if self._arriving is not None:
+            self._arriving.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """See a header; trailers, which come after the body, mean nothing to anybody here."""
+        request = self._arriving
+        if request is None or not self._in_head:
+            return
+        name = name.lower()
+        request.headers.append((name, value))
+        request.size += len(name) + len(value) + 4
+        if name in FRAMING:
+            request.note(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Queue the request; its body may still be to come."""
+        request, parser = self._arriving, self._parser
+        assert request is not None
+        self._in_head = False
+        self._unproductive = 0
+        request.method = parser.get_method().decode("ascii")
+        request.version = parser.get_http_version()
+        upgrade = parser.should_upgrade()
+        request.keep_alive = not upgrade and parser.should_keep_alive()
+        if request.size + len(request.target) > self._limits.header_bytes:
+            raise RefusedError(HEAD_TOO_LARGE)
+        request.check(wants_upgrade=upgrade)
+        self._waiting.append(request)
+
+    def on_body(self, data: bytes) -> None:
+        """See a part of the body; nobody keeps what comes after the answer."""
+        self._unproductive = 0
+        request, active = self._arriving, self._active
+        assert request is not None
+        body = request.body
+        assert body is not None
+        if active is not None and active.done and active.request is request:
+            body.arrived += len(data)
+            return
+        body.feed(data)
+        if body.size > body.high_water and not body.in_thread:
+            self.wire.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """See the end of the body."""
+        if self._arriving is not None and self._arriving.body is not None:
+            self._arriving.body.finish()
+        self._arriving = None
+
+    def skip_body(self) -> None:
+        """Note that the body went past the parser, which still waits for it: take a new one."""
+        self._arriving = None
+        self._parser = self._new_parser()
+
+    # From one request to the next
+
+    def advance(self) -> None:
+        """Do whatever is next; called when something has arrived or been finished."""
+        self._advancing = True
+        while self._is_free() and self._waiting and not self.wire.ending:
+            self._begin(self._waiting.popleft())
+        self._advancing = False
+        if self.wire.ending:
+            return
+        if self._active is None:
+            self._rest()
+        elif self._waiting or self.broken:
+            self.wire.pause_reading()
+
+    def _is_free(self) -> bool:
+        active = self._active
+        if active is not None and active.done and active.body.complete:
+            self._active = active = None
+        return active is None
+
+    def _rest(self) -> None:
+        """Nothing is being answered: refuse, close, or wait for the peer."""
+        if self.broken is not None:
+            self.wire.transport.write(self.broken.render(self.default_lines))
+            self.wire.linger()
+        elif self.closing:
+            self.wire.close()
+        elif self._arriving is None:
+            self.wire.expect(Awaited.REQUEST, self._limits.keep_alive)
+            self.wire.resume_reading()
+        elif self.wire.awaited is not Awaited.HEAD:
+            self.wire.expect(Awaited.HEAD, self._limits.header_timeout)
+            self.wire.resume_reading()
+
+    def _begin(self, request: Request) -> None:
+        if self._fast is not None and self._answer_at_once(self._fast, request):
+            return
+        self.wire.expect(Awaited.NOTHING)
+        scope = self._scope_of(request)
+        exchange = self._active = Exchange(self, request, scope)
+        if request.body is not None:
+            scope["extensions"] = {
+                **scope["extensions"],
+                "entrepot.receive_into": exchange.receive_into,
+            }
+        if self._is_too_busy():
+            exchange.refuse(TOO_BUSY)
+            return
+        exchange.task = self._start(exchange.run(self._app))
+        if exchange.task is not None:
+            self.tasks.add(exchange.task)
+
+    def _answer_at_once(self, fast: FastAnswer, request: Request) -> bool:
+        """Write the ready answer, if there is one; nothing else is on its way on this wire."""
+        if (
+            request.body is not None
+            or not request.keep_alive
+            or request.method not in FAST_METHODS
+            or request.version != "1.1"
+            or self.closing
+        ):
+            return False
+        try:
+            answer = fast(request.method, request.target, request.headers, self._client)
+        except Exception:  # noqa: BLE001 (a bug there must not cost anybody the answer)
+            log.exception("the fast path failed; the app answers instead")
+            return False
+        if answer is None:
+            return False
+        self.wire.transport.write(b"%b%b%b" % (answer[0], self.default_lines, answer[1]))
+        self._state.total_requests += 1
+        return True
+
+    def _scope_of(self, request: Request) -> Scope:
+        raw_path, _, query = request.target.partition(b"?")
+        path = raw_path.decode("latin-1")
+        root = self._config.root_path
+        return {
+            **self._scope,
+            "http_version": request.version,
+            "method": request.method,
+            "path": root + (unquote(path) if "%" in path else path),
+            "raw_path": root.encode() + raw_path,
+            "query_string": query,
+            "headers": request.headers,
+            "state": self._app_state.copy(),
+        }
+
+    def _is_too_busy(self) -> bool:
+        limit = self._config.limit_concurrency
+        return limit is not None and (len(self._connections) >= limit or len(self.tasks) >= limit)
+
+    def finished(self, exchange: Exchange, *, keep_alive: bool) -> None:
+        """Go on after an answer: to the next request, to the rest of the body, or to the end."""
+        self._state.total_requests += 1
+        if self.wire.ending:
+            return
+        if not keep_alive or self.closing:
+            self._active = None
+            if exchange.body.complete and not self._waiting and not self.broken:
+                self.wire.close()
+            else:
+                self.wire.linger()
+        elif exchange.body.complete:
+            # The next request must not begin inside the task that has just answered this one.
+            if not self._advancing:
+                self._loop.call_soon(self.advance) if self._waiting else self.advance()
+        else:
+            self.wire.expect(Awaited.BODY, self._limits.body_timeout)
+            self.wire.resume_reading()
+
+    @property
+    def default_lines(self) -> bytes:
+        """The headers that uvicorn adds to every answer, as lines."""
+        return self._sweeper.lines(self._state.default_headers)
+
+    def resume_reading(self) -> None:
+        """Take what the peer sends, unless there is enough to do already."""
+        if not self._waiting and not self.broken:
+            self.wire.resume_reading()
+
+    # The end
+
+    def sweep(self, now: float) -> None:
+        """End what has taken too long."""
+        wire = self.wire
+        if wire.stalled(now):
+            wire.abort()
+        elif now >= wire.read_deadline:
+            self._expire()
+
+    def _expire(self) -> None:
+        wire = self.wire
+        if wire.awaited is Awaited.HEAD and self._arriving is not None:
+            wire.transport.write(HEAD_TIMEOUT.render(self.default_lines))
+            wire.linger()
+        elif wire.awaited in (Awaited.HEAD, Awaited.REQUEST):
+            wire.expect(Awaited.NOTHING)
+            wire.close()
+        else:
+            wire.abort()
+
+    def shutdown(self) -> None:
+        """Stop gracefully (uvicorn calls it): what was begun is finished, the rest is closed."""
+        self.closing = True
+        if self.wire.ending:
+            return
+        if self._active is None:
+            self.wire.close()
+        elif self._active.done:  # only the rest of an unwanted body is missing
+            self.wire.linger()
+
+
+def _address(name: object) -> Address | None:
+    """Return host and port; a Unix socket has none."""
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else None
+
+
+def _bug(error: Exception) -> Refusal:
+    log.error("reading a request failed", exc_info=error)
+    return bad_request("the server could not read it")

@@ -1,0 +1,80 @@
+"""Run an ASGI app under uvicorn, with this room's protocol class.
+
+uvicorn has the processes, signals, TLS, lifespan and the graceful stop; `server.protocol` has the
+connections.
+"""
+
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from entrepot.server.limits import Limits
+from entrepot.server.protocol import RegistryProtocol
+
+BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run."""
+
+    factory: Callable[[], Any]
+    """Makes the app in each process; picklable, since workers are started afresh."""
+    workers: int = 1
+    grace: float = 30.0
+    """Seconds that requests in flight have to finish after SIGTERM."""
+    name: str = "entrepot"
+    """What the answers' Server header says."""
+    limits: Limits = field(default_factory=Limits)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(BACKLOG)
+        found.set_inheritable(True)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+def run(plan: Plan, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT; comes back once the requests in flight are answered."""
+    # uvicorn raises the signal again for whoever called it; we called, and are done then.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    config = _config(plan)
+    if plan.workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+    else:
+        Multiprocess(config, sockets=[listener]).run()
+
+
+def _config(plan: Plan) -> uvicorn.Config:
+    protocol: Any = partial(RegistryProtocol, limits=plan.limits)
+    return uvicorn.Config(
+        plan.factory,
+        factory=True,
+        http=protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        headers=[("server", plan.name)],
+        backlog=BACKLOG,
+        workers=plan.workers,
+        timeout_graceful_shutdown=int(plan.grace),
+    )

@@ -1,0 +1,193 @@
+"""The connection below HTTP: flow control both ways, deadlines, and the ways to end it.
+
+Invariant: at any time the peer is either not waited for, or waited for with a deadline.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from enum import Enum
+
+from entrepot.server.limits import Limits
+from entrepot.server.sweeper import Sweeper
+
+NEVER = float("inf")
+
+LINGER_SECONDS = 2.0
+"""How long a refused upload is read and thrown away, so that its client sees the answer: closing
+with unread bytes sends a reset, which can overtake the answer (RFC 9112 §9.6)."""
+
+LINGER_BYTES = 16 << 20
+"""How much is thrown away at most; the rest of the time the peer's bytes are left unread."""
+
+
+class Awaited(Enum):
+    """What the peer owes us."""
+
+    NOTHING = "nothing"
+    HEAD = "the rest of a request's headers"
+    REQUEST = "the next request"
+    BODY = "more of a request's body"
+    END = "the end of a connection that we ended"
+
+
+class Wire:
+    """A transport with its deadlines."""
+
+    __slots__ = (
+        "_discarded",
+        "_unsent",
+        "awaited",
+        "ending",
+        "fd",
+        "limits",
+        "lingering",
+        "loop",
+        "on_lost",
+        "read_deadline",
+        "reading",
+        "sweeper",
+        "tls",
+        "transport",
+        "writable",
+        "write_deadline",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
+        sweeper: Sweeper,
+    ):
+        self.transport = transport
+        self.loop = loop
+        self.limits = limits
+        self.sweeper = sweeper
+        self.tls = transport.get_extra_info("sslcontext") is not None
+        self.fd: int = transport.get_extra_info("socket").fileno()
+        self.reading = True
+        self.lingering = False
+        self.ending = False
+        """No further request is served."""
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self.awaited = Awaited.NOTHING
+        self.read_deadline = NEVER
+        self.write_deadline = NEVER
+        self.on_lost: Callable[[], None] | None = None
+        """Called when the connection is gone, by whoever writes beside the transport."""
+        self._unsent = 0
+        self._discarded = 0
+
+    # What the peer owes us
+
+    def expect(self, what: Awaited, seconds: float = NEVER) -> None:
+        """Wait for the peer no longer than this."""
+        self.awaited = what
+        self.read_deadline = self.sweeper.now + seconds
+
+    def pause_reading(self) -> None:
+        """Leave what the peer sends in the kernel."""
+        if self.reading and not self.transport.is_closing():
+            self.reading = False
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take what the peer sends."""
+        if not self.reading and not self.transport.is_closing():
+            self.reading = True
+            self.transport.resume_reading()
+
+    # What we owe the peer
+
+    def pause_writing(self) -> None:
+        """Note that the transport's buffer is full."""
+        self.writable.clear()
+        self._unsent = self.transport.get_write_buffer_size()
+        self.progressed()
+
+    def resume_writing(self) -> None:
+        """Note that the transport's buffer has room again."""
+        self.writable.set()
+        self.sent()
+
+    def progressed(self) -> None:
+        """Note that the peer has just taken something: it has all of send_timeout again."""
+        self.write_deadline = self.sweeper.now + self.limits.send_timeout
+
+    def sent(self) -> None:
+        """Note that we do not wait for the peer to take anything."""
+        self._unsent = 0
+        self.write_deadline = NEVER
+
+    async def flushed(self) -> None:
+        """Wait until the transport has nothing left to write: then others may write beside it."""
+        if not self.transport.get_write_buffer_size():
+            return
+        self.transport.set_write_buffer_limits(high=0)  # calls pause_writing
+        try:
+            await self.writable.wait()
+        finally:
+            if not self.transport.is_closing():
+                self.transport.set_write_buffer_limits()
+
+    def stalled(self, now: float) -> bool:
+        """Whether the peer has taken nothing since the write deadline was set."""
+        if now < self.write_deadline:
+            return False
+        unsent = self.transport.get_write_buffer_size()
+        if unsent >= self._unsent:
+            return True
+        self._unsent = unsent
+        self.progressed()
+        return False
+
+    # A second descriptor, for work beside the transport
+
+    def duplicate(self) -> int:
+        """Return a descriptor of our own for the socket; never make it blocking: its flags are
+        the transport's too."""
+        if self.transport.is_closing():  # its number may be somebody else's by now
+            raise ConnectionResetError("the peer has gone")
+        return os.dup(self.fd)
+
+    # The end
+
+    def lost(self) -> None:
+        """Let go whoever waits for the peer."""
+        self.ending = True
+        self.expect(Awaited.NOTHING)
+        self.writable.set()
+        self.sent()
+        if self.on_lost is not None:
+            self.on_lost()
+
+    def close(self) -> None:
+        """Close when everything is sent, or when the peer no longer takes it."""
+        self.ending = True
+        self.transport.close()
+        self._unsent = self.transport.get_write_buffer_size()
+        if self._unsent:
+            self.progressed()
+
+    def abort(self) -> None:
+        """Reset the connection: what was sent of a body must not look finished."""
+        self.ending = True
+        self.transport.abort()
+
+    def linger(self) -> None:
+        """Say that we are done, and give the peer a moment to hear it."""
+        if self.transport.is_closing():
+            return
+        self.ending = self.lingering = True
+        self.expect(Awaited.END, LINGER_SECONDS)
+        self.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def discard(self, size: int) -> None:
+        """Throw away what came while lingering."""
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.pause_reading()

@@ -1,0 +1,149 @@
+"""Settings: `ENTREPOT_*` in the environment, `entrepot.toml`, options of the command line.
+
+The command line goes before the environment, the environment before the file. A setting that
+nobody knows is an error, since a mistyped one that is silently ignored is worse.
+"""
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ENTREPOT_"
+FILE = "entrepot.toml"
+
+
+class SettingsError(Exception):
+    """A setting is unknown or has a value that cannot be."""
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read HOST:PORT, [IPV6]:PORT or :PORT. Raises ValueError."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdigit() or int(port) > 65535:
+            raise ValueError("an address is written HOST:PORT, such as 127.0.0.1:5000")
+        return cls(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what :PORT means
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can come here."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. docs/settings.md shows the same as a table."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    data: Path = Path("data")
+    """Folder for the database and the blobs; made where it is missing."""
+    listen: str = "127.0.0.1:5000"
+    """HOST:PORT to listen on."""
+    workers: PositiveInt = 1
+    """Processes that serve, over one folder."""
+    dangerously_open_to_network: bool = False
+    """Listen beyond loopback although anyone who comes may then push and delete."""
+    sparse_manifests: bool = False
+    """Accept manifests whose blobs or platforms are not (all) in the repository."""
+    upload_expiry: PositiveFloat = 24 * 3600
+    """Seconds after which an upload that nobody goes on with is removed."""
+    upkeep_pause: PositiveFloat = 60
+    """Seconds between the rounds that remove expired uploads and deleted blobs."""
+    max_requests: int = Field(default=10_000, ge=0)
+    """Requests a worker answers at once before it says 429; 0 for no limit."""
+    max_header_bytes: int = Field(default=32 * 1024, ge=1024)
+    """Bytes of a request's head; beyond them the answer is 431."""
+    header_timeout: PositiveFloat = 10
+    """Seconds a client has to send a request's head."""
+    body_timeout: PositiveFloat = 30
+    """Seconds a request's body may stand still before the connection is cut."""
+    send_timeout: PositiveFloat = 60
+    """Seconds an answer may stand still because the client does not read."""
+    keep_alive_timeout: PositiveFloat = 65
+    """Seconds a connection may stay open with nothing to do."""
+    grace: PositiveFloat = 30
+    """Seconds that requests in flight have to finish after SIGTERM."""
+    access_log: bool = True
+    """Log every request."""
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """How to log: text on a terminal, else JSON, unless said otherwise."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What to log beside requests."""
+
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        Address.parse(value)
+        return value
+
+    @property
+    def address(self) -> Address:
+        """`listen`, read."""
+        return Address.parse(self.listen)
+
+
+def load(file: Path | None = None, **options: Any) -> Settings:
+    """The settings in force. Options that are None were not given. Raises `SettingsError`."""
+    given = {name: value for name, value in options.items() if value is not None}
+    variables = {
+        name[len(PREFIX) :].lower(): name for name in os.environ if name.startswith(PREFIX)
+    }
+    variables.pop("config", None)  # says where the file lies
+    from_file = _read(file)
+    _check_names(variables, from_file)
+    for name, value in from_file.items():
+        if name not in variables:
+            given.setdefault(name, value)
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "settings"
+        raise SettingsError(f"{name}: {first['msg']} (it is {first['input']!r})") from None
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    """What the file says: the one given, else entrepot.toml where there is one."""
+    named = file or (Path(text) if (text := os.environ.get(f"{PREFIX}CONFIG")) else None)
+    path = named or Path(FILE)
+    if named is None and not path.exists():
+        return {}
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+
+
+def _check_names(variables: dict[str, str], from_file: dict[str, Any]) -> None:
+    known = list(Settings.model_fields)
+    for name, written in {**{name: name for name in from_file}, **variables}.items():
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        meant = f"{PREFIX}{near.upper()}" if written.startswith(PREFIX) else near
+        raise SettingsError(f"there is no setting {written}: did you mean {meant}?")

@@ -1,0 +1,1 @@
+"""What a registry must do now and then, and what an operator asks of it: expire, collect, check."""

@@ -1,0 +1,93 @@
+"""`check`: does the database say what lies on the disk, and does all that is promised lie there?
+
+`findings` compares and yields; it changes nothing, and may run beside a server. Damage is what a
+client would notice: a pull that fails or brings wrong bytes. Leftovers only take room.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from entrepot.blobstore.disk import DiskStore
+from entrepot.db import audit
+from entrepot.oci.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be."""
+
+    damage: bool
+    """False for a leftover, which harms nobody."""
+    what: str
+    subject: str
+    """The digest, tag or object concerned."""
+    advice: str
+
+
+def findings(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
+    """All of them; with `read` every object is read and hashed too."""
+    yield from _database(db)
+    yield from _tags(db)
+    yield from _parts(db)
+    yield from _contents(db)
+    yield from _objects(db, store, read=read)
+    yield from _leftovers(db, store)
+
+
+def _database(db: sqlite3.Connection) -> Iterator[Finding]:
+    for text in audit.faults(db):
+        yield Finding(True, f"the database is damaged: {text}", "database", "restore a backup")
+
+
+def _tags(db: sqlite3.Connection) -> Iterator[Finding]:
+    for name, tag, digest in audit.dangling_tags(db):
+        yield Finding(
+            True, f"the tag points to {digest}, which is missing", f"{name}:{tag}", "push it again"
+        )
+
+
+def _parts(db: sqlite3.Connection) -> Iterator[Finding]:
+    for name, digest, child in audit.missing_parts(db):
+        yield Finding(
+            True,
+            f"{child} of this manifest is missing (expected where sparse manifests are allowed)",
+            f"{name}@{digest}",
+            f"push {child} to {name}",
+        )
+
+
+def _contents(db: sqlite3.Connection) -> Iterator[Finding]:
+    """What lies in the database itself is read always: it is not much."""
+    for where, digest, content in audit.contents(db):
+        if Digest.of(content, Digest.parse(digest).algorithm) != Digest.parse(digest):
+            yield Finding(True, f"its bytes in the {where} table are others", digest, "push again")
+
+
+def _objects(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
+    for digest, size, name in audit.objects(db):
+        found = store.size(name)
+        if found is None:
+            yield Finding(True, f"its object {name} is missing", digest, "push it again")
+        elif found != size:
+            yield Finding(True, f"{name} has {found} bytes, not {size}", digest, "push it again")
+        elif read and str(store.digest(name, Digest.parse(digest).algorithm)) != digest:
+            yield Finding(
+                True,
+                f"the bytes in {name} are others",
+                digest,
+                "delete the object, then push the blob again",
+            )
+
+
+def _leftovers(db: sqlite3.Connection, store: DiskStore) -> Iterator[Finding]:
+    """Listed before they are compared, an upload that ends meanwhile is not taken for one."""
+    for name, size in list(store.objects()):
+        if not audit.is_named(db, name):
+            yield Finding(False, f"{size} bytes that no row names", name, "it may be deleted")
+
+
+def folder_of(data: Path) -> Path:
+    """Where objects lie in a data folder."""
+    return data / "blobs"

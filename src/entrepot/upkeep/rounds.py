@@ -1,0 +1,87 @@
+"""The rounds: uploads that nobody finishes expire, garbage is deleted, the store is measured.
+
+Of several workers one makes them: the one that holds the lock on a file. A round may be made
+twice or be cut anywhere; it takes up what the last one left.
+"""
+
+import asyncio
+import fcntl
+import logging
+import sqlite3
+from functools import partial
+from pathlib import Path
+
+from entrepot.blobstore.disk import DiskStore
+from entrepot.db import blobs, engine, sizes, uploads
+from entrepot.db.database import Database
+from entrepot.observe import metrics
+
+LOCK = "rounds.lock"
+_PAGE = 500
+
+_log = logging.getLogger("entrepot.upkeep")
+
+
+async def make_rounds(database: Database, store: DiskStore, *, expiry: float, pause: float) -> None:
+    """Make rounds until cancelled; `expiry` and `pause` in seconds."""
+    with (database.folder / LOCK).open("w") as lock:
+        while True:
+            try:
+                if _is_ours(lock.fileno()):
+                    await _round(database, store, expiry)
+            except (OSError, sqlite3.Error):
+                _log.exception("a round failed; the next one comes in %s s", pause)
+            await asyncio.sleep(pause)
+
+
+def _is_ours(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _round(database: Database, store: DiskStore, expiry: float) -> None:
+    expired = await expire(database, store, expiry)
+    deleted = await collect(database, store)
+    if expired or deleted:
+        _log.info("%d uploads expired, %d objects deleted", expired, deleted)
+    await asyncio.to_thread(_measure, database.folder)
+
+
+async def expire(database: Database, store: DiskStore, seconds: float) -> int:
+    """Cancel uploads that nobody has touched for so long; how many those were."""
+    count = 0
+    for upload in uploads.idle(database.reader, seconds, _PAGE):
+        if not store.is_being_written(upload):
+            await database.note(partial(uploads.cancel, upload=upload))
+            count += 1
+    return count
+
+
+async def collect(database: Database, store: DiskStore) -> int:
+    """Delete the objects that no row names any more; how many those were."""
+    count = 0
+    while names := blobs.garbage(database.reader, _PAGE):
+        await asyncio.to_thread(_delete, store, names)
+        await database.note(partial(blobs.forget, names=names))
+        count += len(names)
+    return count
+
+
+def _delete(store: DiskStore, names: list[str]) -> None:
+    for name in names:
+        store.delete(name)
+
+
+def _measure(folder: Path) -> None:
+    """Say in the metrics what is kept; it reads whole tables, so in a thread of its own."""
+    db = engine.connect(folder)
+    try:
+        found = sizes.measure(db)
+    finally:
+        db.close()
+    metrics.store_bytes.set(found.bytes)
+    metrics.store_blobs.set(found.blobs)
+    metrics.uploads_open.set(found.uploads)
