@@ -128,30 +128,22 @@ async def _receive(registry: Registry, request: Request, upload: Upload) -> Uplo
 
     Where the body is cut the upload keeps what came, and a client can go on from there.
     """
-    known = registry.hashing.take(upload.id, upload.size)
-    spool = Spool(registry.store, upload, known)
+    spool = Spool(registry.store, upload, registry.hashing.take(upload.id, upload.size))
     metrics.uploads_active.inc()
     try:
-        try:
-            await body.receive_into(request, spool.write)
-        except ConnectionResetError:
-            after = await spool.settle()
-            await registry.database.note(partial(uploads.advance, before=upload, after=after))
-            raise
+        await body.receive_into(request, spool.write)
         after = await spool.settle()
-        if spool.hasher is not None:
-            registry.hashing.keep(upload.id, after.size, spool.hasher)
-    except asyncio.CancelledError:
-        raise  # a thread may be writing still, so the file stays open while the process ends
-    except BaseException:
-        spool.close()
+    except ConnectionResetError:
+        after = await spool.settle()
+        await registry.database.note(partial(uploads.advance, before=upload, after=after))
         raise
-    else:
-        spool.close()
-        return after
     finally:
+        spool.close()
         metrics.uploads_active.dec()
         metrics.received(request.route.kind.value, max(0, spool.size - upload.size))
+    if spool.hasher is not None:
+        registry.hashing.keep(upload.id, after.size, spool.hasher)
+    return after
 
 
 async def _finish(registry: Registry, request: Request, upload: Upload, digest: Digest) -> Response:

@@ -42,7 +42,9 @@ class _Spare:
 
     __slots__ = ("context", "job", "task")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop):
+    def __init__(self, loop: asyncio.AbstractEventLoop, last: "_Spare | None"):
+        if last is not None and not last.job.done():
+            last.job.set_result(None)  # somebody left a trace in it: let it end
         self.job: asyncio.Future[Begun | None] = loop.create_future()
         self.context = Context()  # empty, so that "nothing was set" can be seen: len() == 0
         self.task = loop.create_task(self._adopt(), context=self.context)
@@ -73,12 +75,12 @@ class Starter:
             return self._loop.create_task(coroutine)
         spare, self._spare = self._spare, None
         if spare is None or not spare.untouched:
-            spare = _Spare(self._loop)
+            spare = _Spare(self._loop, spare)
         asyncio._enter_task(self._loop, spare.task)  # noqa: SLF001 (asyncio's docs, "Extending")
         try:
             waits_for = spare.context.run(coroutine.send, None)
         except BaseException as error:
-            self._keep(spare)
+            self._spare = spare
             if isinstance(error, StopIteration):
                 return None
             raise
@@ -86,12 +88,6 @@ class Starter:
             asyncio._leave_task(self._loop, spare.task)  # noqa: SLF001
         spare.job.set_result((coroutine, waits_for))
         return spare.task
-
-    def _keep(self, spare: _Spare) -> None:
-        if spare.untouched:
-            self._spare = spare
-        elif not spare.job.done():
-            spare.job.set_result(None)
 
 
 _starters: WeakKeyDictionary[ServerState, Starter] = WeakKeyDictionary()

@@ -72,7 +72,7 @@ class RegistryProtocol(asyncio.Protocol):
         self._client: Address | None = None
         self._scope: Scope = {}
         self._arriving: Request | None = None
-        self._in_head = False
+        self._head: Request | None = None
         self._waiting: deque[Request] = deque()
         self._active: Exchange | None = None
         self._unproductive = 0
@@ -154,36 +154,34 @@ class RegistryProtocol(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """See the first byte of a request."""
-        self._arriving = Request()
-        self._in_head = True
+        self._arriving = self._head = Request()
 
     def on_url(self, url: bytes) -> None:
         """See the target, or a part of it."""
-        if self._arriving is not None:
-            self._arriving.target += url
+        if self._head is not None:
+            self._head.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """See a header; trailers, which come after the body, mean nothing to anybody here."""
-        request = self._arriving
-        if request is None or not self._in_head:
+        head = self._head
+        if head is None:
             return
         name = name.lower()
-        request.headers.append((name, value))
-        request.size += len(name) + len(value) + 4
+        head.headers.append((name, value))
         if name in FRAMING:
-            request.note(name, value)
+            head.note(name, value)
 
     def on_headers_complete(self) -> None:
         """Queue the request; its body may still be to come."""
-        request, parser = self._arriving, self._parser
+        request, parser = self._head, self._parser
         assert request is not None
-        self._in_head = False
-        self._unproductive = 0
+        self._head = None
+        arrived, self._unproductive = self._unproductive, 0
         request.method = parser.get_method().decode("ascii")
         request.version = parser.get_http_version()
         upgrade = parser.should_upgrade()
         request.keep_alive = not upgrade and parser.should_keep_alive()
-        if request.size + len(request.target) > self._limits.header_bytes:
+        if arrived > self._limits.header_bytes < request.head_size():
             raise RefusedError(HEAD_TOO_LARGE)
         request.check(wants_upgrade=upgrade)
         self._waiting.append(request)
@@ -217,8 +215,11 @@ class RegistryProtocol(asyncio.Protocol):
 
     def advance(self) -> None:
         """Do whatever is next; called when something has arrived or been finished."""
+        active = self._active
+        if active is not None and active.done and active.body.complete:
+            self._active = None
         self._advancing = True
-        while self._is_free() and self._waiting and not self.wire.ending:
+        while self._waiting and self._active is None and not self.wire.ending:
             self._begin(self._waiting.popleft())
         self._advancing = False
         if self.wire.ending:
@@ -227,12 +228,6 @@ class RegistryProtocol(asyncio.Protocol):
             self._rest()
         elif self._waiting or self.broken:
             self.wire.pause_reading()
-
-    def _is_free(self) -> bool:
-        active = self._active
-        if active is not None and active.done and active.body.complete:
-            self._active = active = None
-        return active is None
 
     def _rest(self) -> None:
         """Nothing is being answered: refuse, close, or wait for the peer."""
@@ -318,6 +313,7 @@ class RegistryProtocol(asyncio.Protocol):
             else:
                 self.wire.linger()
         elif exchange.body.complete:
+            self._active = None
             # The next request must not begin inside the task that has just answered this one.
             if not self._advancing:
                 self._loop.call_soon(self.advance) if self._waiting else self.advance()

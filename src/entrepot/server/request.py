@@ -21,7 +21,6 @@ class Request:
     method = ""
     target = b""
     version = ""
-    size = 0
     hosts = 0
     length = 0
     coding: bytes | None = None
@@ -51,8 +50,14 @@ class Request:
             )
         if self.hosts > 1 or (self.hosts == 0 and self.version == "1.1"):
             raise RefusedError(bad_request("it needs exactly one Host header"))
-        self._check_body(wants_upgrade)
-        self._check_target()
+        if self.coding is not None or self.length:
+            self._check_body(wants_upgrade)
+        if not self.target.startswith(b"/") or b"#" in self.target:
+            self._check_target()
+
+    def head_size(self) -> int:
+        """Return about how many bytes request line and headers took."""
+        return len(self.target) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _check_body(self, wants_upgrade: bool) -> None:
         if self.coding is not None:
@@ -60,18 +65,17 @@ class Request:
                 raise RefusedError(bad_request("HTTP/1.0 has no Transfer-Encoding"))
             if self.coding.lower() != b"chunked":
                 raise RefusedError(bad_request("the only Transfer-Encoding served is chunked"))
-        if self.coding is not None or self.length:
-            # llhttp stops at the headers of an upgrade: where the body ends would be a guess.
-            if wants_upgrade:
-                raise RefusedError(bad_request("no Upgrade is served, least of all with a body"))
-            self.body = Body(self.length if self.coding is None else None)
+        # llhttp stops at the headers of an upgrade: where the body ends would be a guess.
+        if wants_upgrade:
+            raise RefusedError(bad_request("no Upgrade is served, least of all with a body"))
+        self.body = Body(self.length if self.coding is None else None)
 
     def _check_target(self) -> None:
         if self.method == "CONNECT":
             raise RefusedError(bad_request("CONNECT is for proxies"))
         if b"#" in self.target:
             raise RefusedError(bad_request("the target has a fragment"))
-        if self.target.startswith(b"/") or (self.target == b"*" and self.method == "OPTIONS"):
+        if self.target == b"*" and self.method == "OPTIONS":
             return
         self._take_authority_from_target()
 
