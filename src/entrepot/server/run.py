@@ -73,6 +73,7 @@ def _config(plan: Plan) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody is trusted to say where a request came from
         headers=[("server", plan.name)],
         backlog=BACKLOG,
         workers=plan.workers,

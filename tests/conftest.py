@@ -1,0 +1,35 @@
+"""What every test may ask for: a running registry, shared or its own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.registry import Registry, StartRegistry, serving
+from tests.tools import REQUIRED
+
+
+def pytest_report_header() -> str:
+    """Say at the top whether a missing program fails or skips its tests."""
+    return f"programs for tests: {'required' if REQUIRED else 'skip what is missing'}"
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """One registry for the whole run, with the settings it has by itself."""
+    with serving(tmp_path_factory.mktemp("registry")) as registry:
+        yield registry
+
+
+@pytest.fixture
+def start_registry(tmp_path: Path) -> Iterator[StartRegistry]:
+    """Starts registries that only this test talks to; all are stopped and checked at its end."""
+    with ExitStack() as running:
+        count = 0
+
+        def start(**settings: str | int | bool) -> Registry:
+            nonlocal count
+            count += 1
+            return running.enter_context(serving(tmp_path / f"registry-{count}", **settings))
+
+        yield start

@@ -1,0 +1,190 @@
+"""A real `entrepot serve` as a process of its own, for tests that talk to it over HTTP.
+
+The process keeps its data folder and its port over `stop()`, `kill()` and `start()`, so that a
+test can look at what a restart or a crash leaves behind. It is stopped by SIGTERM at the end, and
+must then exit with 0 and leave no traceback in its log.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+READY_WITHIN = 30.0
+STOP_WITHIN = 30.0
+
+MANIFESTS = ", ".join(
+    [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ]
+)
+
+
+class Registry:
+    """One registry process on a free loopback port."""
+
+    def __init__(self, data: Path, log: Path, settings: Mapping[str, str]) -> None:
+        self.data = data
+        self.log = log
+        self.settings = dict(settings)
+        self.address = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{self.address}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start on the same data and port, return when `/readyz` says 200."""
+        assert not self.running, "it runs already"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(),
+                env=self._environment(),
+                cwd=self.log.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._await_ready(time.monotonic() + READY_WITHIN)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """SIGTERM, as systemd and Kubernetes do; it must end by itself and say 0."""
+        process = self._running()
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"still up {STOP_WITHIN} s after SIGTERM\n{self._tail()}"
+            ) from None
+        self._process = None
+        assert code == 0, f"exit code {code} after SIGTERM\n{self._tail()}"
+
+    def kill(self) -> None:
+        """SIGKILL to the process and its workers: what a power cut looks like from inside."""
+        process = self._process
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(STOP_WITHIN)
+        self._process = None
+
+    def head(self, repository: str, reference: str) -> httpx.Headers:
+        """The headers of a manifest."""
+        url = f"{self.url}/v2/{repository}/manifests/{reference}"
+        return httpx.head(url, headers={"Accept": MANIFESTS}).raise_for_status().headers
+
+    def has(self, repository: str, reference: str) -> bool:
+        """Whether a manifest is there."""
+        url = f"{self.url}/v2/{repository}/manifests/{reference}"
+        status = httpx.head(url, headers={"Accept": MANIFESTS}).status_code
+        assert status in {200, 404}, status
+        return status == 200
+
+    def digest(self, repository: str, reference: str) -> str:
+        """What the registry itself says the digest of a manifest is."""
+        return str(self.head(repository, reference)["Docker-Content-Digest"])
+
+    def manifest(self, repository: str, reference: str) -> bytes:
+        """The bytes of a manifest."""
+        url = f"{self.url}/v2/{repository}/manifests/{reference}"
+        return httpx.get(url, headers={"Accept": MANIFESTS}).raise_for_status().content
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        """The bytes of a blob."""
+        url = f"{self.url}/v2/{repository}/blobs/{digest}"
+        return httpx.get(url, follow_redirects=True).raise_for_status().content
+
+    def _command(self) -> list[str]:
+        serve = [sys.executable, "-m", "entrepot", "serve"]
+        return [*serve, "--data", str(self.data), "--listen", self.address]
+
+    def _environment(self) -> dict[str, str]:
+        outer = {k: v for k, v in os.environ.items() if not k.startswith("ENTREPOT_")}
+        return {**outer, "PYTHONUNBUFFERED": "1", **self.settings}
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "it does not run"
+        return self._process
+
+    def _await_ready(self, deadline: float) -> None:
+        while time.monotonic() < deadline:
+            code = self._running().poll()
+            assert code is None, f"exit code {code} at the start\n{self._tail()}"
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"not ready after {READY_WITHIN} s\n{self._tail()}")
+
+    def _tail(self, size: int = 4000) -> str:
+        return self.log.read_text(errors="replace")[-size:]
+
+
+class StartRegistry(Protocol):
+    """Starts a registry of the test's own: `start_registry(sparse_manifests=True)`."""
+
+    def __call__(self, **settings: str | int | bool) -> Registry: ...
+
+
+@contextmanager
+def serving(folder: Path, **settings: str | int | bool) -> Iterator[Registry]:
+    """A registry with its data and log in `folder`; `workers=2` becomes `ENTREPOT_WORKERS=2`.
+
+    Where all went well the data is removed in the end, since images are large; the log stays.
+    """
+    registry = Registry(folder / "data", folder / "registry.log", environment(settings))
+    registry.start()
+    try:
+        yield registry
+        if registry.running:
+            registry.stop()
+    finally:
+        registry.kill()
+    log = registry.log.read_text(errors="replace")
+    assert "Traceback (most recent call last)" not in log, f"the registry's log:\n{log[-8000:]}"
+    shutil.rmtree(registry.data, ignore_errors=True)
+
+
+def environment(settings: Mapping[str, str | int | bool]) -> dict[str, str]:
+    """Settings as the environment carries them."""
+    return {
+        f"ENTREPOT_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in settings.items()
+    }
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on right now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -1,0 +1,72 @@
+"""The programs that tests drive: found, or the test says what is missing and how to get it.
+
+`ENTREPOT_TEST_TOOLS=required` (as in `.ci/run`) turns a missing program into a failure; elsewhere
+it skips the test. `.ci/tools` installs them all, into `ENTREPOT_TOOLS` what it builds.
+
+Both variables are taken out of the environment: they are no settings of the registry, which does
+not start with one that it does not know. So the first conftest.py imports this module.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+REQUIRED = os.environ.pop("ENTREPOT_TEST_TOOLS", "") == "required"
+
+SEARCH = os.pathsep.join(
+    [
+        os.environ.pop("ENTREPOT_TOOLS", str(Path.home() / ".cache" / "entrepot-tools")),
+        os.environ.get("PATH", os.defpath),
+        "/usr/local/sbin:/usr/sbin:/sbin",
+    ]
+)
+
+
+def tool(name: str) -> Path:
+    """Where the program `name` is; skips or fails the test where it is not."""
+    found = shutil.which(name, path=SEARCH)
+    if found is None:
+        lacking(f"no {name} on this machine: run .ci/tools as root, it installs what tests use")
+    return Path(found)
+
+
+def as_root(what: str) -> None:
+    """Skip or fail the test unless it runs as root, which `what` needs."""
+    if os.geteuid() != 0:
+        lacking(f"{what} needs root here: run the tests as root")
+
+
+def lacking(reason: str) -> NoReturn:
+    """Fail where everything has to run, skip elsewhere."""
+    if REQUIRED:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def run(
+    *command: str | Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    within: float = 60,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, at most `within` seconds; what it said is the failure's text."""
+    done = subprocess.run(
+        command,
+        env=env,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=within,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).strip()
+        pytest.fail(f"{' '.join(map(str, command))}\nexit {done.returncode}\n{said}")
+    return done
