@@ -39,7 +39,7 @@ def connect(folder: Path) -> sqlite3.Connection:
 
 def prepare(folder: Path) -> None:
     """Make the folder and the schema where they are missing. Raises `SchemaError`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = connect(folder)
     try:
         db.execute("begin immediate")  # of several workers starting, one makes it

@@ -14,7 +14,7 @@ from entrepot.distribution import blobs, health, lists, manifests, uploads
 from entrepot.distribution.asgi import Receive, Scope, Send
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
-from entrepot.distribution.response import Response, problem, respond
+from entrepot.distribution.response import API_VERSION, Response, problem, respond
 from entrepot.distribution.router import Kind, route
 from entrepot.observe.access import Line
 from entrepot.oci.errors import Code, OCIError
@@ -58,7 +58,7 @@ class Api:
         request = Request(scope, receive)
         identity = request.id or observer.request_id()
         response = await self._answer(request, identity)
-        response.headers.append((b"x-request-id", identity.encode()))
+        response.headers += [API_VERSION, (b"x-request-id", identity.encode())]
         sent = 0
         try:
             sent = await respond(response, scope, send)

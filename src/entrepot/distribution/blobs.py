@@ -9,7 +9,7 @@ from entrepot.distribution.conditions import etag, not_modified, range_applies
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.resolved import Answer, describe
-from entrepot.distribution.response import API_VERSION, Response
+from entrepot.distribution.response import Response
 from entrepot.distribution.router import Kind
 from entrepot.oci import media
 from entrepot.oci.digest import Digest
@@ -25,7 +25,7 @@ async def get(registry: Registry, request: Request) -> Response:
     digest = request.route.digest
     blob = _require(registry, request)
     if not_modified(request, str(digest)):
-        return Response(304, [(b"etag", etag(str(digest)).encode()), API_VERSION])
+        return Response(304, [(b"etag", etag(str(digest)).encode())])
     span = _span(request, blob.size)
     whole = Span(0, blob.size)
     headers = [*describe(str(digest), media.OCTETS, len(span or whole)), _RANGES]
@@ -92,4 +92,4 @@ async def delete(registry: Registry, request: Request) -> Response:
     )
     if not removed:
         raise unknown(registry, repository, digest)
-    return Response(202, [API_VERSION])
+    return Response(202)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from entrepot.distribution.request import Request
+from entrepot.observe import metrics
 from entrepot.oci.errors import Code, OCIError
 
 Sink: TypeAlias = Callable[[memoryview], None]
@@ -29,6 +30,7 @@ async def read(request: Request, limit: int) -> bytes:
         if size > limit:
             raise too_large(limit)
         pieces.append(piece)
+    metrics.received(request.route.kind.value, size)
     return b"".join(pieces)
 
 

@@ -6,7 +6,7 @@ import sqlite3
 
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
-from entrepot.distribution.response import API_VERSION, Response, as_json
+from entrepot.distribution.response import Response, as_json
 from entrepot.observe import metrics
 
 ROOM = 64 * 1024 * 1024
@@ -28,7 +28,7 @@ async def home(_registry: Registry, _request: Request) -> Response:
 
 async def base(_registry: Registry, _request: Request) -> Response:
     """GET /v2/: clients ask here whether this is a registry."""
-    return as_json({}, headers=[API_VERSION])
+    return as_json({})
 
 
 async def livez(_registry: Registry, _request: Request) -> Response:

@@ -9,7 +9,7 @@ from entrepot.db import referrers, repositories, tags
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
-from entrepot.distribution.response import API_VERSION, Response, as_json
+from entrepot.distribution.response import Response, as_json
 from entrepot.oci import media
 from entrepot.oci.errors import Code, OCIError
 
@@ -28,16 +28,14 @@ async def tag_list(registry: Registry, request: Request) -> Response:
     size = _size(request)
     names = tags.listed(registry.database.reader, number, _last(request), size + 1)
     link = _link(request, names, size)
-    return as_json({"name": repository.name, "tags": names[:size]}, headers=[API_VERSION, *link])
+    return as_json({"name": repository.name, "tags": names[:size]}, headers=link)
 
 
 async def catalog(registry: Registry, request: Request) -> Response:
     """GET of the repositories' names."""
     size = _size(request)
     names = repositories.catalog(registry.database.reader, _last(request), size + 1)
-    return as_json(
-        {"repositories": names[:size]}, headers=[API_VERSION, *_link(request, names, size)]
-    )
+    return as_json({"repositories": names[:size]}, headers=_link(request, names, size))
 
 
 def _size(request: Request) -> int:
@@ -75,7 +73,7 @@ async def referrer_list(registry: Registry, request: Request) -> Response:
         after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
         limit=MAX_PAGE + 1,
     )
-    headers: list[Header] = [API_VERSION]
+    headers: list[Header] = []
     if wanted is not None:
         headers.append((b"oci-filters-applied", b"artifactType"))
     if len(rows) > MAX_PAGE:

@@ -14,7 +14,7 @@ from entrepot.distribution.conditions import etag, not_modified
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.resolved import Answer, describe
-from entrepot.distribution.response import API_VERSION, Response
+from entrepot.distribution.response import Response
 from entrepot.distribution.router import Kind
 from entrepot.oci import media
 from entrepot.oci.digest import Digest
@@ -31,7 +31,7 @@ async def get(registry: Registry, request: Request) -> Response:
     answer = _resolve(registry, request)
     chosen = _negotiate(registry, request, answer)
     if not_modified(request, chosen.digest):
-        return Response(304, [(b"etag", etag(chosen.digest).encode()), API_VERSION, _VARY])
+        return Response(304, [(b"etag", etag(chosen.digest).encode()), _VARY])
     return Response(200, list(chosen.headers), chosen.content)
 
 
@@ -132,7 +132,7 @@ def _created(
 ) -> list[Header]:
     digest = str(manifest.digest).encode()
     location = f"/v2/{request.route.repository}/manifests/{manifest.digest}"
-    headers = [(b"location", location.encode()), (b"docker-content-digest", digest), API_VERSION]
+    headers = [(b"location", location.encode()), (b"docker-content-digest", digest)]
     if isinstance(request.route.reference, Digest):
         headers += [(b"oci-tag", name.name.encode()) for name in names]
     if manifest.subject is not None:
@@ -160,7 +160,7 @@ async def delete(registry: Registry, request: Request) -> Response:
         )
     if not await registry.database.write(remove):
         raise _unknown(registry, repository, reference)
-    return Response(202, [API_VERSION])
+    return Response(202)
 
 
 def _unknown(registry: Registry, repository: Repository, reference: Reference) -> OCIError:

@@ -42,7 +42,8 @@ class Answer:
     """What an Accept header says that takes this content."""
 
     def __post_init__(self) -> None:
-        self.head = b"".join(b"%b: %b\r\n" % header for header in self.headers) + b"\r\n"
+        lines = [b"%b: %b\r\n" % header for header in (*self.headers, API_VERSION)]
+        self.head = b"".join(lines) + b"\r\n"
         self.accepted_by = self.media_type.encode("latin-1")
 
 
@@ -54,7 +55,6 @@ def describe(digest: str, media_type: str, size: int) -> list[Header]:
         (b"content-length", b"%d" % size),
         (b"docker-content-digest", text),
         (b"etag", etag(digest).encode()),
-        API_VERSION,
     ]
 
 

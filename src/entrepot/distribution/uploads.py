@@ -13,7 +13,7 @@ from entrepot.distribution import body
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
-from entrepot.distribution.response import API_VERSION, Response
+from entrepot.distribution.response import Response
 from entrepot.distribution.spool import Spool
 from entrepot.observe import metrics
 from entrepot.oci.digest import CANONICAL, Digest, check_algorithm
@@ -96,7 +96,7 @@ async def delete(registry: Registry, request: Request) -> Response:
     """DELETE: the upload is over."""
     upload = _require(registry, request)
     await registry.database.note(partial(uploads.cancel, upload=upload.id))
-    return Response(204, [API_VERSION])
+    return Response(204)
 
 
 def _require(registry: Registry, request: Request) -> Upload:
@@ -202,7 +202,6 @@ def _progress(upload: Upload) -> list[Header]:
         (b"location", location),
         (b"range", b"0-%d" % max(0, upload.size - 1)),
         (b"docker-upload-uuid", upload.id.encode()),
-        API_VERSION,
     ]
 
 
@@ -210,5 +209,5 @@ def _created(repository: Repository, digest: Digest) -> Response:
     location = f"/v2/{repository}/blobs/{digest}".encode()
     return Response(
         201,
-        [(b"location", location), (b"docker-content-digest", str(digest).encode()), API_VERSION],
+        [(b"location", location), (b"docker-content-digest", str(digest).encode())],
     )
