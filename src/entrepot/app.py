@@ -6,6 +6,8 @@ database must not be made in one process and used in another.
 
 import asyncio
 import contextlib
+import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 
@@ -21,6 +23,8 @@ from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
 from entrepot.upkeep.check import folder_of
 from entrepot.upkeep.rounds import make_rounds
+
+_log = logging.getLogger("entrepot")
 
 
 class Entrepot:
@@ -43,8 +47,10 @@ class Entrepot:
         async with furnish(self._settings) as registry:
             self._api = Api(registry)
             scope.get("state", {})["entrepot.fast"] = Fast(registry)
+            _log.info("process %d serves", os.getpid())
             await send({"type": "lifespan.startup.complete"})
             await receive()
+        _log.info("process %d has finished what was under way, and stops", os.getpid())
         await send({"type": "lifespan.shutdown.complete"})
 
 

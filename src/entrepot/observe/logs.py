@@ -38,3 +38,5 @@ def configure(*, as_json: bool, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # What it tells of starting and stopping, `app` tells in fewer lines.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
