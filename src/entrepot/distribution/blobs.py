@@ -44,9 +44,15 @@ def _require(registry: Registry, request: Request) -> Blob:
     if blob.content is not None:
         headers = [*describe(str(digest), media.OCTETS, blob.size), _RANGES]
         answer = Answer(
-            str(digest), media.OCTETS, blob.content, headers, Kind.BLOB.value, negotiable=False
+            repository.name,
+            str(digest),
+            media.OCTETS,
+            blob.content,
+            headers,
+            Kind.BLOB.value,
+            negotiable=False,
         )
-        registry.resolved.put(repository.name, request.target.encode("latin-1"), answer)
+        registry.resolved.put(request.target.encode("latin-1"), answer)
     return blob
 
 

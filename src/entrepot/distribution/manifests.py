@@ -44,16 +44,21 @@ def _resolve(registry: Registry, request: Request) -> Answer:
         stored = manifests.find(registry.database.reader, repository, reference)
         if stored is None:
             raise _unknown(registry, repository, reference)
-        answer = _answer(stored)
-        registry.resolved.put(repository.name, target, answer)
+        answer = _answer(repository, stored)
+        registry.resolved.put(target, answer)
     return answer
 
 
-def _answer(stored: Stored) -> Answer:
+def _answer(repository: Repository, stored: Stored) -> Answer:
     headers = [*describe(stored.digest, stored.media_type, len(stored.content)), _VARY]
-    negotiable = stored.media_type in media.INDEXES
     return Answer(
-        stored.digest, stored.media_type, stored.content, headers, Kind.MANIFEST.value, negotiable
+        repository.name,
+        stored.digest,
+        stored.media_type,
+        stored.content,
+        headers,
+        Kind.MANIFEST.value,
+        negotiable=stored.media_type in media.INDEXES,
     )
 
 
@@ -75,7 +80,7 @@ def _negotiate(registry: Registry, request: Request, answer: Answer) -> Answer:
     for child in _children(answer, accepted):
         stored = manifests.find(registry.database.reader, request.route.repository, child)
         if stored is not None:
-            return _answer(stored)
+            return _answer(request.route.repository, stored)
     return answer
 
 

@@ -28,6 +28,7 @@ _LOG_PAGE = 1000
 class Answer:
     """Content that was resolved, with the headers of its answer."""
 
+    repository: str
     digest: str
     media_type: str
     content: bytes
@@ -58,6 +59,11 @@ def describe(digest: str, media_type: str, size: int) -> list[Header]:
     ]
 
 
+def _cost(target: bytes, answer: Answer) -> int:
+    """About how many bytes of memory an answer takes."""
+    return len(answer.content) + len(target) + _OVERHEAD
+
+
 class Resolved:
     """The answers that lie ready in this worker."""
 
@@ -75,21 +81,24 @@ class Resolved:
             self._follow()
         return self._answers.get(target)
 
-    def put(self, repository: str, target: bytes, answer: Answer) -> None:
+    def put(self, target: bytes, answer: Answer) -> None:
         """Keep an answer that was read from the database just now, without a pause since."""
-        cost = len(answer.content) + _OVERHEAD
+        cost = _cost(target, answer)
         if cost > MAX_ANSWER or target in self._answers:
             return
         while self._size + cost > MAX_TOTAL:
             self._drop(next(iter(self._answers)))
         self._answers[target] = answer
-        self._targets.setdefault(repository, set()).add(target)
+        self._targets.setdefault(answer.repository, set()).add(target)
         self._size += cost
 
     def _drop(self, target: bytes) -> None:
-        answer = self._answers.pop(target, None)
-        if answer is not None:
-            self._size -= len(answer.content) + _OVERHEAD
+        answer = self._answers.pop(target)
+        self._size -= _cost(target, answer)
+        targets = self._targets[answer.repository]
+        targets.discard(target)
+        if not targets:
+            del self._targets[answer.repository]
 
     def _follow(self) -> None:
         """Read the log and forget whatever belongs to a repository that changed."""
@@ -98,7 +107,7 @@ class Resolved:
             rows = changes.repositories_after(self._database.reader, self._cursor, _LOG_PAGE)
             for number, repository in rows:
                 self._cursor = number
-                for target in self._targets.pop(repository, ()):
+                for target in list(self._targets.get(repository, ())):
                     self._drop(target)
             if len(rows) < _LOG_PAGE:
                 return
