@@ -9,16 +9,19 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 from entrepot.blobstore.disk import DiskStore
 from entrepot.db.database import Database
 from entrepot.distribution.api import Api
 from entrepot.distribution.asgi import App, Receive, Scope, Send
+from entrepot.distribution.begun import Begun
 from entrepot.distribution.fast import Fast
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.resolved import Resolved
-from entrepot.observe import access, logs, metrics
+from entrepot.observe import access, logs
+from entrepot.observe.metrics import Metrics
 from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
 from entrepot.upkeep.check import folder_of
@@ -30,8 +33,9 @@ _log = logging.getLogger("entrepot")
 class Entrepot:
     """The ASGI app. `lifespan` must run; every server does that."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, shared: Path | None = None) -> None:
         self._settings = settings
+        self._shared = shared
         self._api: App | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +48,7 @@ class Entrepot:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        async with furnish(self._settings) as registry:
+        async with furnish(self._settings, self._shared) as registry:
             self._api = Api(registry)
             scope.get("state", {})["entrepot.fast"] = Fast(registry)
             _log.info("process %d serves", os.getpid())
@@ -55,26 +59,32 @@ class Entrepot:
 
 
 @contextlib.asynccontextmanager
-async def furnish(settings: Settings) -> AsyncIterator[Registry]:
-    """A registry with everything it needs running, for as long as the block lasts."""
+async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterator[Registry]:
+    """A registry with everything it needs running, for as long as the block lasts.
+
+    Several processes over one data folder add their metrics up in a `shared` folder.
+    """
     database = Database(settings.data)
     store = DiskStore(folder_of(settings.data))
-    log = access.AccessLog(_form(settings))
+    store.prepare()
+    observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
     registry = Registry(
         database,
         store,
         Resolved(database),
-        Observer(log),
+        Begun(database),
+        observer,
         sparse=settings.sparse_manifests,
         most_in_flight=settings.max_requests,
     )
-    metrics.forget_the_dead()
-    tasks = [
-        asyncio.create_task(
-            make_rounds(database, store, expiry=settings.upload_expiry, pause=settings.upkeep_pause)
-        ),
-        asyncio.create_task(_flush(log)),
-    ]
+    rounds = make_rounds(
+        database,
+        store,
+        observer.metrics,
+        expiry=settings.upload_expiry,
+        pause=settings.upkeep_pause,
+    )
+    tasks = [asyncio.create_task(rounds), asyncio.create_task(_flush(observer))]
     try:
         yield registry
     finally:
@@ -82,16 +92,16 @@ async def furnish(settings: Settings) -> AsyncIterator[Registry]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         database.close()
-        log.flush()
+        observer.flush()
 
 
-async def _flush(log: access.AccessLog) -> None:
+async def _flush(observer: Observer) -> None:
     while True:
         await asyncio.sleep(access.FLUSH_SECONDS)
-        log.flush()
+        observer.flush()
 
 
-def _form(settings: Settings) -> Callable[[access.Line], str] | None:
+def _form(settings: Settings) -> access.Form | None:
     if not settings.access_log:
         return None
     return access.as_json if logs_as_json(settings) else access.as_text
@@ -104,9 +114,9 @@ def logs_as_json(settings: Settings) -> bool:
     return settings.log_format == "json"
 
 
-def build(settings: Settings) -> Entrepot:
+def build(settings: Settings, shared: Path | None = None) -> Entrepot:
     """The app for a process that serves; it sets up that process's logs."""
     # A commit's answer waits for the event loop to let go of the interpreter: by default 5 ms.
     sys.setswitchinterval(float(__import__("os").environ.get("SWI", "0.005")))
     logs.configure(as_json=logs_as_json(settings), level=settings.log_level)
-    return Entrepot(settings)
+    return Entrepot(settings, shared)

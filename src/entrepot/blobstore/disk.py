@@ -1,18 +1,20 @@
 """`DiskStore`: objects as files, in 256 folders. Next: `blobstore.part` writes one."""
 
+import contextlib
 import fcntl
 import hashlib
 import io
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from entrepot.blobstore.part import Part, Writers
+from entrepot.blobstore.part import Part, Writers, sync_folder
 from entrepot.oci.digest import Digest, Hasher
 
 _CHUNK = 1024 * 1024
+_FOLDERS = [f"{number:02x}" for number in range(256)]
 _name = re.compile(r"[0-9a-f]{32}").fullmatch
 
 
@@ -22,8 +24,16 @@ class DiskStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._writers = Writers()
-        for number in range(256):
-            (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+
+    def prepare(self) -> None:
+        """Make the folders where they are missing, durably; whoever only reads needs none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        missing = set(_FOLDERS).difference(entry.name for entry in self.folder.iterdir())
+        for name in missing:
+            (self.folder / name).mkdir(exist_ok=True)  # another process may be as far
+        if missing:
+            sync_folder(self.folder)
+            sync_folder(self.folder.parent)
 
     @staticmethod
     def new_name() -> str:
@@ -36,12 +46,19 @@ class DiskStore:
             raise ValueError(f"not an object's name: {name!r}")
         return self.folder / name[:2] / name
 
-    def part(self, name: str, size: int, hasher: Hasher | None) -> Part:
+    def part(
+        self,
+        name: str,
+        size: int,
+        hasher: Hasher | None,
+        confirm: Callable[[], None] = lambda: None,
+    ) -> Part:
         """Write at the end of the `size` bytes that are to be kept, hashing what is written.
 
-        Raises BlockingIOError while someone else writes this object.
+        `confirm` is called once nobody else can write this object, before it is touched, and may
+        raise. Raises BlockingIOError while someone else writes it.
         """
-        return Part(self.path(name), size, hasher, self._writers)
+        return Part(self.path(name), size, hasher, self._writers, confirm)
 
     def is_being_written(self, name: str) -> bool:
         """Whether a `Part` of this object is open somewhere."""
@@ -82,8 +99,10 @@ class DiskStore:
         self.path(name).unlink(missing_ok=True)
 
     def objects(self) -> Iterator[tuple[str, int]]:
-        """Names and sizes of all objects, folder by folder."""
-        for folder in sorted(self.folder.iterdir()):
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    yield entry.name, entry.stat().st_size
+        """Names and sizes of all objects, folder by folder; some may come and go meanwhile."""
+        for folder in _FOLDERS:
+            with contextlib.suppress(FileNotFoundError):
+                for file in (self.folder / folder).iterdir():
+                    size = self.size(file.name) if _name(file.name) else None
+                    if size is not None:
+                        yield file.name, size

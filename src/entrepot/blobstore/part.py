@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,15 @@ BLOCK = 4096
 
 _DIRECT_FROM = 64 * 1024
 _HASH_ASIDE_FROM = 256 * 1024
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Writers:
@@ -55,17 +65,28 @@ class Writers:
 class Part:
     """Appends to one object. Nobody else can write that object meanwhile."""
 
-    def __init__(self, path: Path, size: int, hasher: Hasher | None, writers: Writers) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: int,
+        hasher: Hasher | None,
+        writers: Writers,
+        confirm: Callable[[], None],
+    ) -> None:
         self.size = size
         """Bytes of the object so far."""
         self.hasher = hasher
         self._path = path
         self._writers = writers
+        self._start = size
+        self.sealed = True
+        """Whether a power cut would lose nothing of it."""
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(self._file, size)
-        except OSError:
+            confirm()
+            self._cut()
+        except BaseException:
             os.close(self._file)
             raise
         self._flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
@@ -73,8 +94,18 @@ class Part:
         self._may_be_direct = hasattr(os, "O_DIRECT")
         writers.enter()
 
+    def _cut(self) -> None:
+        """Remove what lies behind the bytes that are to be kept; those must be there."""
+        found = os.fstat(self._file).st_size
+        if found < self._start:
+            raise OSError(errno.EIO, f"has {found} bytes, not {self._start}", str(self._path))
+        if found > self._start:
+            os.ftruncate(self._file, self._start)
+            self.sealed = False
+
     def write(self, piece: memoryview) -> None:
         """Append. What is larger than a few blocks should be aligned to them in memory."""
+        self.sealed = False
         hashed = self._hash(piece)
         try:
             rest = piece
@@ -115,11 +146,12 @@ class Part:
     def seal(self) -> None:
         """Make what was written, and the file's name, durable."""
         os.fdatasync(self._file)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._path.parent)
+        self.sealed = True
+
+    def drop(self) -> None:
+        """Give back the room that this part took: the object is again as long as it was."""
+        os.ftruncate(self._file, self._start)
 
     def close(self) -> None:
         """Let the object go."""

@@ -1,6 +1,8 @@
 """`entrepot check`: compare the database with the disk."""
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,7 @@ from entrepot import settings
 from entrepot.blobstore.disk import DiskStore
 from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.db import engine
-from entrepot.upkeep.check import Finding, findings, folder_of
+from entrepot.upkeep.check import Finding, findings, folder_of, unreadable
 
 
 def check(
@@ -32,7 +34,10 @@ def check(
         fail(str(error))
     if not (folder / engine.FILE).exists():
         fail(f"there is no registry in {folder.absolute()}: name its folder with --data")
-    found = _findings(folder, read=read)
+    try:
+        found = _findings(folder, read=read)
+    except engine.SchemaError as error:
+        fail(str(error))
     damaged = sum(finding.damage for finding in found)
     for finding in found:
         typer.echo(_json(finding) if as_json else _text(finding))
@@ -42,11 +47,13 @@ def check(
 
 
 def _findings(folder: Path, *, read: bool) -> list[Finding]:
-    db = engine.connect(folder)
+    found: list[Finding] = []
     try:
-        return list(findings(db, DiskStore(folder_of(folder)), read=read))
-    finally:
-        db.close()
+        with contextlib.closing(engine.connect_to_read(folder)) as db:
+            found.extend(findings(db, DiskStore(folder_of(folder)), read=read))
+    except sqlite3.DatabaseError as error:
+        found.append(unreadable(error))
+    return found
 
 
 def _json(finding: Finding) -> str:

@@ -1,9 +1,7 @@
 """`entrepot serve`: run the registry."""
 
-import os
-import shutil
 import socket
-import tempfile
+import sqlite3
 from functools import partial
 from typing import Annotated
 
@@ -46,7 +44,8 @@ def serve(
         fail(str(error))
     _check_exposure(chosen)
     with _socket(chosen) as listener:
-        address = f"{chosen.address.host}:{listener.getsockname()[1]}"
+        _prepare(chosen)
+        address = chosen.address._replace(port=listener.getsockname()[1])
         typer.echo(
             _BANNER.format(version=__version__, address=address, data=chosen.data.absolute())
         )
@@ -72,32 +71,32 @@ def _socket(chosen: Settings) -> socket.socket:
         fail(f"cannot listen on {chosen.listen}: {error.strerror or error}; try another --listen")
 
 
-def _run(chosen: Settings, listener: socket.socket) -> None:
-    """With several workers the metrics need a folder, said before they are imported."""
-    shared = tempfile.mkdtemp(prefix="entrepot-metrics-") if chosen.workers > 1 else None
-    if shared is not None:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-    try:
-        _serve(chosen, listener)
-    finally:
-        if shared is not None:
-            shutil.rmtree(shared, ignore_errors=True)
-
-
-def _serve(chosen: Settings, listener: socket.socket) -> None:
-    from entrepot import app
+def _prepare(chosen: Settings) -> None:
+    """Make the folders and the database where they are missing."""
+    from entrepot.blobstore.disk import DiskStore
     from entrepot.db.engine import SchemaError, prepare
-    from entrepot.observe import logs
+    from entrepot.upkeep.check import folder_of
+
+    try:
+        prepare(chosen.data)
+        DiskStore(folder_of(chosen.data)).prepare()
+    except SchemaError as error:
+        fail(str(error))
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        fail(f"cannot use {chosen.data.absolute()}: {why}; name a folder with --data")
+
+
+def _run(chosen: Settings, listener: socket.socket) -> None:
+    from entrepot import app
+    from entrepot.observe import logs, tally
     from entrepot.server.limits import Limits
     from entrepot.server.run import Plan, run
 
+    shared = chosen.data / tally.FOLDER if chosen.workers > 1 else None
+    if shared is not None:
+        tally.prepare(shared)
     logs.configure(as_json=app.logs_as_json(chosen), level=chosen.log_level)
-    try:
-        prepare(chosen.data)
-    except SchemaError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"cannot use {chosen.data.absolute()}: {error.strerror}; name a folder with --data")
     limits = Limits(
         header_bytes=chosen.max_header_bytes,
         header_timeout=chosen.header_timeout,
@@ -105,4 +104,5 @@ def _serve(chosen: Settings, listener: socket.socket) -> None:
         keep_alive=chosen.keep_alive_timeout,
         send_timeout=chosen.send_timeout,
     )
-    run(Plan(partial(app.build, chosen), chosen.workers, chosen.grace, limits=limits), listener)
+    factory = partial(app.build, chosen, shared)
+    run(Plan(factory, chosen.workers, chosen.grace, limits=limits), listener)

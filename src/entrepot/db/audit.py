@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Iterator
 
+_PAGE = 1000
+
 
 def faults(db: sqlite3.Connection) -> list[str]:
     """What SQLite finds wrong with its own file and with references between rows."""
@@ -45,10 +47,23 @@ def contents(db: sqlite3.Connection) -> Iterator[tuple[str, str, bytes]]:
 
 
 def objects(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
-    """Digest, size and object of every blob that lies in the store."""
-    return iter(
-        db.execute("select digest, size, object from blob where object is not null order by object")
-    )
+    """Digest, size and object of every blob that lies in the store.
+
+    In pages: hashing what they name takes hours, and a query that is open so long would show the
+    past, and keep the log of the database from being emptied.
+    """
+    last = ""
+    while page := db.execute(
+        "select digest, size, object from blob where object > ? order by object limit ?",
+        (last, _PAGE),
+    ).fetchall():
+        yield from page
+        last = page[-1][2]
+
+
+def is_blob(db: sqlite3.Connection, name: str) -> bool:
+    """Whether a blob lies in this object now."""
+    return db.execute("select 1 from blob where object = ?", (name,)).fetchone() is not None
 
 
 def is_named(db: sqlite3.Connection, name: str) -> bool:

@@ -67,7 +67,12 @@ def add(
                 "update blob set content = ?, object = ? where id = ?",
                 (blob.content, blob.object, number),
             )
-        _discard(db, kept if renew else blob.object)
+        elif blob.content is not None:  # heals what the disk may have made of it
+            db.execute(
+                "update blob set content = ? where id = ? and content <> ?",
+                (blob.content, number, blob.content),
+            )
+        discard(db, kept if renew else blob.object)
     db.execute(
         "insert or ignore into repository_blob (repository, blob) values (?, ?)",
         (repositories.ensure(db, repository), number),
@@ -115,7 +120,7 @@ def remove(
     others = db.execute("select 1 from repository_blob where blob = ? limit 1", (blob,)).fetchone()
     if others is None:
         db.execute("delete from blob where id = ?", (blob,))
-        _discard(db, stored)
+        discard(db, stored)
     record(db, Change(Kind.BLOB_DELETED, repository, text, old=text))
     return True
 
@@ -135,7 +140,8 @@ def check_unused(db: sqlite3.Connection, repository: int, digest: Digest) -> Non
         )
 
 
-def _discard(db: sqlite3.Connection, name: str | None) -> None:
+def discard(db: sqlite3.Connection, name: str | None) -> None:
+    """Say that no row names this object any more."""
     if name is not None:
         db.execute("insert or ignore into garbage (object) values (?)", (name,))
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +23,14 @@ class Database:
         self.generation = Generation(folder)
         self.reader: sqlite3.Connection = connect(folder)
         """For the event loop's own queries, which must stay in the microseconds."""
+        self._aside: sqlite3.Connection = connect(folder)
+        self._aside_lock = threading.Lock()
         self._writer = Writer(folder, self.generation)
+
+    def ask(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a short query from any thread."""
+        with self._aside_lock:
+            return query(self._aside)
 
     def write(self, write: Write[T]) -> "asyncio.Future[T]":
         """Run a write in a transaction; the answer comes when it is durable and seen by all."""
@@ -40,4 +49,5 @@ class Database:
         """Finish the writes under way."""
         self._writer.close()
         self.reader.close()
+        self._aside.close()
         self.generation.close()

@@ -37,6 +37,20 @@ def connect(folder: Path) -> sqlite3.Connection:
     return db
 
 
+def connect_to_read(folder: Path) -> sqlite3.Connection:
+    """A connection that changes nothing. Raises `SchemaError`."""
+    uri = f"{(folder / FILE).absolute().as_uri()}?mode=ro"
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        version = db.execute("pragma user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            raise _unknown_version(folder, version)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def prepare(folder: Path) -> None:
     """Make the folder and the schema where they are missing. Raises `SchemaError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,13 +64,17 @@ def prepare(folder: Path) -> None:
                 db.execute(statement)
             db.execute(f"pragma user_version = {SCHEMA_VERSION}")
         elif version != SCHEMA_VERSION:
-            raise SchemaError(
-                f"{folder / FILE} has schema {version}, this Entrepot knows {SCHEMA_VERSION}: "
-                "run the version that wrote it"
-            )
+            raise _unknown_version(folder, version)
         db.execute("commit")
     finally:
         db.close()
+
+
+def _unknown_version(folder: Path, version: int) -> SchemaError:
+    return SchemaError(
+        f"{folder / FILE} has schema {version}, this Entrepot knows {SCHEMA_VERSION}: "
+        "run the version that wrote it"
+    )
 
 
 def _statements(script: str) -> list[str]:

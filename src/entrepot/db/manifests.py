@@ -98,6 +98,7 @@ def remove(
         record(db, Change(Kind.UNTAGGED, repository, name, old=text))
     db.execute("delete from edge where manifest = ?", (manifest,))
     db.execute("delete from manifest where id = ?", (manifest,))
+    repositories.relist(db, number)
     record(db, Change(Kind.DELETED, repository, text, old=text))
     return True
 
@@ -161,7 +162,9 @@ def _insert(
     made = db.execute(
         "insert into manifest (repository, digest, media_type, artifact_type, subject, "
         "annotations, depth, content, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-        "on conflict (repository, digest) do nothing returning id",
+        # The same bytes again change nothing, unless the disk has made others of the old ones.
+        "on conflict (repository, digest) do update set content = excluded.content "
+        "where content <> excluded.content returning id",
         (
             number,
             text,
@@ -176,9 +179,10 @@ def _insert(
     ).fetchone()
     if made is None:
         return
+    repositories.relist(db, number)
     parts = {str(part.digest) for part in (*manifest.blobs, *manifest.children)}
     db.executemany(
-        "insert into edge (repository, child, manifest) values (?, ?, ?)",
+        "insert or ignore into edge (repository, child, manifest) values (?, ?, ?)",
         ((number, part, made[0]) for part in parts),
     )
     record(db, Change(Kind.PUSHED, name, text, new=text))

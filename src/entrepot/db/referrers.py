@@ -26,13 +26,22 @@ def listed(
     artifact_type: str | None,
     after: int,
     limit: int,
-) -> list[tuple[int, dict[str, Any]]]:
-    """Descriptors as the spec wants them in the index, each behind its row's number."""
+    room: int,
+) -> tuple[list[tuple[int, dict[str, Any]]], bool]:
+    """Descriptors as the spec wants them in the index, each behind its row's number; and whether
+    there are more than `limit`, or than fit in if all annotations take `room` characters at most.
+    """
     rows = db.execute(
         _QUERY,
-        (repository.name, str(subject), after, artifact_type, artifact_type, limit),
+        (repository.name, str(subject), after, artifact_type, artifact_type, limit + 1),
     )
-    return [(row[0], _descriptor(*row[1:])) for row in rows]
+    found: list[tuple[int, dict[str, Any]]] = []
+    for row in rows:
+        room -= len(row[-1])
+        if len(found) == limit or (found and room < 0):
+            return found, True
+        found.append((row[0], _descriptor(*row[1:])))
+    return found, False
 
 
 def _descriptor(

@@ -24,11 +24,19 @@ def ensure(db: sqlite3.Connection, repository: Repository) -> int:
     return made.lastrowid
 
 
+def relist(db: sqlite3.Connection, number: int) -> None:
+    """Say whether the repository holds a manifest; call it when one has come or gone."""
+    db.execute(
+        "update repository set listed = not listed where id = :id and listed <> "
+        "exists (select 1 from manifest where repository = :id)",
+        {"id": number},
+    )
+
+
 def catalog(db: sqlite3.Connection, after: str, limit: int) -> list[str]:
     """Names in order, from the one behind `after` on, of repositories that hold a manifest."""
     rows = db.execute(
-        "select name from repository r where name > ? and exists "
-        "(select 1 from manifest where repository = r.id) order by name limit ?",
+        "select name from repository where listed = 1 and name > ? order by name limit ?",
         (after, limit),
     )
     return [name for (name,) in rows]

@@ -3,8 +3,10 @@
 create table repository (
     id          integer primary key,
     name        text not null unique,
+    listed      integer not null default 0, -- whether it holds a manifest
     created_at  real not null
 );
+create index repository_listed on repository (listed, name);
 
 -- What is known of some content, whoever links it. A rowid table: content in the leaves of a
 -- table without rowids costs more on every insert.

@@ -3,10 +3,12 @@
     open ──advance──▶ open ──complete──▶ (a blob)
       └───────────────┴──────cancel────▶ (nothing)
 
-`advance` names the size that it starts from, so of two writers of one upload only one goes on.
-Bytes are durable before the row says that they are there; after a crash whatever lies behind the
-row's size is cut off. A few bytes lie in the row, more lie in an object that has the upload's id as
-its name. Source: OCI Distribution Specification, "Pushing Blobs".
+`advance` names the size that it starts from, so of two writers of one upload only one goes on;
+whoever writes to its object holds the object's lock until the row says so, and looks at the row
+again (`confirm`) once it has the lock. Bytes are durable before the row says that they are there;
+after a crash whatever lies behind the row's size is cut off. A few bytes lie in the row, more lie
+in an object that has the upload's id as its name.
+Source: OCI Distribution Specification, "Pushing Blobs".
 """
 
 import secrets
@@ -15,7 +17,7 @@ import time
 from dataclasses import dataclass
 
 from entrepot.db import blobs, repositories
-from entrepot.db.blobs import Blob
+from entrepot.db.blobs import Blob, discard
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -76,7 +78,7 @@ def advance(db: sqlite3.Connection, before: Upload, after: Upload) -> Upload:
         (after.size, after.digest, after.content, time.time(), before.id, before.size),
     )
     if changed.rowcount != 1:
-        raise conflict(before)
+        raise moved(db, before)
     return after
 
 
@@ -86,14 +88,38 @@ def complete(
     """Make the bytes a blob of the repository, and end the upload as it stood in `upload`."""
     gone = db.execute("delete from upload where id = ? and size = ?", (upload.id, upload.size))
     if gone.rowcount != 1:
-        raise conflict(upload)
+        raise moved(db, upload)
     blobs.add(db, upload.repository, digest, blob, renew=renew)
 
 
 def cancel(db: sqlite3.Connection, upload: str) -> None:
-    """End an upload without a blob; the object it may have is garbage."""
-    db.execute("insert or ignore into garbage (object) values (?)", (upload,))
-    db.execute("delete from upload where id = ?", (upload,))
+    """End an upload without a blob; the object it may have is garbage.
+
+    Does nothing to one that has ended meanwhile: its object may be a blob's by now.
+    """
+    gone = db.execute("delete from upload where id = ?", (upload,))
+    if gone.rowcount:
+        discard(db, upload)
+
+
+def expire(db: sqlite3.Connection, upload: str, seconds: float) -> bool:
+    """Cancel an upload, unless someone has touched it since it was found `idle`."""
+    gone = db.execute(
+        "delete from upload where id = ? and touched_at < ?", (upload, time.time() - seconds)
+    )
+    if gone.rowcount:
+        discard(db, upload)
+    return bool(gone.rowcount)
+
+
+def abandon(db: sqlite3.Connection, upload: str) -> None:
+    """Say that a request wrote to an upload that had ended: what it left behind is garbage."""
+    db.execute(
+        "insert or ignore into garbage (object) select :id "
+        "where not exists (select 1 from upload where id = :id) "
+        "and not exists (select 1 from blob where object = :id)",
+        {"id": upload},
+    )
 
 
 def idle(db: sqlite3.Connection, seconds: float, limit: int) -> list[str]:
@@ -103,6 +129,19 @@ def idle(db: sqlite3.Connection, seconds: float, limit: int) -> list[str]:
         (time.time() - seconds, limit),
     )
     return [upload for (upload,) in rows]
+
+
+def confirm(db: sqlite3.Connection, upload: Upload) -> None:
+    """Raise where the upload no longer stands as it was read: its bytes are not to be touched."""
+    row = db.execute("select size from upload where id = ?", (upload.id,)).fetchone()
+    if row != (upload.size,):
+        raise moved(db, upload)
+
+
+def moved(db: sqlite3.Connection, upload: Upload) -> OCIError:
+    """The error for an upload that someone else went on with, or ended."""
+    row = db.execute("select 1 from upload where id = ?", (upload.id,)).fetchone()
+    return conflict(upload) if row else unknown(upload.id)
 
 
 def conflict(upload: Upload) -> OCIError:

@@ -16,7 +16,6 @@ from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import API_VERSION, Response, problem, respond
 from entrepot.distribution.router import Kind, route
-from entrepot.observe.access import Line
 from entrepot.oci.errors import Code, OCIError
 
 Handler: TypeAlias = Callable[[Registry, Request], Awaitable[Response]]
@@ -64,18 +63,19 @@ class Api:
             sent = await respond(response, scope, send)
         finally:
             response.close()
-            line = Line(
-                time=time.time(),
-                request=identity,
-                client=request.client,
-                method=request.method,
-                target=request.target,
-                status=response.status,
-                seconds=time.perf_counter() - started,
-                sent=sent,
-                agent=request.header(b"user-agent"),
+            observer.answered(
+                request.route.kind.value,
+                time.perf_counter() - started,
+                identity,
+                request.client,
+                request.method,
+                request.target,
+                response.status,
+                sent,
+                request.header(b"user-agent"),
             )
-            observer.answered(request.route.kind.value, line)
+            if request.received:
+                observer.metrics.received(request.route.kind.value, request.received)
 
     async def _answer(self, request: Request, identity: str) -> Response:
         self._registry.in_flight += 1

@@ -57,7 +57,7 @@ def _require(registry: Registry, request: Request) -> Blob:
 
 
 def _span(request: Request, size: int) -> Span | None:
-    header = request.header(b"range")
+    header = request.header(b"range") if request.method == "GET" else ""  # RFC 9110, 14.2
     if not header or not range_applies(request, str(request.route.digest)):
         return None
     return parse_range(header, size)

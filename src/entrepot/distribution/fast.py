@@ -8,7 +8,6 @@ import time
 
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
-from entrepot.observe.access import Line
 
 _LEAVE = frozenset(
     {
@@ -56,9 +55,15 @@ class Fast:
         request = self._new_id()
         head = b"x-request-id: %b\r\n%b" % (request.encode(), answer.head)
         sent = len(answer.content) if method == "GET" else 0
-        peer = client[0] if client else "-"
-        seconds = time.perf_counter() - started
-        path, browser = target.decode("latin-1"), agent.decode("latin-1")
-        line = Line(time.time(), request, peer, method, path, 200, seconds, sent, browser)
-        self._answered(answer.route, line)
+        self._answered(
+            answer.route,
+            time.perf_counter() - started,
+            request,
+            client[0] if client else "-",
+            method,
+            target.decode("latin-1"),
+            200,
+            sent,
+            agent.decode("latin-1"),
+        )
         return _OK, head + answer.content if sent else head

@@ -4,10 +4,11 @@ import os
 import shutil
 import sqlite3
 
+from entrepot.db import engine
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response, as_json
-from entrepot.observe import metrics
+from entrepot.observe.metrics import CONTENT_TYPE
 
 ROOM = 64 * 1024 * 1024
 """Bytes that must be free on the disk for the registry to call itself ready."""
@@ -52,6 +53,8 @@ def _database_trouble(registry: Registry) -> str | None:
         registry.database.reader.execute("select 1 from repository limit 1").fetchone()
     except sqlite3.Error as error:
         return f"cannot be read: {error}"
+    if not (registry.database.folder / engine.FILE).exists():  # what is written now would be lost
+        return "its file is gone"
     return None if registry.database.writable else "the writer has stopped"
 
 
@@ -63,6 +66,6 @@ def _store_trouble(registry: Registry) -> str | None:
     return None if free >= ROOM else f"{free} bytes free, {ROOM} are needed"
 
 
-async def metrics_text(_registry: Registry, _request: Request) -> Response:
+async def metrics_text(registry: Registry, _request: Request) -> Response:
     """GET /metrics, for Prometheus."""
-    return Response(200, [(b"content-type", metrics.CONTENT_TYPE)], metrics.render())
+    return Response(200, [(b"content-type", CONTENT_TYPE)], registry.observer.metrics.render())

@@ -12,6 +12,7 @@ from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response, as_json
 from entrepot.oci import media
 from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.manifest import MAX_BYTES
 
 MAX_PAGE = 1000
 """Entries of one page, whatever a client asks for."""
@@ -65,23 +66,24 @@ async def referrer_list(registry: Registry, request: Request) -> Response:
     """GET of what refers to a digest: an index, empty where nothing does."""
     wanted = request.parameter("artifactType") or None
     after = request.parameter("after") or "0"
-    rows = referrers.listed(
+    rows, more = referrers.listed(
         registry.database.reader,
         request.route.repository,
         request.route.digest,
         artifact_type=wanted,
         after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
-        limit=MAX_PAGE + 1,
+        limit=MAX_PAGE,
+        room=MAX_BYTES,
     )
     headers: list[Header] = []
     if wanted is not None:
         headers.append((b"oci-filters-applied", b"artifactType"))
-    if len(rows) > MAX_PAGE:
-        headers.append(_next_referrers(request, wanted, rows[MAX_PAGE - 1][0]))
+    if more:
+        headers.append(_next_referrers(request, wanted, rows[-1][0]))
     index = {
         "schemaVersion": 2,
         "mediaType": media.OCI_INDEX,
-        "manifests": [descriptor for _, descriptor in rows[:MAX_PAGE]],
+        "manifests": [descriptor for _, descriptor in rows],
     }
     response = as_json(index, headers=headers)
     response.headers[0] = (b"content-type", media.OCI_INDEX.encode())

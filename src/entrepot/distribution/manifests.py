@@ -29,7 +29,7 @@ _VARY: Header = (b"vary", b"Accept")
 async def get(registry: Registry, request: Request) -> Response:
     """GET and HEAD of a manifest."""
     answer = _resolve(registry, request)
-    chosen = _negotiate(registry, request, answer)
+    chosen = await _negotiate(registry, request, answer)
     if not_modified(request, chosen.digest):
         return Response(304, [(b"etag", etag(chosen.digest).encode()), _VARY])
     return Response(200, list(chosen.headers), chosen.content)
@@ -62,7 +62,7 @@ def _answer(repository: Repository, stored: Stored) -> Answer:
     )
 
 
-def _negotiate(registry: Registry, request: Request, answer: Answer) -> Answer:
+async def _negotiate(registry: Registry, request: Request, answer: Answer) -> Answer:
     """For a client that takes images but no indexes, the image for linux/amd64 instead.
 
     So Docker has always had it; a client that accepts neither gets what the tag says. A digest
@@ -77,18 +77,18 @@ def _negotiate(registry: Registry, request: Request, answer: Answer) -> Answer:
         or not accepted & media.IMAGES
     ):
         return answer
-    for child in _children(answer, accepted):
+    for child in await _children(answer, accepted):
         stored = manifests.find(registry.database.reader, request.route.repository, child)
         if stored is not None:
             return _answer(request.route.repository, stored)
     return answer
 
 
-def _children(answer: Answer, accepted: set[str]) -> list[Digest]:
-    found = Manifest.read(answer.content, answer.media_type).children
+async def _children(answer: Answer, accepted: set[str]) -> list[Digest]:
+    index = await _parse(answer.content, answer.media_type)
     return [
         child.digest
-        for child in found
+        for child in index.children
         if child.platform == ("linux", "amd64") and child.media_type in accepted
     ]
 
@@ -113,15 +113,19 @@ async def put(registry: Registry, request: Request) -> Response:
 
 async def _read(content: bytes, declared: str, reference: Reference) -> Manifest:
     algorithm = reference.algorithm if isinstance(reference, Digest) else "sha256"
-    if len(content) < _READ_ASIDE_FROM:
-        manifest = Manifest.read(content, declared, algorithm)
-    else:  # megabytes of JSON would hold up everyone else
-        manifest = await asyncio.to_thread(Manifest.read, content, declared, algorithm)
+    manifest = await _parse(content, declared, algorithm)
     if isinstance(reference, Digest) and manifest.digest != reference:
         raise OCIError(
             Code.DIGEST_INVALID, f"the manifest's digest is {manifest.digest}, not {reference}"
         )
     return manifest
+
+
+async def _parse(content: bytes, declared: str, algorithm: str = "sha256") -> Manifest:
+    if len(content) < _READ_ASIDE_FROM:
+        return Manifest.read(content, declared, algorithm)
+    # Megabytes of JSON would hold up everyone else.
+    return await asyncio.to_thread(Manifest.read, content, declared, algorithm)
 
 
 def _tags(request: Request) -> list[Tag]:

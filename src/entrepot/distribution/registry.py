@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from entrepot.blobstore.disk import DiskStore
 from entrepot.db.database import Database
+from entrepot.distribution.begun import Begun
 from entrepot.distribution.resolved import Resolved
 from entrepot.observe.observer import Observer
 from entrepot.oci.digest import Hasher
@@ -27,8 +28,10 @@ class Hashing:
         known = self._known.pop(upload, None)
         return known[1] if known and known[0] == size else None
 
-    def keep(self, upload: str, size: int, hasher: Hasher) -> None:
+    def keep(self, upload: str, size: int, hasher: Hasher | None) -> None:
         """Remember for the next request."""
+        if hasher is None:
+            return
         self._known[upload] = (size, hasher)
         while len(self._known) > self._LIMIT:
             self._known.popitem(last=False)
@@ -41,6 +44,7 @@ class Registry:
     database: Database
     store: DiskStore
     resolved: Resolved
+    begun: Begun
     observer: Observer
     sparse: bool = False
     """Whether a manifest may come before, or without, what it refers to."""

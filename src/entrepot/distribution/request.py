@@ -23,6 +23,8 @@ class Request:
         self.receive = receive
         self.method: str = scope["method"]
         self.route = Route(Kind.NOWHERE)
+        self.received = 0
+        """Bytes of the body taken in."""
 
     @cached_property
     def headers(self) -> dict[bytes, bytes]:

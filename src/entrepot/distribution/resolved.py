@@ -102,7 +102,7 @@ class Resolved:
 
     def _follow(self) -> None:
         """Read the log and forget whatever belongs to a repository that changed."""
-        self._seen = self._database.generation.read()
+        seen = self._database.generation.read()
         while True:
             rows = changes.repositories_after(self._database.reader, self._cursor, _LOG_PAGE)
             for number, repository in rows:
@@ -110,4 +110,5 @@ class Resolved:
                 for target in list(self._targets.get(repository, ())):
                     self._drop(target)
             if len(rows) < _LOG_PAGE:
+                self._seen = seen  # not before: a read that fails is made again
                 return

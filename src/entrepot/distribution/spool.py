@@ -5,7 +5,10 @@ how far the upload has come, once `settle` has made the bytes durable.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from types import TracebackType
+from typing import Self
 
 from entrepot.blobstore.disk import DiskStore
 from entrepot.blobstore.part import Part
@@ -16,22 +19,30 @@ from entrepot.oci.digest import Digest, Hasher, hasher
 
 
 class Spool:
-    """Appends to an upload."""
+    """Appends to an upload. From its first touch of an object until its end nobody else does.
 
-    def __init__(self, store: DiskStore, upload: Upload, known: Hasher | None) -> None:
+    `confirm` raises where the upload has moved since `upload` was read; it is asked once the
+    object is locked, before anything in it is changed, maybe in another thread.
+    """
+
+    def __init__(
+        self,
+        store: DiskStore,
+        upload: Upload,
+        known: Hasher | None,
+        confirm: Callable[[], None],
+    ) -> None:
         self._store = store
         self._upload = upload
         self._known = known
+        self._confirm = confirm
         self._few = bytearray(upload.content or b"")
         self._part: Part | None = None
-        self._spilled = upload.size > SMALL
 
     @property
     def size(self) -> int:
         """Bytes that the upload has now."""
-        if self._part is not None:
-            return self._part.size
-        return self._upload.size if self._spilled else len(self._few)
+        return self._part.size if self._part is not None else len(self._few)
 
     @property
     def hasher(self) -> Hasher | None:
@@ -40,38 +51,50 @@ class Spool:
 
     def write(self, piece: memoryview) -> None:
         """Append. Raises where another request writes the same upload."""
-        if not self._spilled and len(self._few) + len(piece) <= SMALL:
+        if self._part is not None:
+            self._part.write(piece)
+        elif len(self._few) + len(piece) <= SMALL:
             self._few += piece
-            return
-        if self._part is None:
-            self._part = self._open()
-        self._part.write(piece)
-
-    def _open(self) -> Part:
-        try:
-            if self._spilled:
-                return self._store.part(self._upload.id, self._upload.size, self._known)
-            part = self._store.part(self._upload.id, 0, hasher(self._upload.algorithm))
-        except BlockingIOError:
-            raise uploads.conflict(self._upload) from None
-        self._spilled = True
-        if self._few:
+        else:
+            part = self._open(0, hasher(self._upload.algorithm))
             with memoryview(self._few) as few:
                 part.write(few)
-        return part
+            part.write(piece)
+
+    def _open(self, size: int, known: Hasher | None) -> Part:
+        try:
+            self._part = self._store.part(self._upload.id, size, known, self._confirm)
+        except BlockingIOError:
+            raise uploads.conflict(self._upload) from None
+        return self._part
 
     async def settle(self) -> Upload:
         """Make the bytes durable; the upload as it stands then."""
         if self._part is None:
-            if self._spilled:
-                return self._upload
             return replace(self._upload, size=len(self._few), content=bytes(self._few))
-        await asyncio.to_thread(self._part.seal)
+        if not self._part.sealed:
+            await asyncio.to_thread(self._part.seal)
+        if self._part.size == self._upload.size:
+            return self._upload
         known = self._part.hasher
         digest = str(Digest(self._upload.algorithm, known.hexdigest())) if known else None
         return replace(self._upload, size=self._part.size, digest=digest, content=None)
 
-    def close(self) -> None:
-        """Let the object go."""
+    def drop(self) -> None:
+        """Give back the room of what was appended."""
+        if self._part is not None:
+            self._part.drop()
+
+    def __enter__(self) -> Self:
+        if self._upload.size > SMALL:  # also cuts off what the upload does not count
+            self._open(self._upload.size, self._known)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._part is not None:
             self._part.close()

@@ -4,6 +4,8 @@ Source: OCI Distribution Specification, "Pushing Blobs"; `db.uploads` has the st
 """
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from functools import partial
 
 from entrepot.db import blobs, uploads
@@ -15,7 +17,7 @@ from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response
 from entrepot.distribution.spool import Spool
-from entrepot.observe import metrics
+from entrepot.observe.metrics import UPLOADS_ACTIVE
 from entrepot.oci.digest import CANONICAL, Digest, check_algorithm
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -34,7 +36,7 @@ async def post(registry: Registry, request: Request) -> Response:
     algorithm = digest.algorithm if digest else check_algorithm(named or CANONICAL)
     upload = Upload.new(repository, algorithm)
     if digest is None:
-        await registry.database.note(partial(uploads.begin, upload=upload))
+        registry.begun.begin(upload)
         return Response(202, _progress(upload))
     if request.length is not None and request.length <= SMALL:
         content = await body.read(request, SMALL)
@@ -45,6 +47,8 @@ async def post(registry: Registry, request: Request) -> Response:
 
 async def _mount(registry: Registry, request: Request, digest: Digest) -> bool:
     """Whether the blob is now linked here. What cannot be mounted is uploaded instead."""
+    if _is_lost(registry, digest):
+        return False
     source = request.parameter("from")
     try:
         origin = Repository.parse(source) if source else None
@@ -67,23 +71,25 @@ async def _keep_small(
 
 async def get(registry: Registry, request: Request) -> Response:
     """GET: how far the upload has come."""
-    return Response(204, _progress(_require(registry, request)))
+    return Response(204, _progress(await _require(registry, request)))
 
 
 async def patch(registry: Registry, request: Request) -> Response:
     """PATCH: more bytes, in one stream or in chunks."""
-    upload = _require(registry, request)
+    upload = await _require(registry, request)
     _check_chunk(request, upload)
     if request.length == 0:
         return Response(202, _progress(upload))
-    after = await _receive(registry, request, upload)
-    await registry.database.note(partial(uploads.advance, before=upload, after=after))
+    async with _writing(registry, upload) as spool:
+        after = await _receive(registry, request, upload, spool)
+        await registry.database.note(partial(uploads.advance, before=upload, after=after))
+        registry.hashing.keep(upload.id, after.size, spool.hasher)
     return Response(202, _progress(after))
 
 
 async def put(registry: Registry, request: Request) -> Response:
     """PUT: the last bytes, if any, and the digest that they all must have."""
-    upload = _require(registry, request)
+    upload = await _require(registry, request)
     given = request.parameter("digest")
     if given is None:
         raise OCIError(Code.DIGEST_INVALID, "say what the blob is: PUT …?digest=sha256:…")
@@ -94,17 +100,19 @@ async def put(registry: Registry, request: Request) -> Response:
 
 async def delete(registry: Registry, request: Request) -> Response:
     """DELETE: the upload is over."""
-    upload = _require(registry, request)
+    upload = await _require(registry, request)
     await registry.database.note(partial(uploads.cancel, upload=upload.id))
     return Response(204)
 
 
-def _require(registry: Registry, request: Request) -> Upload:
-    return uploads.find(registry.database.reader, request.route.repository, request.route.upload)
+async def _require(registry: Registry, request: Request) -> Upload:
+    """The upload; where its bytes may need an object, that must be known to belong to it."""
+    large = request.length is None or request.length > SMALL
+    return await registry.begun.find(request.route.repository, request.route.upload, row=large)
 
 
 def _check_chunk(request: Request, upload: Upload) -> None:
-    """A chunk must begin where the upload stands (416), and be as long as it says."""
+    """A chunk must begin where the upload stands (416)."""
     header = request.header(b"content-range")
     if not header:
         return
@@ -116,58 +124,81 @@ def _check_chunk(request: Request, upload: Upload) -> None:
             status=416,
             headers=tuple(_progress(upload)),
         )
-    if request.length is not None and request.length != len(span):
+    if request.length is not None:
+        _check_length(request, request.length)
+
+
+def _check_length(request: Request, length: int) -> None:
+    """A chunk has as many bytes as it says; of a chunked body that is known in the end only."""
+    header = request.header(b"content-range")
+    if header and len(parse_chunk(header)) != length:
         raise OCIError(
             Code.SIZE_INVALID,
-            f"Content-Range {header[:60]} has {len(span)} bytes, Content-Length {request.length}",
+            f"Content-Range {header[:60]} has {len(parse_chunk(header))} bytes, the body {length}",
         )
 
 
-async def _receive(registry: Registry, request: Request, upload: Upload) -> Upload:
+@contextlib.asynccontextmanager
+async def _writing(registry: Registry, upload: Upload) -> AsyncIterator[Spool]:
+    """Hold the upload until its row says what became of it."""
+    known = registry.hashing.take(upload.id, upload.size)
+    confirm = partial(registry.database.ask, partial(uploads.confirm, upload=upload))
+    try:
+        with Spool(registry.store, upload, known, confirm) as spool:
+            yield spool
+    except OCIError:
+        await registry.database.note(partial(uploads.abandon, upload=upload.id))
+        raise
+
+
+async def _receive(registry: Registry, request: Request, upload: Upload, spool: Spool) -> Upload:
     """Take the body in; the upload as it stands then.
 
-    Where the body is cut the upload keeps what came, and a client can go on from there.
+    Where the body is cut the upload keeps what came, and a client can go on from there. Where
+    the disk fails it does not: on a full one that room is needed.
     """
-    spool = Spool(registry.store, upload, registry.hashing.take(upload.id, upload.size))
-    metrics.uploads_active.inc()
+    metrics = registry.observer.metrics
+    metrics.change(UPLOADS_ACTIVE, 1)
     try:
-        await body.receive_into(request, spool.write)
-        after = await spool.settle()
+        _check_length(request, await body.receive_into(request, spool.write))
+        return await spool.settle()
     except ConnectionResetError:
         after = await spool.settle()
         await registry.database.note(partial(uploads.advance, before=upload, after=after))
         raise
+    except OSError:
+        spool.drop()
+        raise
     finally:
-        spool.close()
-        metrics.uploads_active.dec()
-        metrics.received(request.route.kind.value, max(0, spool.size - upload.size))
-    if spool.hasher is not None:
-        registry.hashing.keep(upload.id, after.size, spool.hasher)
-    return after
+        metrics.change(UPLOADS_ACTIVE, -1)
+        request.received = spool.size - upload.size
 
 
 async def _finish(registry: Registry, request: Request, upload: Upload, digest: Digest) -> Response:
     """Take the last bytes in, compare, and make them a blob."""
-    after = upload
-    if request.length != 0:
-        after = await _receive(registry, request, upload)
-    try:
-        _compare(await _digest(registry, after, digest.algorithm), digest)
-    except OCIError:
-        await registry.database.note(partial(uploads.cancel, upload=upload.id))
-        raise
-    small = after.size <= SMALL
-    blob = Blob(after.size, (after.content or b"") if small else None, None if small else after.id)
-    await registry.database.write(
-        partial(
-            uploads.complete,
-            upload=upload,
-            digest=digest,
-            blob=blob,
-            renew=_is_lost(registry, digest),
+    async with _writing(registry, upload) as spool:
+        after = await _receive(registry, request, upload, spool)
+        try:
+            _compare(await _digest(registry, after, digest.algorithm), digest)
+        except OCIError:
+            await registry.database.note(partial(uploads.cancel, upload=upload.id))
+            raise
+        await registry.database.write(
+            partial(
+                uploads.complete,
+                upload=upload,
+                digest=digest,
+                blob=_blob(after),
+                renew=_is_lost(registry, digest),
+            )
         )
-    )
     return _created(upload.repository, digest)
+
+
+def _blob(upload: Upload) -> Blob:
+    if upload.size <= SMALL:
+        return Blob(upload.size, upload.content or b"", None)
+    return Blob(upload.size, None, upload.id)
 
 
 async def _digest(registry: Registry, upload: Upload, algorithm: str) -> Digest:

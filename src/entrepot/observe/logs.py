@@ -5,6 +5,8 @@ import logging
 import sys
 import time
 
+from entrepot.observe.access import printable
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object per record."""
@@ -25,12 +27,18 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people."""
+    """A line for people, with the request's id behind it; a traceback follows on its own lines."""
 
     converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The line, control characters escaped: some of it may be a client's words."""
+        record.message = printable(record.message)
+        request = getattr(record, "request", None)
+        return super().formatMessage(record) + (f" ({request})" if request else "")
 
 
 def configure(*, as_json: bool, level: str) -> None:

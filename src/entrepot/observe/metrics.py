@@ -1,114 +1,95 @@
-"""Metrics, as Prometheus reads them.
+"""Metrics, as Prometheus reads them. Next: `observe.tally`, which does the counting."""
 
-With several workers each process counts in files of a shared folder (PROMETHEUS_MULTIPROC_DIR,
-which `server.run` sets before anything is imported), and any worker adds them up when asked.
-"""
-
-import os
+from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from entrepot.observe import tally
+from entrepot.observe.tally import BUCKETS, SECONDS, SENT, Tally
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+UPLOADS_ACTIVE = "entrepot_uploads_active"
+UPLOADS_OPEN = "entrepot_uploads_open"
+STORE_BYTES = "entrepot_store_bytes"
+STORE_BLOBS = "entrepot_store_blobs"
 
-_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
-
-disable_created_metrics()  # type: ignore[no-untyped-call]
-
-_registry = CollectorRegistry()
-
-_seconds = Histogram(
-    "entrepot_request_seconds",
-    "Requests, and the time from the request's head to the answer's last byte.",
-    ("method", "route", "status"),
-    buckets=_BUCKETS,
-    registry=_registry,
-)
-_sent = Counter("entrepot_sent_bytes", "Bytes of bodies answered.", ("route",), registry=_registry)
-_received = Counter(
-    "entrepot_received_bytes", "Bytes of bodies taken in.", ("route",), registry=_registry
-)
-uploads_active = Gauge(
-    "entrepot_uploads_active",
-    "Requests that bring bytes of a blob right now.",
-    registry=_registry,
-    multiprocess_mode="livesum",
-)
-store_bytes = Gauge(
-    "entrepot_store_bytes",
-    "Bytes of all blobs and manifests, each once.",
-    registry=_registry,
-    multiprocess_mode="mostrecent",
-)
-store_blobs = Gauge(
-    "entrepot_store_blobs",
-    "Blobs kept.",
-    registry=_registry,
-    multiprocess_mode="mostrecent",
-)
-uploads_open = Gauge(
-    "entrepot_uploads_open",
-    "Uploads begun and not finished.",
-    registry=_registry,
-    multiprocess_mode="mostrecent",
-)
-
-# Looking a child up by its labels costs more than counting in it.
-_observe: dict[tuple[str, str, int], Histogram] = {}
-_count_sent: dict[str, Counter] = {}
-_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
+_GAUGES = {
+    UPLOADS_ACTIVE: "Requests that bring bytes of a blob right now.",
+    UPLOADS_OPEN: "Uploads begun and not finished.",
+    STORE_BYTES: "Bytes of all blobs and manifests, each once.",
+    STORE_BLOBS: "Blobs kept.",
+}
+_BOUNDS = [*map(str, BUCKETS), "+Inf"]
 
 
-def count(method: str, route: str, status: int, seconds: float, sent: int) -> None:
-    """Count one request that was answered."""
-    key = (method, route, status)
-    child = _observe.get(key)
-    if child is None:
-        known = method if method in _METHODS else "other"  # labels are bounded, methods are not
-        child = _observe[(known, route, status)] = _seconds.labels(known, route, status)
-    child.observe(seconds)
-    if sent:
-        counter = _count_sent.get(route)
-        if counter is None:
-            counter = _count_sent[route] = _sent.labels(route)
-        counter.inc(sent)
+class Metrics(Collector):
+    """What a process counts; with a `folder`, what all that share it count."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._own = Tally(gauges={UPLOADS_ACTIVE: 0})
+        self._folder = folder
+        self.count = self._own.count
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        if folder is None:
+            ProcessCollector(registry=self._registry)
+
+    def received(self, route: str, size: int) -> None:
+        """Count bytes that a client brought."""
+        self._own.received[route] = self._own.received.get(route, 0) + size
+
+    def set(self, gauge: str, value: float) -> None:
+        """Say how things stand."""
+        self._own.gauges[gauge] = value
+
+    def change(self, gauge: str, by: int) -> None:
+        """Say that there is one more, or one less."""
+        self._own.gauges[gauge] += by
+
+    def leave(self) -> None:
+        """Let the others see what this process has counted."""
+        if self._folder is not None:
+            tally.leave(self._own, self._folder)
+
+    def render(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """What the client library asks for."""
+        together = Tally()
+        together.add(self._own, alive=True)
+        for other, alive in tally.others(self._folder) if self._folder else ():
+            together.add(other, alive=alive)
+        return _families(together)
 
 
-def received(route: str, size: int) -> None:
-    """Count bytes that a client brought."""
-    _received.labels(route).inc(size)
+def _families(found: Tally) -> Iterator[Metric]:
+    requests = HistogramMetricFamily(
+        "entrepot_request_seconds",
+        "Requests, and the time from the request's head to the answer's last byte.",
+        labels=("method", "route", "status"),
+    )
+    sent: dict[str, float] = {}
+    for (method, route, status), row in found.requests.items():
+        buckets = list(zip(_BOUNDS, accumulate(row[:SECONDS]), strict=True))
+        requests.add_metric((method, route, str(status)), buckets, row[SECONDS])
+        sent[route] = sent.get(route, 0) + row[SENT]
+    yield requests
+    yield _by_route("entrepot_sent_bytes", "Bytes of bodies answered.", sent)
+    yield _by_route("entrepot_received_bytes", "Bytes of bodies taken in.", found.received)
+    for name, value in found.gauges.items():
+        yield GaugeMetricFamily(name, _GAUGES[name], value)
 
 
-def render() -> bytes:
-    """The text that Prometheus reads, of all workers together."""
-    if MULTIPROCESS not in os.environ:
-        return generate_latest(_registry)
-    together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    return generate_latest(together)
-
-
-def forget_the_dead() -> None:
-    """Drop the gauges of workers that have ended; a new worker calls this as it starts."""
-    folder = os.environ.get(MULTIPROCESS)
-    if folder is None:
-        return
-    for file in Path(folder).glob("gauge_live*_*.db"):
-        pid = int(file.stem.rpartition("_")[2])
-        if not Path(f"/proc/{pid}").exists():
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
-
-
-if MULTIPROCESS not in os.environ:
-    ProcessCollector(registry=_registry)
+def _by_route(name: str, meaning: str, values: dict[str, float]) -> Metric:
+    family = CounterMetricFamily(name, meaning, labels=("route",))
+    for route, value in values.items():
+        family.add_metric((route,), value)
+    return family

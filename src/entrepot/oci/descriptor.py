@@ -3,7 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from entrepot.oci import media
 from entrepot.oci.digest import Digest
@@ -11,6 +11,20 @@ from entrepot.oci.errors import Code, OCIError
 
 MAX_SIZE = 2**63 - 1
 """Bytes: what the spec's int64, and the database, can hold."""
+
+FIELDS: Final = (
+    "mediaType",
+    "digest",
+    "size",
+    "urls",
+    "annotations",
+    "data",
+    "artifactType",
+    "platform",
+)
+"""What the spec calls a descriptor's parts."""
+
+_meant = {name.casefold(): name for name in FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,7 @@ class Descriptor:
         """The descriptor in a JSON value found at `where`. Raises MANIFEST_INVALID."""
         if not isinstance(value, dict):
             raise invalid(where, "must be an object")
+        check_keys(value, _meant, where)
         media_type, digest, size = (value.get(k) for k in ("mediaType", "digest", "size"))
         if not isinstance(media_type, str) or not media.is_well_formed(media_type):
             raise invalid(f"{where}.mediaType", "must be a media type such as text/plain")
@@ -47,6 +62,17 @@ def invalid(where: str, why: str) -> OCIError:
     return OCIError(Code.MANIFEST_INVALID, f"{where} {why}", detail={"at": where})
 
 
+def check_keys(document: dict[str, Any], known: dict[str, str], where: str) -> None:
+    """Refuse a key that is a known one but for its case; `known` has them by their folded names.
+
+    Many readers (Go's) take `Layers` for `layers`, and would see another document than this one.
+    """
+    for key in document:
+        meant = known.get(key.casefold(), key)
+        if meant != key:
+            raise invalid(where, f"has a key {key[:100]!r}, which some take for {meant!r}")
+
+
 def check_annotations(value: Any, where: str) -> dict[str, str]:
     """Annotations as a map of strings, empty where there are none."""
     if value is None:
@@ -61,7 +87,10 @@ def _platform(value: Any, where: str) -> tuple[str, str] | None:
         return None
     if not isinstance(value, dict):
         raise invalid(f"{where}.platform", "must be an object")
-    return str(value.get("os", "")), str(value.get("architecture", ""))
+    system, architecture = value.get("os", ""), value.get("architecture", "")
+    if not isinstance(system, str) or not isinstance(architecture, str):
+        raise invalid(f"{where}.platform", "must have strings for os and architecture")
+    return system, architecture
 
 
 def _check_urls(value: Any, where: str) -> None:

@@ -5,7 +5,7 @@ safe to put in a path or a query. Source: OCI Image Specification, "Digests".
 """
 
 import hashlib
-import string
+import re
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -17,7 +17,7 @@ HEX_LENGTH = {"sha256": 64, "sha512": 128}
 CANONICAL = "sha256"
 """The algorithm used where the client names none."""
 
-_HEX = frozenset(string.digits + "abcdef")
+_not_hex = re.compile("[^0-9a-f]").search
 
 
 class Hasher(Protocol):
@@ -44,9 +44,8 @@ class Digest:
         if not colon:
             raise _invalid(text, "a digest is written algorithm:hex")
         check_algorithm(algorithm)
-        wrong = next((c for c in hexadecimal if c not in _HEX), None)
-        if wrong is not None:
-            raise _invalid(text, f"{wrong!r} is not a lower-case hexadecimal digit")
+        if wrong := _not_hex(hexadecimal):
+            raise _invalid(text, f"{wrong[0]!r} is not a lower-case hexadecimal digit")
         if len(hexadecimal) != HEX_LENGTH[algorithm]:
             wanted = HEX_LENGTH[algorithm]
             raise _invalid(text, f"{algorithm} has {wanted} digits, not {len(hexadecimal)}")

@@ -9,15 +9,29 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from entrepot.oci import media
-from entrepot.oci.descriptor import Descriptor, check_annotations, invalid
+from entrepot.oci.descriptor import Descriptor, check_annotations, check_keys, invalid
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 
 MAX_BYTES = 4 * 1024 * 1024
 """The largest manifest taken; the spec asks registries for at least this."""
+
+FIELDS: Final = (
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "subject",
+    "annotations",
+)
+"""What the spec calls the parts of a manifest or an index."""
+
+_meant = {name.casefold(): name for name in FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,7 @@ class Manifest:
         Raises MANIFEST_INVALID, or DIGEST_INVALID for a digest inside.
         """
         document = _document(content)
+        check_keys(document, _meant, "the manifest")
         media_type = _media_type(document, declared)
         digest = Digest.of(content, algorithm)
         annotations = check_annotations(document.get("annotations"), "annotations")
@@ -112,9 +127,9 @@ def _media_type(document: dict[str, Any], declared: str) -> str:
             f"{found[:100]!r} is not a manifest: push an image manifest or an index with its "
             "own media type, artifacts as an image manifest with artifactType",
         )
-    own, other = ("manifests", "layers") if found in media.INDEXES else ("layers", "manifests")
-    if other in document or (found in media.INDEXES and "config" in document):
-        raise invalid(other, f"must not be in a document that has {own} ({found})")
+    for other in ("layers", "config") if found in media.INDEXES else ("manifests",):
+        if other in document:
+            raise invalid(other, f"must not be in a document of the type {found}")
     return found
 
 

@@ -25,6 +25,7 @@ class Body:
         "length",
         "pieces",
         "size",
+        "unwanted",
     )
 
     def __init__(self, length: int | None):
@@ -40,6 +41,8 @@ class Body:
         """Some of it went from the socket to its sink: the parser has not seen all of it."""
         self.handed_out = False
         """The app has been given the end of it."""
+        self.unwanted = False
+        """It has been answered already: what comes is only counted."""
         self.in_thread = False
         """A pool thread fills it: nobody may be woken from there."""
         self.high_water = HIGH_WATER
@@ -55,8 +58,16 @@ class Body:
         """How many bytes have not arrived yet; None when nobody knows."""
         return None if self.length is None else self.length - self.arrived
 
+    @property
+    def overfull(self) -> bool:
+        """Whether the app should read before more is taken from the socket."""
+        return self.size > self.high_water
+
     def feed(self, data: bytes) -> None:
         """Add what has arrived."""
+        if self.unwanted:
+            self.arrived += len(data)
+            return
         self.pieces.append(data)
         self.size += len(data)
         self.arrived += len(data)

@@ -5,13 +5,13 @@ yet, or its connection is reset. What the app may call besides: sendfile.py, int
 """
 
 import asyncio
-import logging
 import os
 from typing import TYPE_CHECKING
 
 from entrepot.server.answer import Answer
 from entrepot.server.asgi import App, Message, Scope, Sink
 from entrepot.server.body import Body
+from entrepot.server.inbox import log
 from entrepot.server.intake import Intake
 from entrepot.server.refusal import APP_FAILED, Refusal
 from entrepot.server.request import Request
@@ -20,8 +20,6 @@ from entrepot.server.wire import Awaited
 
 if TYPE_CHECKING:
     from entrepot.server.protocol import RegistryProtocol
-
-log = logging.getLogger("entrepot.server")
 
 SMALL_REST = 1 << 16
 """A rest of a body that nobody wants, up to this, is read to keep the connection."""
@@ -69,8 +67,10 @@ class Exchange:
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
+            if self._protocol.closing:  # the server stops, and waits for nobody any longer
+                self._wire.abort()
             self._fail()
-        except BaseException as error:  # nobody further out could answer
+        except BaseException as error:  # noqa: BLE001 (nobody further out could answer)
             if not (isinstance(error, OSError) and self._peer_is_to_blame):
                 log.error("the app failed", exc_info=error)
             self._fail()
@@ -89,11 +89,11 @@ class Exchange:
     def _fail(self) -> None:
         if self.done or self.disconnected:
             return
-        if self._written:
+        if self._written or self._wire.ending:
             self.done = True
             self._wire.abort()
         else:
-            self.refuse(self._protocol.broken if self.body.cut else None)
+            self.refuse(self._protocol.inbox.broken if self.body.cut else None)
 
     def refuse(self, refusal: Refusal | None) -> None:
         """Give the server's own answer instead of the app's."""
@@ -156,7 +156,7 @@ class Exchange:
         after all that had arrived has been written.
         """
         self.send_continue()
-        moved = await Intake(self, self._wire, self._protocol, write).run()
+        moved = await Intake(self, self._wire, self._protocol.inbox, write).run()
         self.body.handed_out = True
         return moved
 

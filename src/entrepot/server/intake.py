@@ -19,11 +19,11 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from entrepot.server.asgi import Sink
+from entrepot.server.inbox import Inbox
 from entrepot.server.wire import Awaited, Wire
 
 if TYPE_CHECKING:
     from entrepot.server.exchange import Exchange
-    from entrepot.server.protocol import RegistryProtocol
 
 T = TypeVar("T")
 
@@ -41,7 +41,8 @@ TURN = 64 << 20
 """Bytes after which a thread lets another upload have its turn."""
 
 CHUNKED_READ = 1 << 18
-THREADS = 16
+THREADS = min(16, 4 + 2 * (os.cpu_count() or 1))
+"""Each may keep 1.25 MiB of buffers for good."""
 
 _local = threading.local()
 
@@ -110,10 +111,10 @@ class _Pages:
 class Intake:
     """Moves one body into one sink."""
 
-    def __init__(self, exchange: "Exchange", wire: Wire, protocol: "RegistryProtocol", write: Sink):
+    def __init__(self, exchange: "Exchange", wire: Wire, inbox: Inbox, write: Sink):
         self._exchange = exchange
         self._wire = wire
-        self._protocol = protocol
+        self._inbox = inbox
         self._body = exchange.body
         self._write = write
         self._rest = b""
@@ -193,7 +194,7 @@ class Intake:
         finally:
             os.close(self._fd)
             if body.complete and body.length is not None:  # even if the sink failed at the end
-                self._protocol.skip_body()
+                self._inbox.skip_body()
 
     async def _readable(self) -> None:
         """Let the loop watch a stalled peer."""
@@ -232,32 +233,29 @@ class Intake:
 
     def _pull(self, pages: _Pages) -> int:
         """Take what the socket has; 0 if that is nothing at the moment."""
+        body = self._body
+        if body.length is None:
+            raw = _thread_buffer("raw", CHUNKED_READ)
+            size = self._receive(raw)
+            if size:
+                self._inbox.feed(raw[:size])
+            return size
+        size = self._receive(pages.space[: body.length - body.arrived])
+        body.arrived += size
+        if body.arrived == body.length:
+            body.finish()
+        pages.grew(size)
+        return size
+
+    def _receive(self, buffer: memoryview) -> int:
         try:
-            size = self._pull_sized(pages) if self._body.length is not None else self._pull_chunks()
+            size = os.readv(self._fd, [buffer])
         except BlockingIOError:
             return 0
         except OSError:
-            size = None
+            size = 0
         if not size:
             self._body.break_off()
-            return 0
-        return size
-
-    def _pull_sized(self, pages: _Pages) -> int:
-        body = self._body
-        assert body.length is not None
-        size = os.readv(self._fd, [pages.space[: body.length - body.arrived]])
-        body.arrived += size
-        pages.grew(size)
-        if body.arrived == body.length:
-            body.finish()
-        return size
-
-    def _pull_chunks(self) -> int:
-        raw = _thread_buffer("raw", CHUNKED_READ)
-        size = os.readv(self._fd, [raw])
-        if size:
-            self._protocol.feed(raw[:size])
         return size
 
     # Threads

@@ -1,6 +1,7 @@
 """How long, and how much, one connection may take before it is cut off.
 
-One sweeper counts for the whole process, so the times are exact to about half a second.
+One sweeper keeps them for the whole process (sweeper.py), so a time-out may come late by its
+interval.
 """
 
 from dataclasses import dataclass
@@ -25,3 +26,6 @@ class Limits:
 
     send_timeout: float = 60.0
     """A download of which the peer takes nothing for this long is cut."""
+
+    sweep_interval: float = 0.5
+    """How often the time-outs are looked at; the same for all connections of a server."""

@@ -4,33 +4,24 @@ uvicorn runs processes, sockets, TLS, signals and the lifespan; what this adds t
 files sent by the kernel (sendfile.py), bodies taken off the loop (intake.py), limits, time-outs
 (wire.py, sweeper.py), the peer's certificate (tls.py), and ready answers without a task.
 
-Invariant: the parser's callbacks only queue. They also run in the pool thread that reads a chunked
-body, where nothing of the loop may be touched; `advance` acts on what they queued. The answer to
-one request is finished before the next one is begun (RFC 9112 §9.3.2).
+Invariant: the answer to one request is finished before the next one is begun (RFC 9112 §9.3.2).
+What arrives is queued by inbox.py; `advance` acts on it.
 """
 
 import asyncio
-from collections import deque
 from typing import Any
 from urllib.parse import unquote
 
-import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from entrepot.server.asgi import Address, FastAnswer, Scope
 from entrepot.server.eager import starter_of
-from entrepot.server.exchange import Exchange, log
+from entrepot.server.exchange import Exchange
+from entrepot.server.inbox import Inbox, log
 from entrepot.server.limits import Limits
-from entrepot.server.refusal import (
-    HEAD_TIMEOUT,
-    HEAD_TOO_LARGE,
-    TOO_BUSY,
-    Refusal,
-    RefusedError,
-    bad_request,
-)
-from entrepot.server.request import FRAMING, Request
+from entrepot.server.refusal import HEAD_TIMEOUT, TOO_BUSY
+from entrepot.server.request import Request
 from entrepot.server.sweeper import sweeper_of
 from entrepot.server.tls import tls_extension
 from entrepot.server.wire import Awaited, Wire
@@ -56,8 +47,6 @@ class RegistryProtocol(asyncio.Protocol):
             config.load()
         self.tasks = server_state.tasks
         self.closing = False
-        self.broken: Refusal | None = None
-        """Why nothing that follows can be understood."""
         self._config = config
         self._app = config.loaded_app
         self._state = server_state
@@ -66,16 +55,12 @@ class RegistryProtocol(asyncio.Protocol):
         self._fast: FastAnswer | None = app_state.get("entrepot.fast")
         self._loop = _loop or asyncio.get_event_loop()
         self._limits = limits
-        self._sweeper = sweeper_of(server_state, self._loop)
+        self._sweeper = sweeper_of(server_state, self._loop, limits.sweep_interval)
         self._start = starter_of(server_state, self._loop).start
-        self._parser = self._new_parser()
+        self.inbox = Inbox(limits)
         self._client: Address | None = None
         self._scope: Scope = {}
-        self._arriving: Request | None = None
-        self._head: Request | None = None
-        self._waiting: deque[Request] = deque()
         self._active: Exchange | None = None
-        self._unproductive = 0
         self._advancing = False
 
     # The transport's callbacks
@@ -105,7 +90,7 @@ class RegistryProtocol(asyncio.Protocol):
         """Tell whoever still works for this connection."""
         self._connections.discard(self)
         self._sweeper.forget(self)
-        self._waiting.clear()
+        self.inbox.requests.clear()
         self.wire.lost()
         if self._active is not None:
             self._active.lost()
@@ -115,8 +100,12 @@ class RegistryProtocol(asyncio.Protocol):
         if self.wire.lingering:
             self.wire.discard(len(data))
             return
-        self.feed(data)
+        inbox = self.inbox
+        inbox.feed(data)
         self.advance()
+        arriving = inbox.arriving
+        if arriving is not None and arriving.body is not None and arriving.body.overfull:
+            self.wire.pause_reading()
 
     def pause_writing(self) -> None:
         """Note that the peer takes less than we send."""
@@ -126,91 +115,6 @@ class RegistryProtocol(asyncio.Protocol):
         """Note that the peer has caught up."""
         self.wire.resume_writing()
 
-    # The parser and its callbacks; they may run in a pool thread
-
-    def _new_parser(self) -> httptools.HttpRequestParser:
-        parser = httptools.HttpRequestParser(self)
-        # What follows a request with "connection: close" is dropped rather than an error.
-        parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return parser
-
-    def feed(self, data: bytes | memoryview) -> None:
-        """Let llhttp see more; what it finds is queued."""
-        self._unproductive += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.broken = bad_request("no Upgrade is served, and something followed it")
-        except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            self.broken = cause.refusal if isinstance(cause, RefusedError) else _bug(error)
-        except httptools.HttpParserError as error:
-            self.broken = bad_request(str(error))
-        # Bytes that are neither a finished head nor body: headers, trailers, chunk extensions.
-        if self._unproductive > self._limits.header_bytes and not self.broken:
-            self.broken = HEAD_TOO_LARGE
-        if self.broken and self._arriving is not None and self._arriving.body is not None:
-            self._arriving.body.break_off()
-
-    def on_message_begin(self) -> None:
-        """See the first byte of a request."""
-        self._arriving = self._head = Request()
-
-    def on_url(self, url: bytes) -> None:
-        """See the target, or a part of it."""
-        if self._head is not None:
-            self._head.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """See a header; trailers, which come after the body, mean nothing to anybody here."""
-        head = self._head
-        if head is None:
-            return
-        name = name.lower()
-        head.headers.append((name, value))
-        if name in FRAMING:
-            head.note(name, value)
-
-    def on_headers_complete(self) -> None:
-        """Queue the request; its body may still be to come."""
-        request, parser = self._head, self._parser
-        assert request is not None
-        self._head = None
-        arrived, self._unproductive = self._unproductive, 0
-        request.method = parser.get_method().decode("ascii")
-        request.version = parser.get_http_version()
-        upgrade = parser.should_upgrade()
-        request.keep_alive = not upgrade and parser.should_keep_alive()
-        if arrived > self._limits.header_bytes < request.head_size():
-            raise RefusedError(HEAD_TOO_LARGE)
-        request.check(wants_upgrade=upgrade)
-        self._waiting.append(request)
-
-    def on_body(self, data: bytes) -> None:
-        """See a part of the body; nobody keeps what comes after the answer."""
-        self._unproductive = 0
-        request, active = self._arriving, self._active
-        assert request is not None
-        body = request.body
-        assert body is not None
-        if active is not None and active.done and active.request is request:
-            body.arrived += len(data)
-            return
-        body.feed(data)
-        if body.size > body.high_water and not body.in_thread:
-            self.wire.pause_reading()
-
-    def on_message_complete(self) -> None:
-        """See the end of the body."""
-        if self._arriving is not None and self._arriving.body is not None:
-            self._arriving.body.finish()
-        self._arriving = None
-
-    def skip_body(self) -> None:
-        """Note that the body went past the parser, which still waits for it: take a new one."""
-        self._arriving = None
-        self._parser = self._new_parser()
-
     # From one request to the next
 
     def advance(self) -> None:
@@ -219,24 +123,24 @@ class RegistryProtocol(asyncio.Protocol):
         if active is not None and active.done and active.body.complete:
             self._active = None
         self._advancing = True
-        while self._waiting and self._active is None and not self.wire.ending:
-            self._begin(self._waiting.popleft())
+        while self.inbox.requests and self._active is None and not self.wire.ending:
+            self._begin(self.inbox.requests.popleft())
         self._advancing = False
         if self.wire.ending:
             return
         if self._active is None:
             self._rest()
-        elif self._waiting or self.broken:
+        elif self.inbox.requests or self.inbox.broken:
             self.wire.pause_reading()
 
     def _rest(self) -> None:
         """Nothing is being answered: refuse, close, or wait for the peer."""
-        if self.broken is not None:
-            self.wire.transport.write(self.broken.render(self.default_lines))
+        if self.inbox.broken is not None:
+            self.wire.transport.write(self.inbox.broken.render(self.default_lines))
             self.wire.linger()
         elif self.closing:
             self.wire.close()
-        elif self._arriving is None:
+        elif self.inbox.arriving is None:
             self.wire.expect(Awaited.REQUEST, self._limits.keep_alive)
             self.wire.resume_reading()
         elif self.wire.awaited is not Awaited.HEAD:
@@ -308,7 +212,7 @@ class RegistryProtocol(asyncio.Protocol):
             return
         if not keep_alive or self.closing:
             self._active = None
-            if exchange.body.complete and not self._waiting and not self.broken:
+            if exchange.body.complete and not self.inbox.requests and not self.inbox.broken:
                 self.wire.close()
             else:
                 self.wire.linger()
@@ -316,8 +220,9 @@ class RegistryProtocol(asyncio.Protocol):
             self._active = None
             # The next request must not begin inside the task that has just answered this one.
             if not self._advancing:
-                self._loop.call_soon(self.advance) if self._waiting else self.advance()
+                self._loop.call_soon(self.advance) if self.inbox.requests else self.advance()
         else:
+            exchange.body.unwanted = True
             self.wire.expect(Awaited.BODY, self._limits.body_timeout)
             self.wire.resume_reading()
 
@@ -328,7 +233,7 @@ class RegistryProtocol(asyncio.Protocol):
 
     def resume_reading(self) -> None:
         """Take what the peer sends, unless there is enough to do already."""
-        if not self._waiting and not self.broken:
+        if not self.inbox.requests and not self.inbox.broken:
             self.wire.resume_reading()
 
     # The end
@@ -343,7 +248,7 @@ class RegistryProtocol(asyncio.Protocol):
 
     def _expire(self) -> None:
         wire = self.wire
-        if wire.awaited is Awaited.HEAD and self._arriving is not None:
+        if wire.awaited is Awaited.HEAD and self.inbox.arriving is not None:
             wire.transport.write(HEAD_TIMEOUT.render(self.default_lines))
             wire.linger()
         elif wire.awaited in (Awaited.HEAD, Awaited.REQUEST):
@@ -366,8 +271,3 @@ class RegistryProtocol(asyncio.Protocol):
 def _address(name: object) -> Address | None:
     """Return host and port; a Unix socket has none."""
     return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else None
-
-
-def _bug(error: Exception) -> Refusal:
-    log.error("reading a request failed", exc_info=error)
-    return bad_request("the server could not read it")

@@ -4,8 +4,11 @@ uvicorn has the processes, signals, TLS, lifespan and the graceful stop; `server
 connections.
 """
 
+import multiprocessing
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -58,13 +61,36 @@ def run(plan: Plan, listener: socket.socket) -> None:
     if plan.workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
     else:
-        Multiprocess(config, sockets=[listener]).run()
+        _Supervisor(config, sockets=[listener]).run()
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's, which keeps so many workers running."""
+
+    def terminate_all(self) -> None:
+        """Stop listening, too: else the kernel goes on taking connections that nobody serves."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+
+def _in_worker(factory: Callable[[], Any]) -> Any:
+    """Make the app in a worker, which stops as by SIGTERM when its supervisor has died."""
+    supervisor = multiprocessing.parent_process()
+
+    def follow() -> None:
+        assert supervisor is not None
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, name="entrepot-follow", daemon=True).start()
+    return factory()
 
 
 def _config(plan: Plan) -> uvicorn.Config:
     protocol: Any = partial(RegistryProtocol, limits=plan.limits)
     return uvicorn.Config(
-        plan.factory,
+        plan.factory if plan.workers == 1 else partial(_in_worker, plan.factory),
         factory=True,
         http=protocol,
         loop="uvloop",

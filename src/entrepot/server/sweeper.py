@@ -1,7 +1,7 @@
 """One clock for all connections of a process: time-outs, and the default headers as bytes.
 
-A timer for each request would cost more than many an answer; looking at every connection twice a
-second costs next to nothing.
+A timer for each request would cost more than many an answer; looking at every connection now and
+then costs next to nothing.
 """
 
 import asyncio
@@ -12,9 +12,6 @@ from uvicorn.server import ServerState
 
 from entrepot.server.asgi import Headers
 
-INTERVAL = 0.5
-"""Seconds between two looks."""
-
 
 class Sweepable(Protocol):
     """What the sweeper looks at."""
@@ -24,11 +21,12 @@ class Sweepable(Protocol):
 
 
 class Sweeper:
-    """Calls `sweep` of every connection twice a second, as long as there are any."""
+    """Calls `sweep` of every connection at an interval, as long as there are any."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop):
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval: float):
         self.now = loop.time()
-        """The loop's time, at most half a second old; good enough for deadlines, and free."""
+        """The loop's time, at most an interval old; good enough for deadlines, and free."""
+        self._interval = interval
         self._loop = loop
         self._connections: set[Sweepable] = set()
         self._running = False
@@ -41,7 +39,7 @@ class Sweeper:
         if not self._running:
             self._running = True
             self.now = self._loop.time()
-            self._loop.call_later(INTERVAL, self._tick)
+            self._loop.call_later(self._interval, self._tick)
 
     def forget(self, connection: Sweepable) -> None:
         """Stop looking after a connection."""
@@ -60,15 +58,15 @@ class Sweeper:
             connection.sweep(self.now)
         self._running = bool(self._connections)
         if self._running:
-            self._loop.call_later(INTERVAL, self._tick)
+            self._loop.call_later(self._interval, self._tick)
 
 
 _sweepers: WeakKeyDictionary[ServerState, Sweeper] = WeakKeyDictionary()
 
 
-def sweeper_of(state: ServerState, loop: asyncio.AbstractEventLoop) -> Sweeper:
+def sweeper_of(state: ServerState, loop: asyncio.AbstractEventLoop, interval: float) -> Sweeper:
     """Return the one sweeper of a server."""
     sweeper = _sweepers.get(state)
     if sweeper is None:
-        sweeper = _sweepers[state] = Sweeper(loop)
+        sweeper = _sweepers[state] = Sweeper(loop, interval)
     return sweeper

@@ -4,7 +4,13 @@ Invariant: at any time the peer is either not waited for, or waited for with a d
 """
 
 import asyncio
+import contextlib
+import fcntl
 import os
+import socket
+import struct
+import sys
+import termios
 from collections.abc import Callable
 from enum import Enum
 
@@ -12,6 +18,9 @@ from entrepot.server.limits import Limits
 from entrepot.server.sweeper import Sweeper
 
 NEVER = float("inf")
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for zero seconds."""
 
 LINGER_SECONDS = 2.0
 """How long a refused upload is read and thrown away, so that its client sees the answer: closing
@@ -40,6 +49,7 @@ class Wire:
         "awaited",
         "ending",
         "fd",
+        "gone",
         "limits",
         "lingering",
         "loop",
@@ -68,6 +78,8 @@ class Wire:
         self.fd: int = transport.get_extra_info("socket").fileno()
         self.reading = True
         self.lingering = False
+        self.gone = False
+        """The connection is lost: its descriptor may be somebody else's."""
         self.ending = False
         """No further request is served."""
         self.writable = asyncio.Event()
@@ -104,7 +116,6 @@ class Wire:
     def pause_writing(self) -> None:
         """Note that the transport's buffer is full."""
         self.writable.clear()
-        self._unsent = self.transport.get_write_buffer_size()
         self.progressed()
 
     def resume_writing(self) -> None:
@@ -114,11 +125,19 @@ class Wire:
 
     def progressed(self) -> None:
         """Note that the peer has just taken something: it has all of send_timeout again."""
+        self._unsent = self._owed()
         self.write_deadline = self.sweeper.now + self.limits.send_timeout
+
+    def _owed(self) -> int:
+        """Return how many bytes wait for the peer, here and in the kernel: megabytes may lie there
+        and dwindle for minutes before the socket takes more."""
+        if self.gone:
+            return 0
+        answer = fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4))
+        return self.transport.get_write_buffer_size() + int.from_bytes(answer, sys.byteorder)
 
     def sent(self) -> None:
         """Note that we do not wait for the peer to take anything."""
-        self._unsent = 0
         self.write_deadline = NEVER
 
     async def flushed(self) -> None:
@@ -136,10 +155,8 @@ class Wire:
         """Whether the peer has taken nothing since the write deadline was set."""
         if now < self.write_deadline:
             return False
-        unsent = self.transport.get_write_buffer_size()
-        if unsent >= self._unsent:
+        if self._owed() >= self._unsent:
             return True
-        self._unsent = unsent
         self.progressed()
         return False
 
@@ -148,7 +165,7 @@ class Wire:
     def duplicate(self) -> int:
         """Return a descriptor of our own for the socket; never make it blocking: its flags are
         the transport's too."""
-        if self.transport.is_closing():  # its number may be somebody else's by now
+        if self.gone or self.transport.is_closing():  # the number may soon be another's
             raise ConnectionResetError("the peer has gone")
         return os.dup(self.fd)
 
@@ -156,7 +173,7 @@ class Wire:
 
     def lost(self) -> None:
         """Let go whoever waits for the peer."""
-        self.ending = True
+        self.ending = self.gone = True
         self.expect(Awaited.NOTHING)
         self.writable.set()
         self.sent()
@@ -167,13 +184,20 @@ class Wire:
         """Close when everything is sent, or when the peer no longer takes it."""
         self.ending = True
         self.transport.close()
-        self._unsent = self.transport.get_write_buffer_size()
-        if self._unsent:
+        if self.transport.get_write_buffer_size():
             self.progressed()
 
     def abort(self) -> None:
-        """Reset the connection: what was sent of a body must not look finished."""
+        """Reset the connection: what was sent of a body must not look finished.
+
+        A plain close would end the stream in order once the kernel has sent what it holds, which
+        is how HTTP/1.0 marks a whole body.
+        """
+        if self.gone:
+            return
         self.ending = True
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, os.dup(self.fd)) as own:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()
 
     def linger(self) -> None:
@@ -183,8 +207,9 @@ class Wire:
         self.ending = self.lingering = True
         self.expect(Awaited.END, LINGER_SECONDS)
         self.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        with contextlib.suppress(OSError):  # the peer may be gone before we have been told
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
 
     def discard(self, size: int) -> None:
         """Throw away what came while lingering."""

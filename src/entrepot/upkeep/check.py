@@ -38,7 +38,12 @@ def findings(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterato
 
 def _database(db: sqlite3.Connection) -> Iterator[Finding]:
     for text in audit.faults(db):
-        yield Finding(True, f"the database is damaged: {text}", "database", "restore a backup")
+        yield unreadable(text)
+
+
+def unreadable(text: object) -> Finding:
+    """What is found where the database itself is damaged."""
+    return Finding(True, f"the database is damaged: {text}", "database", "restore a backup")
 
 
 def _tags(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -62,29 +67,51 @@ def _contents(db: sqlite3.Connection) -> Iterator[Finding]:
     """What lies in the database itself is read always: it is not much."""
     for where, digest, content in audit.contents(db):
         if Digest.of(content, Digest.parse(digest).algorithm) != Digest.parse(digest):
-            yield Finding(True, f"its bytes in the {where} table are others", digest, "push again")
+            yield Finding(
+                True,
+                f"its bytes in the {where} table are others",
+                digest,
+                "push it again, then restart the registry",
+            )
 
 
 def _objects(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
     for digest, size, name in audit.objects(db):
-        found = store.size(name)
-        if found is None:
-            yield Finding(True, f"its object {name} is missing", digest, "push it again")
-        elif found != size:
-            yield Finding(True, f"{name} has {found} bytes, not {size}", digest, "push it again")
-        elif read and str(store.digest(name, Digest.parse(digest).algorithm)) != digest:
-            yield Finding(
-                True,
-                f"the bytes in {name} are others",
-                digest,
-                "delete the object, then push the blob again",
-            )
+        found = _object(store, Digest.parse(digest), size, name, read=read)
+        if found is not None and audit.is_blob(db, name):  # not deleted meanwhile
+            yield found
+
+
+def _object(
+    store: DiskStore, digest: Digest, size: int, name: str, *, read: bool
+) -> Finding | None:
+    found = store.size(name)
+    if found is None:
+        return Finding(True, f"its object {name} is missing", str(digest), "push it again")
+    if found != size:
+        return Finding(True, f"{name} has {found} bytes, not {size}", str(digest), "push it again")
+    if read and _hash(store, name, digest.algorithm) != digest:
+        return Finding(
+            True,
+            f"the bytes in {name} are others",
+            str(digest),
+            "delete the object, then push the blob again",
+        )
+    return None
+
+
+def _hash(store: DiskStore, name: str, algorithm: str) -> Digest | None:
+    """None for what the disk cannot read, or what has gone."""
+    try:
+        return store.digest(name, algorithm)
+    except OSError:
+        return None
 
 
 def _leftovers(db: sqlite3.Connection, store: DiskStore) -> Iterator[Finding]:
     """Listed before they are compared, an upload that ends meanwhile is not taken for one."""
     for name, size in list(store.objects()):
-        if not audit.is_named(db, name):
+        if not audit.is_named(db, name) and store.size(name) is not None:
             yield Finding(False, f"{size} bytes that no row names", name, "it may be deleted")
 
 

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from entrepot.blobstore.disk import DiskStore
-from entrepot.db import blobs, engine, sizes, uploads
+from entrepot.db import blobs, engine, uploads
 from entrepot.db.database import Database
-from entrepot.observe import metrics
+from entrepot.db.sizes import Sizes, measure
+from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
 
 LOCK = "rounds.lock"
 _PAGE = 500
@@ -22,13 +23,19 @@ _PAGE = 500
 _log = logging.getLogger("entrepot.upkeep")
 
 
-async def make_rounds(database: Database, store: DiskStore, *, expiry: float, pause: float) -> None:
+async def make_rounds(
+    database: Database, store: DiskStore, metrics: Metrics, *, expiry: float, pause: float
+) -> None:
     """Make rounds until cancelled; `expiry` and `pause` in seconds."""
     with (database.folder / LOCK).open("w") as lock:
         while True:
             try:
                 if _is_ours(lock.fileno()):
                     await _round(database, store, expiry)
+                    found = await asyncio.to_thread(_measure, database.folder)
+                    metrics.set(STORE_BYTES, found.bytes)
+                    metrics.set(STORE_BLOBS, found.blobs)
+                    metrics.set(UPLOADS_OPEN, found.uploads)
             except (OSError, sqlite3.Error):
                 _log.exception("a round failed; the next one comes in %s s", pause)
             await asyncio.sleep(pause)
@@ -47,7 +54,6 @@ async def _round(database: Database, store: DiskStore, expiry: float) -> None:
     deleted = await collect(database, store)
     if expired or deleted:
         _log.info("%d uploads expired, %d objects deleted", expired, deleted)
-    await asyncio.to_thread(_measure, database.folder)
 
 
 async def expire(database: Database, store: DiskStore, seconds: float) -> int:
@@ -55,8 +61,7 @@ async def expire(database: Database, store: DiskStore, seconds: float) -> int:
     count = 0
     for upload in uploads.idle(database.reader, seconds, _PAGE):
         if not store.is_being_written(upload):
-            await database.note(partial(uploads.cancel, upload=upload))
-            count += 1
+            count += await database.note(partial(uploads.expire, upload=upload, seconds=seconds))
     return count
 
 
@@ -75,13 +80,10 @@ def _delete(store: DiskStore, names: list[str]) -> None:
         store.delete(name)
 
 
-def _measure(folder: Path) -> None:
-    """Say in the metrics what is kept; it reads whole tables, so in a thread of its own."""
+def _measure(folder: Path) -> Sizes:
+    """What is kept; it reads whole tables, so in a thread, on a connection of its own."""
     db = engine.connect(folder)
     try:
-        found = sizes.measure(db)
+        return measure(db)
     finally:
         db.close()
-    metrics.store_bytes.set(found.bytes)
-    metrics.store_blobs.set(found.blobs)
-    metrics.uploads_open.set(found.uploads)
