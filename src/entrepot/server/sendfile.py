@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 
-from entrepot.server.pagecache import Lookahead
+from entrepot.server.pagecache import is_cached, readers
 from entrepot.server.wire import Wire
 
 SMALL = 1 << 16
@@ -37,13 +37,8 @@ async def send_file(wire: Wire, head: bytes, fd: int, offset: int, count: int) -
 
 async def _send_copies(wire: Wire, head: bytes, fd: int, offset: int, end: int) -> None:
     """Read and write: for TLS, which must see the bytes, and for the little that fits one write."""
-    cached = asyncio.Event()
-    ahead = Lookahead(wire.loop, fd, offset, end, cached.set)
     while offset < end:
-        while not ahead.look(offset):
-            await cached.wait()
-            cached.clear()
-        data = os.pread(fd, min(TLS_STRIDE, end - offset), offset)
+        data = await _read(wire, fd, min(TLS_STRIDE, end - offset), offset)
         if wire.transport.is_closing():
             raise ConnectionResetError("the peer has gone")
         if not data:
@@ -54,8 +49,22 @@ async def _send_copies(wire: Wire, head: bytes, fd: int, offset: int, end: int) 
         await wire.writable.wait()
 
 
+async def _read(wire: Wire, fd: int, size: int, offset: int) -> bytes:
+    if is_cached(fd, offset + size - 1):
+        return os.pread(fd, size, offset)
+    reading = wire.loop.run_in_executor(readers(), os.pread, fd, size, offset)
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await asyncio.wait([reading])  # the caller is going to close the file
+        raise
+
+
 class _Pump:
-    """Calls sendfile whenever the socket takes more and the page cache has more."""
+    """Calls sendfile whenever the socket takes more: on the loop, or in a thread for cold bytes.
+
+    A thread owns `_head` and `_offset` while it runs; nothing is closed before it is out of them.
+    """
 
     def __init__(self, wire: Wire, head: bytes, fd: int, offset: int, end: int):
         self._wire = wire
@@ -63,8 +72,8 @@ class _Pump:
         self._fd = fd
         self._offset = offset
         self._end = end
-        self._ahead = Lookahead(wire.loop, fd, offset, end, self._resume)
         self._done: asyncio.Future[None] = wire.loop.create_future()
+        self._thread: asyncio.Future[int | None] | None = None
         self._waiting_for_peer = False
         # Family and type are not used to send; given here, Python need not ask the kernel.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=wire.duplicate())
@@ -73,60 +82,79 @@ class _Pump:
         """Send it all."""
         self._wire.on_lost = self._lost
         try:
-            self._resume()
+            self._step()  # an idle socket takes much, and the loop need not be asked
             await self._done
         finally:
-            self._pause()
+            self._ask_peer(False)
+            if self._thread is not None:
+                await asyncio.wait([self._thread])
             self._wire.on_lost = None
+            self._wire.sent()
             self._socket.close()
 
-    def _resume(self) -> None:
-        """Try at once; an idle socket takes much, and the loop need not be asked."""
-        if self._done.done():
-            return
-        self._wire.progressed()
-        self._step()
-        if not self._done.done() and self._ahead.look(self._offset):
-            self._waiting_for_peer = True
-            self._wire.loop.add_writer(self._socket.fileno(), self._step)
-
-    def _pause(self) -> None:
-        """Ask for nothing of the peer: we are done, or waiting for the disk."""
-        if self._waiting_for_peer:
-            self._waiting_for_peer = False
-            self._wire.loop.remove_writer(self._socket.fileno())
-        self._wire.sent()
+    def _ask_peer(self, wanted: bool) -> None:
+        """Have `_step` called when the socket takes more, or no longer."""
+        if wanted is not self._waiting_for_peer:
+            self._waiting_for_peer = wanted
+            if wanted:
+                self._wire.loop.add_writer(self._socket.fileno(), self._step)
+            else:
+                self._wire.loop.remove_writer(self._socket.fileno())
 
     def _step(self) -> None:
-        if not self._ahead.look(self._offset):
-            self._pause()
+        """Send a stride; see to it that there is a next step."""
+        if self._done.done() or self._thread is not None:
             return
+        if is_cached(self._fd, min(self._offset + STRIDE, self._end) - 1):
+            self._sent(self._attempt())
+            self._ask_peer(not self._done.done())
+        else:
+            self._ask_peer(False)
+            self._wire.sent()  # it is the disk that we wait for
+            self._thread = self._wire.loop.run_in_executor(readers(), self._attempt)
+            self._thread.add_done_callback(self._thread_done)
+
+    def _thread_done(self, thread: "asyncio.Future[int | None]") -> None:
+        self._thread = None
+        if thread.cancelled() or self._done.done():
+            return
+        sent = thread.result()
+        self._sent(sent)
+        if sent is None:
+            self._ask_peer(not self._done.done())
+        else:
+            self._step()
+
+    def _attempt(self) -> int | None:
+        """Send the rest of the head, then a stride of the file.
+
+        Returns how much of the file went, -1 for an error, None where the socket took nothing.
+        """
         try:
-            sent = self._send()
+            if self._head:
+                # MSG_MORE: the head waits in the kernel to share a packet with the first bytes.
+                taken = self._socket.send(self._head, socket.MSG_MORE)
+                self._head = self._head[taken:]
+                if self._head:
+                    return None
+            size = min(STRIDE, self._end - self._offset)
+            sent = os.sendfile(self._socket.fileno(), self._fd, self._offset, size)
         except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._end_with(ConnectionResetError(f"sending a file failed: {error}"))
-            return
+            return None
+        except OSError:
+            return -1
+        self._offset += sent
+        return sent
+
+    def _sent(self, sent: int | None) -> None:
+        """Note how an attempt went."""
         self._wire.progressed()
         if sent == 0:
             self._end_with(EOFError("the file is shorter than was promised"))
+        elif sent == -1:
+            self._end_with(ConnectionResetError("sending a file failed"))
         elif self._offset >= self._end:
             self._end_with(None)
-
-    def _send(self) -> int:
-        """Send the rest of the head, then a stride of the file; return how much of the latter."""
-        if self._head:
-            # MSG_MORE: the head waits in the kernel to share a packet with the first bytes.
-            taken = self._socket.send(self._head, socket.MSG_MORE)
-            self._head = self._head[taken:]
-            if self._head:
-                raise BlockingIOError
-        stop = min(self._ahead.cached_to, self._end, self._offset + STRIDE)
-        out = self._socket.fileno()
-        sent = os.sendfile(out, self._fd, self._offset, stop - self._offset)
-        self._offset += sent
-        return sent
 
     def _lost(self) -> None:
         self._end_with(ConnectionResetError("the peer has gone"))
