@@ -116,7 +116,5 @@ def logs_as_json(settings: Settings) -> bool:
 
 def build(settings: Settings, shared: Path | None = None) -> Entrepot:
     """The app for a process that serves; it sets up that process's logs."""
-    # A commit's answer waits for the event loop to let go of the interpreter: by default 5 ms.
-    sys.setswitchinterval(float(__import__("os").environ.get("SWI", "0.005")))
     logs.configure(as_json=logs_as_json(settings), level=settings.log_level)
     return Entrepot(settings, shared)

@@ -22,6 +22,9 @@ from entrepot.oci.names import Reference, Repository, Tag
 MAX_DEPTH = 16
 """Indexes inside indexes; clients walk them, so a bound protects the clients."""
 
+MAX_TOLD = 1000
+"""Missing digests that an error lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -57,20 +60,27 @@ def put(
 ) -> list[Digest]:
     """Store a manifest and point the tags to it; what is missing of it, where sparse allows that.
 
-    Raises MANIFEST_BLOB_UNKNOWN with every missing digest, SIZE_INVALID for a wrong size.
+    Raises MANIFEST_BLOB_UNKNOWN with what is missing, SIZE_INVALID for a wrong size.
     """
     number = repositories.ensure(db, repository)
     missing, depth = _check_parts(db, number, manifest)
     if missing and not sparse:
-        raise OCIError(
-            Code.MANIFEST_BLOB_UNKNOWN,
-            f"push these to {repository} first: {', '.join(map(str, missing))}",
-            detail=[{"digest": str(digest)} for digest in missing],
-        )
+        raise _lacks(repository, missing)
     _insert(db, (number, repository), manifest, depth)
     for name in names:
         tags.point(db, (number, repository), name, manifest.digest)
     return missing
+
+
+def _lacks(repository: Repository, missing: list[Digest]) -> OCIError:
+    """All of it at once; a manifest of megabytes would lack more than a client can use."""
+    told = missing[:MAX_TOLD]
+    more = f" and {len(missing) - len(told)} more" if len(missing) > len(told) else ""
+    return OCIError(
+        Code.MANIFEST_BLOB_UNKNOWN,
+        f"push these to {repository} first: {', '.join(map(str, told))}{more}",
+        detail=[{"digest": str(digest)} for digest in told],
+    )
 
 
 def remove(

@@ -80,7 +80,7 @@ create table garbage (
 
 -- The log of changes: one row for whatever changes a repository, in the same transaction.
 create table change (
-    id          integer primary key autoincrement,
+    id          integer primary key,
     at          real not null,
     actor       text not null,
     kind        text not null,

@@ -1,8 +1,8 @@
-"""`Begun`: uploads that were answered while their row is still on its way to the database.
+"""`Begun`: uploads that were answered while the database does not know them yet.
 
-An upload without bytes is nothing to lose, so POST need not wait for the writer, which may be
-syncing other people's commits just then. What is written after it goes through the same writer,
-and so comes behind it. Other processes see the row a moment later; `find` gives them that moment.
+An upload without bytes is nothing to lose, so POST does not wait for its row. Most uploads of small
+blobs end a moment later and need none; the others get one after `PATIENCE`, or as soon as anybody
+asks for more than their name. Other processes see the row then; `find` gives them that moment.
 """
 
 import asyncio
@@ -15,43 +15,64 @@ from entrepot.db.uploads import Upload
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
 
-_PAUSES = (0.02, 0.1)
-"""Seconds to wait before looking again for a row that another process may be writing."""
+PATIENCE = 0.05
+"""Seconds that an upload may have no row."""
+
+_PAUSES = (0.06, 0.2)
+"""Seconds to wait before looking again for a row that another process may be about to write."""
 
 _log = logging.getLogger("entrepot.uploads")
 
 
 class Begun:
-    """The uploads of one process whose rows are not committed yet."""
+    """The uploads of one process that have no row yet."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._coming: dict[str, tuple[Upload, asyncio.Future[None]]] = {}
+        self._waiting: dict[str, tuple[Upload, asyncio.TimerHandle]] = {}
+        self._coming: dict[str, asyncio.Future[None]] = {}
 
     def begin(self, upload: Upload) -> None:
-        """Have the row of a new upload written."""
-        row = self._database.note(partial(uploads.begin, upload=upload))
-        self._coming[upload.id] = upload, row
-        row.add_done_callback(partial(self._arrived, upload.id))
+        """Take in a new upload."""
+        timer = asyncio.get_running_loop().call_later(PATIENCE, self._write, upload.id)
+        self._waiting[upload.id] = upload, timer
 
-    def _arrived(self, upload: str, row: "asyncio.Future[None]") -> None:
-        del self._coming[upload]
-        if row.cancelled() or row.exception() is not None:
-            _log.error("the upload %s could not be begun", upload)
+    def withdraw(self, upload: Upload) -> bool:
+        """End an upload that has no row; False where it has one, or will have."""
+        waiting = self._waiting.pop(upload.id, None)
+        if waiting is not None:
+            waiting[1].cancel()
+        return waiting is not None
 
     async def find(self, repository: Repository, upload: str, *, row: bool) -> Upload:
         """An upload of this repository, on request not before its row can be seen by all.
 
         Raises BLOB_UPLOAD_UNKNOWN.
         """
-        coming = self._coming.get(upload)
-        if coming is not None and coming[0].repository == repository:
-            if row:
-                await coming[1]
-            return coming[0]
+        waiting = self._waiting.get(upload)
+        if waiting is not None and not row and waiting[0].repository == repository:
+            return waiting[0]
+        self._write(upload)
+        if upload in self._coming:
+            await self._coming[upload]
         for pause in _PAUSES:
             try:
                 return uploads.find(self._database.reader, repository, upload)
             except OCIError:
                 await asyncio.sleep(pause)
         return uploads.find(self._database.reader, repository, upload)
+
+    def _write(self, upload: str) -> None:
+        """Have the row written, if the upload is still without."""
+        waiting = self._waiting.pop(upload, None)
+        if waiting is None:
+            return
+        waiting[1].cancel()
+        row = self._database.note(partial(uploads.begin, upload=waiting[0]))
+        self._coming[upload] = row
+        row.add_done_callback(partial(self._written, upload))
+
+    def _written(self, upload: str, row: "asyncio.Future[None]") -> None:
+        del self._coming[upload]
+        if row.cancelled() or row.exception() is not None:
+            _log.error("the upload %s could not be begun", upload)

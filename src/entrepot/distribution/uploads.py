@@ -38,9 +38,8 @@ async def post(registry: Registry, request: Request) -> Response:
     if digest is None:
         registry.begun.begin(upload)
         return Response(202, _progress(upload))
-    if request.length is not None and request.length <= SMALL:
-        content = await body.read(request, SMALL)
-        return await _keep_small(registry, repository, digest, content)
+    if _is_small(request):
+        return await _keep_small(registry, request, digest)
     await registry.database.note(partial(uploads.begin, upload=upload))
     return await _finish(registry, request, upload, digest)
 
@@ -58,10 +57,14 @@ async def _mount(registry: Registry, request: Request, digest: Digest) -> bool:
     return await registry.database.write(mount)
 
 
-async def _keep_small(
-    registry: Registry, repository: Repository, digest: Digest, content: bytes
-) -> Response:
-    """A small blob that came whole needs no upload's row."""
+def _is_small(request: Request) -> bool:
+    return request.length is not None and request.length <= SMALL
+
+
+async def _keep_small(registry: Registry, request: Request, digest: Digest) -> Response:
+    """Take in a small blob that comes whole; it needs no upload's row."""
+    repository = request.route.repository
+    content = await body.read(request, SMALL)
     _compare(Digest.of(content, digest.algorithm), digest)
     blob = Blob(len(content), content, None)
     add = partial(blobs.add, repository=repository, digest=digest, blob=blob, renew=False)
@@ -71,12 +74,12 @@ async def _keep_small(
 
 async def get(registry: Registry, request: Request) -> Response:
     """GET: how far the upload has come."""
-    return Response(204, _progress(await _require(registry, request)))
+    return Response(204, _progress(await _require(registry, request, row=False)))
 
 
 async def patch(registry: Registry, request: Request) -> Response:
     """PATCH: more bytes, in one stream or in chunks."""
-    upload = await _require(registry, request)
+    upload = await _require(registry, request, row=request.length != 0)
     _check_chunk(request, upload)
     if request.length == 0:
         return Response(202, _progress(upload))
@@ -89,26 +92,32 @@ async def patch(registry: Registry, request: Request) -> Response:
 
 async def put(registry: Registry, request: Request) -> Response:
     """PUT: the last bytes, if any, and the digest that they all must have."""
-    upload = await _require(registry, request)
+    upload = await _require(registry, request, row=not _is_small(request))
     given = request.parameter("digest")
     if given is None:
         raise OCIError(Code.DIGEST_INVALID, "say what the blob is: PUT …?digest=sha256:…")
     digest = Digest.parse(given)
     _check_chunk(request, upload)
-    return await _finish(registry, request, upload, digest)
+    if not registry.begun.withdraw(upload):
+        return await _finish(registry, request, upload, digest)
+    try:
+        return await _keep_small(registry, request, digest)
+    except ConnectionResetError:
+        registry.begun.begin(upload)
+        raise
 
 
 async def delete(registry: Registry, request: Request) -> Response:
     """DELETE: the upload is over."""
-    upload = await _require(registry, request)
-    await registry.database.note(partial(uploads.cancel, upload=upload.id))
+    upload = await _require(registry, request, row=False)
+    if not registry.begun.withdraw(upload):
+        await registry.database.note(partial(uploads.cancel, upload=upload.id))
     return Response(204)
 
 
-async def _require(registry: Registry, request: Request) -> Upload:
-    """The upload; where its bytes may need an object, that must be known to belong to it."""
-    large = request.length is None or request.length > SMALL
-    return await registry.begun.find(request.route.repository, request.route.upload, row=large)
+async def _require(registry: Registry, request: Request, *, row: bool) -> Upload:
+    """The upload, with or without its row in the database."""
+    return await registry.begun.find(request.route.repository, request.route.upload, row=row)
 
 
 def _check_chunk(request: Request, upload: Upload) -> None:

@@ -19,6 +19,13 @@ from entrepot.oci.errors import Code, OCIError
 MAX_BYTES = 4 * 1024 * 1024
 """The largest manifest taken; the spec asks registries for at least this."""
 
+MAX_CONTAINERS = 200_000
+"""Lists and objects of a manifest; a layer of the shortest kind has one, in 120 bytes.
+
+The parser lets nobody else run, so its worst case (a million empty lists, most of a second) is a
+matter for all.
+"""
+
 FIELDS: Final = (
     "schemaVersion",
     "mediaType",
@@ -148,6 +155,8 @@ def _refuse_schema_1(document: dict[str, Any], declared: str) -> None:
 
 def _document(content: bytes) -> dict[str, Any]:
     """The JSON object in the bytes, strictly: UTF-8, no duplicate keys, bounded nesting."""
+    if content.count(b"[") + content.count(b"{") > MAX_CONTAINERS:
+        raise OCIError(Code.MANIFEST_INVALID, f"more than {MAX_CONTAINERS} lists and objects")
     try:
         value = json.loads(
             content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from entrepot.oci.errors import Code, OCIError
 
-_DOWNLOAD = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*").fullmatch
-_CHUNK = re.compile(r"(?:bytes[ =])?(\d{1,19})-(\d{1,19})(?:/(?:\*|\d{1,19}))?").fullmatch
+_DOWNLOAD = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII).fullmatch
+_CHUNK = re.compile(r"(?:bytes[ =])?(\d{1,19})-(\d{1,19})(?:/(?:\*|\d{1,19}))?", re.ASCII).fullmatch
 
 
 @dataclass(frozen=True, slots=True)

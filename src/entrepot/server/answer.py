@@ -18,14 +18,15 @@ OURS = frozenset((b"connection", b"transfer-encoding", b"content-length"))
 class Answer:
     """The framing of one answer; it counts the body against what was promised."""
 
-    __slots__ = ("_chunked", "_left", "head", "keep_alive", "silent")
+    # Defaults of the class: one is made for each answer.
+    _left: int | None = None
+    """Bytes of the promised Content-Length that have not come yet."""
+    _chunked = False
 
     def __init__(self, message: Message, request: Request, *, keep_alive: bool, defaults: bytes):
         status: int = message["status"]
         self.keep_alive = keep_alive
         self.silent = request.method == "HEAD" or status in (204, 304) or status < 200
-        self._left: int | None = None
-        self._chunked = False
         lines = [STATUS_LINES[status], defaults]
         self._add_headers(lines, message.get("headers", ()))
         self._add_framing(lines, status, request.version)
@@ -72,8 +73,12 @@ class Answer:
         """Return the bytes that carry `data`, with the end of the message if no more follows."""
         if self.silent:
             return b""
-        before, after = self.frame_around(len(data), more=more)
-        return b"%b%b%b" % (before, data, after) if before or after else data
+        if self._chunked:
+            before, after = self.frame_around(len(data), more=more)
+            return b"%b%b%b" % (before, data, after)
+        if self._left is not None:
+            self._count(len(data), more)
+        return data
 
     def frame_around(self, size: int, *, more: bool) -> tuple[bytes, bytes]:
         """Return what goes before and after `size` bytes of body; count them."""

@@ -13,40 +13,27 @@ HIGH_WATER = 1 << 18
 class Body:
     """A queue of byte strings with one end."""
 
-    __slots__ = (
-        "_changed",
-        "arrived",
-        "bypassed",
-        "complete",
-        "cut",
-        "handed_out",
-        "high_water",
-        "in_thread",
-        "length",
-        "pieces",
-        "size",
-        "unwanted",
-    )
+    # Defaults of the class: one is made for each request, and most never change one.
+    size = 0
+    """Bytes that have arrived and wait in `pieces`."""
+    arrived = 0
+    cut = False
+    handed_out = False
+    """The app has been given the end of it."""
+    bypassed = False
+    """Some of it went from the socket to its sink: the parser has not seen all of it."""
+    unwanted = False
+    """It has been answered already: what comes is only counted."""
+    in_thread = False
+    """A pool thread fills it: nobody may be woken from there."""
+    high_water = HIGH_WATER
+    _changed: asyncio.Event | None = None
 
     def __init__(self, length: int | None):
         self.length = length
         """Bytes promised by Content-Length; None when chunked."""
-        self.arrived = 0
-        self.pieces: list[bytes] = []
-        self.size = 0
-        """Bytes that have arrived and wait in `pieces`."""
         self.complete = length == 0
-        self.cut = False
-        self.bypassed = False
-        """Some of it went from the socket to its sink: the parser has not seen all of it."""
-        self.handed_out = False
-        """The app has been given the end of it."""
-        self.unwanted = False
-        """It has been answered already: what comes is only counted."""
-        self.in_thread = False
-        """A pool thread fills it: nobody may be woken from there."""
-        self.high_water = HIGH_WATER
-        self._changed: asyncio.Event | None = None
+        self.pieces: list[bytes] = []
 
     @property
     def ended(self) -> bool:

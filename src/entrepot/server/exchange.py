@@ -31,34 +31,24 @@ JOINED = 1 << 16
 class Exchange:
     """One request on its way through the app."""
 
-    __slots__ = (
-        "_answer",
-        "_expects_continue",
-        "_head",
-        "_protocol",
-        "_wire",
-        "_written",
-        "body",
-        "disconnected",
-        "done",
-        "request",
-        "scope",
-        "task",
-    )
+    # Defaults of the class: one exchange is made for each request.
+    done = False
+    disconnected = False
+    task: asyncio.Task[None] | None = None
+    _expects_continue = False
+    _answer: Answer | None = None
+    _head = b""
+    _written = False
+    """Something of the answer may have reached the peer."""
 
     def __init__(self, protocol: "RegistryProtocol", request: Request, scope: Scope):
         self.request = request
         self.scope = scope
         self.body = request.body or Body(0)
-        self.done = False
-        self.disconnected = False
-        self.task: asyncio.Task[None] | None = None
         self._protocol = protocol
         self._wire = protocol.wire
-        self._expects_continue = request.expects_continue and request.body is not None
-        self._answer: Answer | None = None
-        self._head = b""
-        self._written = False
+        if request.expects_continue and request.body is not None and request.version == "1.1":
+            self._expects_continue = True
 
     # The app's life
 

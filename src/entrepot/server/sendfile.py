@@ -6,6 +6,7 @@ pagecache.py's question.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 
@@ -81,6 +82,7 @@ class _Pump:
     async def run(self) -> None:
         """Send it all."""
         self._wire.on_lost = self._lost
+        self._cork(True)
         try:
             self._step()  # an idle socket takes much, and the loop need not be asked
             await self._done
@@ -90,7 +92,13 @@ class _Pump:
                 await asyncio.wait([self._thread])
             self._wire.on_lost = None
             self._wire.sent()
+            self._cork(False)
             self._socket.close()
+
+    def _cork(self, corked: bool) -> None:
+        """Send full packets only: else the head, and the odd end of each stride, get their own."""
+        with contextlib.suppress(OSError):  # a Unix socket has no packets
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
 
     def _ask_peer(self, wanted: bool) -> None:
         """Have `_step` called when the socket takes more, or no longer."""
@@ -132,8 +140,7 @@ class _Pump:
         """
         try:
             if self._head:
-                # MSG_MORE: the head waits in the kernel to share a packet with the first bytes.
-                taken = self._socket.send(self._head, socket.MSG_MORE)
+                taken = self._socket.send(self._head)
                 self._head = self._head[taken:]
                 if self._head:
                     return None
