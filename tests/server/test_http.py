@@ -251,13 +251,16 @@ FAIL_LATE = {
 }
 
 
-@pytest.mark.parametrize("name", FAIL_EARLY)
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
+# HEAD has no body that could be too long or too short.
+EARLY = [("GET", name) for name in FAIL_EARLY] + [
+    ("HEAD", name) for name in FAIL_EARLY if not name.startswith("body too")
+]
+
+
+@pytest.mark.parametrize(("method", "name"), EARLY)
 def test_failure_before_the_answer_is_500(
     serve: "Serve", name: str, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if method == "HEAD" and name.startswith("body too"):
-        pytest.skip("HEAD has no body")
     client = serve(FAIL_EARLY[name]).connect()
     answer = client.get(method=method).answer(method)
     assert answer.status == 500

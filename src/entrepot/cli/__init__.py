@@ -18,5 +18,5 @@ app.command("version")(version.version)
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script; `python -m entrepot` is called the same."""
+    app(prog_name="entrepot")

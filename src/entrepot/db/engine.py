@@ -72,7 +72,7 @@ def prepare(folder: Path) -> None:
 
 def _unknown_version(folder: Path, version: int) -> SchemaError:
     return SchemaError(
-        f"{folder / FILE} has schema {version}, this Entrepot knows {SCHEMA_VERSION}: "
+        f"{folder.absolute() / FILE} has schema {version}, this Entrepot knows {SCHEMA_VERSION}: "
         "run the version that wrote it"
     )
 
