@@ -40,7 +40,7 @@ BRIEFLY = 0.1
 TURN = 64 << 20
 """Bytes after which a thread lets another upload have its turn."""
 
-CHUNKED_READ = 1 << 18
+CHUNKED_READ = 1 << 19
 THREADS = min(16, 4 + 2 * (os.cpu_count() or 1))
 """Each may keep 1.25 MiB of buffers for good."""
 
