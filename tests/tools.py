@@ -3,7 +3,7 @@
 `ENTREPOT_TEST_TOOLS=required` (as in `.ci/run`) turns a missing program into a failure; elsewhere
 it skips the test. `.ci/tools` installs them all, into `ENTREPOT_TOOLS` what it builds.
 
-Both variables are taken out of the environment: they are no settings of the registry, which does
+Such variables are taken out of the environment: they are no settings of the registry, which does
 not start with one that it does not know. So the first conftest.py imports this module.
 """
 
@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+CRASH_ROUNDS = int(os.environ.pop("ENTREPOT_CRASH_ROUNDS", "40"))
+"""How many times tests/crash kills the registry."""
 
 REQUIRED = os.environ.pop("ENTREPOT_TEST_TOOLS", "") == "required"
 

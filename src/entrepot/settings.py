@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     """Seconds an answer may stand still because the client does not read."""
     keep_alive_timeout: PositiveFloat = 65
     """Seconds a connection may stay open with nothing to do."""
-    grace: PositiveFloat = 30
+    grace: PositiveInt = 30
     """Seconds that requests in flight have to finish after SIGTERM."""
     access_log: bool = True
     """Log every request."""

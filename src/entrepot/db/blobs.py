@@ -83,12 +83,12 @@ def mount(
     db: sqlite3.Connection, target: Repository, source: Repository | None, digest: Digest
 ) -> bool:
     """Link in `target` what `source`, or where None any repository, links. False: not there."""
-    row = db.execute(
-        "select b.id from blob b join repository_blob x on x.blob = b.id "
-        "join repository r on r.id = x.repository where b.digest = ? and coalesce(r.name = ?, 1) "
-        "limit 1",
-        (str(digest), source and source.name),
-    ).fetchone()
+    query = "select b.id from blob b join repository_blob x on x.blob = b.id where b.digest = ?"
+    values = [str(digest)]
+    if source is not None:
+        query += " and x.repository = (select id from repository where name = ?)"
+        values.append(source.name)
+    row = db.execute(query + " limit 1", values).fetchone()
     if row is None:
         return False
     db.execute(

@@ -3,6 +3,8 @@
 WAL mode: readers never wait for the writer. Next: `db.writer`, and one file per noun.
 """
 
+import fcntl
+import os
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -54,9 +56,20 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
 def prepare(folder: Path) -> None:
     """Make the folder and the schema where they are missing. Raises `SchemaError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Of several processes starting, one makes it. SQLite's own locks are not enough: who turns
+        # WAL on while another does gets "database is locked" at once.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _make(folder)
+    finally:
+        os.close(descriptor)
+
+
+def _make(folder: Path) -> None:
     db = connect(folder)
     try:
-        db.execute("begin immediate")  # of several workers starting, one makes it
+        db.execute("begin immediate")
         version = db.execute("pragma user_version").fetchone()[0]
         if version == 0:
             schema = resources.files(__package__).joinpath("schema.sql").read_text("utf-8")

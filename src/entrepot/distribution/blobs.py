@@ -1,5 +1,6 @@
 """Blobs: pulled whole or in ranges, deleted. Source: OCI Distribution Specification."""
 
+import logging
 from functools import partial
 
 from entrepot.db import blobs, repositories
@@ -16,6 +17,8 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 from entrepot.oci.ranges import Span, parse_range
+
+_log = logging.getLogger("entrepot.blobs")
 
 _RANGES: Header = (b"accept-ranges", b"bytes")
 
@@ -72,9 +75,10 @@ def _response(
     try:
         file = registry.store.open(blob.object)
     except FileNotFoundError:
+        _log.error("the bytes of a blob are lost: object %s; run entrepot check", blob.object)
+        # Unknown, so that a client which has them pushes them again, and so heals the blob.
         raise OCIError(
-            Code.UNKNOWN,
-            "this blob's bytes are lost: push it again, and run `entrepot check`",
+            Code.BLOB_UNKNOWN, "this blob's bytes are lost here: push it again"
         ) from None
     return Response(status, headers, file=file, span=span)
 

@@ -32,7 +32,7 @@ class Plan:
     factory: Callable[[], Any]
     """Makes the app in each process; picklable, since workers are started afresh."""
     workers: int = 1
-    grace: float = 30.0
+    grace: int = 30
     """Seconds that requests in flight have to finish after SIGTERM."""
     name: str = "entrepot"
     """What the answers' Server header says."""
@@ -111,5 +111,5 @@ def _config(plan: Plan) -> uvicorn.Config:
         headers=[("server", plan.name)],
         backlog=BACKLOG,
         workers=plan.workers,
-        timeout_graceful_shutdown=int(plan.grace),
+        timeout_graceful_shutdown=plan.grace,
     )

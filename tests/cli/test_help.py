@@ -1,0 +1,79 @@
+"""What the command says of itself."""
+
+import json
+import platform
+import re
+import sqlite3
+
+import pytest
+import typer
+from tests.cli.command import entrepot
+
+import entrepot as package
+from entrepot.cli import app
+
+COMMANDS = sorted(
+    typer.main.get_group(app).commands  # what `entrepot --help` lists
+)
+
+
+def test_all_commands_are_known_here() -> None:
+    assert COMMANDS == ["check", "serve", "version"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_that_works(command: str) -> None:
+    done = entrepot(command, "--help")
+    assert done.status == 0
+    text = " ".join(done.output.split())
+    assert re.search(rf"Examples?: entrepot {command}\b", text.replace("`", "")), text
+
+
+def test_help_lists_the_commands() -> None:
+    for arguments in (["--help"], ["-h"]):
+        done = entrepot(*arguments)
+        assert done.status == 0
+        assert all(command in done.output for command in COMMANDS)
+
+
+def test_no_arguments_are_answered_by_help() -> None:
+    done = entrepot()
+    assert done.status == 2
+    assert "Usage" in done.output + done.error
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["check", "--nonsense"], ["serve", "extra"]])
+def test_what_is_unknown_is_refused(arguments: list[str]) -> None:
+    done = entrepot(*arguments)
+    assert done.status == 2
+    assert "Traceback" not in done.error
+    assert "Error" in done.error
+
+
+def test_version() -> None:
+    done = entrepot("version")
+    assert (done.status, done.error) == (0, "")
+    assert done.output.startswith(f"entrepot {package.__version__}  python ")
+    assert json.loads(entrepot("version", "--json").output) == {
+        "entrepot": package.__version__,
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+    }
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_shown(shell: str) -> None:
+    done = entrepot("--show-completion", shell)
+    assert done.status == 0
+    assert "entrepot" in done.output
+
+
+def test_completion_knows_commands_and_options() -> None:
+    """As bash asks, once it has read what the test above shows."""
+    for words, wanted in [("entrepot ", {*COMMANDS}), ("entrepot check --", {"--data", "--json"})]:
+        done = entrepot(
+            _ENTREPOT_COMPLETE="complete_bash",
+            COMP_WORDS=words,
+            COMP_CWORD=str(len(words.split(" ")) - 1),
+        )
+        assert wanted <= set(done.output.split())

@@ -1,0 +1,84 @@
+"""One HTTP connection of a client that knows how to be cut off: what it raises then is `CUT`."""
+
+import contextlib
+import http.client
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+CUT = (http.client.HTTPException, OSError)
+
+Body = bytes | Iterable[bytes]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def location(self) -> str:
+        return self.headers["Location"]
+
+    @property
+    def digest(self) -> str:
+        return self.headers["Docker-Content-Digest"]
+
+    @property
+    def size(self) -> int:
+        """Bytes of an upload, as its Range header says: first and last of them."""
+        last = int(self.headers["Range"].removeprefix("0-"))
+        return last + 1 if last else 0  # nobody here sends one byte
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The one error in the body, whose shape is checked on the way."""
+        assert self.headers["Content-Type"] == "application/json"
+        [error] = json.loads(self.body)["errors"]
+        assert error["message"]
+        return dict(error)
+
+
+class Connection:
+    """Asks one thing after the other; connects anew where the registry closed."""
+
+    def __init__(self, address: str, timeout: float = 30) -> None:
+        self._connection = http.client.HTTPConnection(address, timeout=timeout)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        with contextlib.suppress(BrokenPipeError):  # an answer may come before all is sent
+            self._connection.request(method, target, body, dict(headers or {}))
+        answer = self._connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+
+    def expect(
+        self,
+        status: int,
+        method: str,
+        target: str,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        answer = self.ask(method, target, body, headers)
+        assert answer.status == status, (method, target, answer.status, answer.body)
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()

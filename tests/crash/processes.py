@@ -1,0 +1,35 @@
+"""The processes of a registry with several workers."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def workers(supervisor: int) -> list[int]:
+    """The ids of the processes that serve."""
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    return sorted(int(child) for child in children if b"spawn_main" in _command(int(child)))
+
+
+def alive(process: int) -> bool:
+    """Whether a process is there, and no zombie."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def await_(what: Callable[[], bool], within: float = 15) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + within
+    while not what():
+        assert time.monotonic() < deadline, f"not so after {within} s"
+        time.sleep(0.02)
+
+
+def _command(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""

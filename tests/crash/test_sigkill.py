@@ -1,0 +1,79 @@
+"""What was acknowledged survives SIGKILL at any moment, under a load of pushes and deletions.
+
+`ENTREPOT_CRASH_ROUNDS` says how many times the registry is killed.
+"""
+
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.crash.connection import Connection
+from tests.crash.ledger import Ledger
+from tests.crash.pusher import Pusher
+from tests.registry import Registry, StartRegistry
+from tests.tools import CRASH_ROUNDS, run
+
+from entrepot.blobstore.disk import DiskStore
+from entrepot.db import engine
+from entrepot.upkeep.check import findings, folder_of
+
+PUSHERS = 4
+_AFRESH = 10
+"""Rounds after which a new folder is begun: what lies in one is verified again and again."""
+
+
+@pytest.mark.timeout(60 + 5 * CRASH_ROUNDS)
+@pytest.mark.parametrize(
+    ("workers", "rounds"), [(1, CRASH_ROUNDS * 3 // 4), (2, CRASH_ROUNDS // 4)]
+)
+def test_acknowledged_content_survives_sigkill(
+    start_registry: StartRegistry, workers: int, rounds: int
+) -> None:
+    for first in range(0, rounds, _AFRESH):
+        registry = start_registry(workers=workers, access_log=False, upkeep_pause=1)
+        ledgers: list[Ledger] = []
+        for number in range(first, min(first + _AFRESH, rounds)):
+            ledgers += _round(registry, number)
+        with Connection(registry.address) as at:
+            for ledger in ledgers:
+                ledger.verify(at)
+        run(sys.executable, "-m", "entrepot", "check", "--data", registry.data)
+        registry.stop()
+
+
+def _round(registry: Registry, number: int) -> list[Ledger]:
+    """Load, kill, restart on the same data, verify."""
+    ledgers = [Ledger(f"load/round{number}/pusher{i}") for i in range(PUSHERS)]
+    pushers = [
+        Pusher(registry.address, ledger, seed=number * PUSHERS + i)
+        for i, ledger in enumerate(ledgers)
+    ]
+    for pusher in pushers:
+        pusher.start()
+    for pusher in pushers:
+        assert pusher.acknowledged.wait(30)
+    time.sleep(random.uniform(0.05, 0.3))
+    ended = [pusher.error for pusher in pushers if not pusher.is_alive()]
+    assert not ended
+    registry.kill()
+    for pusher in pushers:
+        pusher.join(30)
+        assert pusher.error is None
+    registry.start()
+    with Connection(registry.address) as at:
+        for ledger in ledgers:
+            ledger.verify(at)
+    assert damage(registry.data, read=False) == []
+    return ledgers
+
+
+def damage(data: Path, *, read: bool) -> list[str]:
+    """What `entrepot check` would complain of."""
+    db = engine.connect_to_read(data)
+    try:
+        found = findings(db, DiskStore(folder_of(data)), read=read)
+        return [f"{finding.subject}: {finding.what}" for finding in found]
+    finally:
+        db.close()

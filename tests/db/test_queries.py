@@ -1,0 +1,116 @@
+"""The queries of the API and the rounds go by indexes: none reads a table or sorts it.
+
+They are taken from the functions themselves, as SQLite was asked to run them.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from tests.content import dump, image, index
+from tests.db.pushed import APP, OTHER, blob, large, manifest
+
+from entrepot.db import (
+    blobs,
+    changes,
+    manifests,
+    referrers,
+    repositories,
+    tags,
+    uploads,
+)
+from entrepot.db.uploads import Upload
+from entrepot.oci.digest import Digest
+from entrepot.oci.names import Tag
+
+PLAIN, LAYERED = image(), image(b"layer")
+DIGEST, CONFIG = Digest.of(dump(PLAIN)), Digest.of(b"{}")
+UPLOAD = Upload("f" * 32, APP, "sha256")
+V1 = Tag.parse("1")
+
+QUERIES: dict[str, Callable[[sqlite3.Connection], object]] = {
+    "blob": lambda db: blobs.find(db, APP, CONFIG),
+    "blob anywhere": lambda db: blobs.stored(db, CONFIG),
+    "blob pushed": lambda db: blob(db, b"new"),
+    "blob pushed again": lambda db: large(db, "b" * 32),
+    "blob mounted": lambda db: blobs.mount(db, OTHER, APP, CONFIG),
+    "blob mounted from anywhere": lambda db: blobs.mount(db, OTHER, None, CONFIG),
+    "blob deleted": lambda db: blobs.remove(db, APP, CONFIG, used=True),
+    "users of a blob": lambda db: blobs.check_unused(db, 77, CONFIG),
+    "garbage": lambda db: blobs.garbage(db, 10),
+    "garbage forgotten": lambda db: blobs.forget(db, ["a"]),
+    "manifest by tag": lambda db: manifests.find(db, APP, V1),
+    "manifest by digest": lambda db: manifests.find(db, APP, DIGEST),
+    "manifest pushed": lambda db: manifest(db, LAYERED, "1"),
+    "index pushed": lambda db: manifest(db, index(PLAIN), "1"),
+    "manifest deleted": lambda db: manifests.remove(db, APP, DIGEST),
+    "tag deleted": lambda db: tags.remove(db, APP, V1),
+    "tags": lambda db: tags.listed(db, 1, "0", 10),
+    "repository": lambda db: repositories.identify(db, APP),
+    "catalog": lambda db: repositories.catalog(db, "a", 10),
+    "referrers": lambda db: listed(db, None),
+    "referrers of a type": lambda db: listed(db, "text/plain"),
+    "changes": lambda db: changes.repositories_after(db, 1, 10),
+    "newest change": changes.newest,
+    "upload": lambda db: uploads.find(db, APP, UPLOAD.id),
+    "upload confirmed": lambda db: uploads.confirm(db, UPLOAD),
+    "upload advanced": lambda db: uploads.advance(db, UPLOAD, replace(UPLOAD, size=1)),
+    "upload completed": lambda db: uploads.complete(
+        db, UPLOAD, Digest.of(b"x"), blobs.Blob(1, b"x", None), renew=False
+    ),
+    "upload cancelled": lambda db: uploads.cancel(db, UPLOAD.id),
+    "upload expired": lambda db: uploads.expire(db, UPLOAD.id, 0),
+    "upload abandoned": lambda db: uploads.abandon(db, UPLOAD.id),
+    "idle uploads": lambda db: uploads.idle(db, 60, 10),
+}
+
+ALLOWED = {"SCAN CONSTANT ROW", "SCAN garbage"}
+"""One row that is no table; and garbage in any order, the first few of it."""
+
+
+def listed(db: sqlite3.Connection, kind: str | None) -> object:
+    return referrers.listed(db, APP, DIGEST, artifact_type=kind, after=0, limit=10, room=1000)
+
+
+@pytest.fixture
+def filled(db: sqlite3.Connection) -> sqlite3.Connection:
+    for content in (b"{}", b"layer"):
+        blob(db, content)
+    large(db, "a" * 32)
+    manifest(db, PLAIN, "1")
+    uploads.begin(db, UPLOAD)
+    return db
+
+
+@pytest.mark.parametrize("ask", QUERIES.values(), ids=QUERIES)
+def test_a_query_goes_by_indexes(
+    filled: sqlite3.Connection, ask: Callable[[sqlite3.Connection], object]
+) -> None:
+    asked: list[str] = []
+    filled.set_trace_callback(asked.append)
+    ask(filled)
+    filled.set_trace_callback(None)
+    assert asked
+    for statement in asked:
+        bad = [step for step in plan(filled, statement) if reads_all(step)]
+        assert not bad, statement
+
+
+def test_a_query_without_an_index_would_be_seen(filled: sqlite3.Connection) -> None:
+    for statement in (
+        "select * from change where reference = 'x'",
+        "select name from tag where repository = 1 order by moved_at",
+    ):
+        assert any(reads_all(step) for step in plan(filled, statement))
+
+
+def plan(db: sqlite3.Connection, statement: str) -> Iterator[str]:
+    for row in db.execute(f"explain query plan {statement}").fetchall():
+        yield row[3]
+
+
+def reads_all(step: str) -> bool:
+    if step in ALLOWED or step.startswith("SCAN garbage USING"):
+        return False
+    return step.startswith("SCAN") or "TEMP B-TREE" in step

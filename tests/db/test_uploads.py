@@ -1,0 +1,119 @@
+"""Uploads: which step may follow which, and that no step harms what another one made."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.db.pushed import APP, OTHER, garbage
+
+from entrepot.db import blobs, uploads
+from entrepot.db.blobs import Blob
+from entrepot.db.uploads import Upload
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
+
+DIGEST = Digest.of(b"large")
+
+
+@pytest.fixture
+def begun(db: sqlite3.Connection) -> Upload:
+    upload = Upload.new(APP, "sha256")
+    uploads.begin(db, upload)
+    return upload
+
+
+def advance(db: sqlite3.Connection, upload: Upload) -> Upload:
+    return uploads.advance(db, upload, replace(upload, size=upload.size + 5))
+
+
+def complete(db: sqlite3.Connection, upload: Upload) -> None:
+    uploads.complete(db, upload, DIGEST, Blob(5, None, upload.id), renew=False)
+
+
+def test_an_upload_belongs_to_its_repository(db: sqlite3.Connection, begun: Upload) -> None:
+    assert uploads.find(db, APP, begun.id) == begun
+    with pytest.raises(OCIError) as unknown:
+        uploads.find(db, OTHER, begun.id)
+    assert unknown.value.code is Code.BLOB_UPLOAD_UNKNOWN
+
+
+def test_an_upload_remembers_what_came(db: sqlite3.Connection, begun: Upload) -> None:
+    few = uploads.advance(db, begun, replace(begun, size=3, content=b"few"))
+    assert uploads.find(db, APP, begun.id) == few
+    more = uploads.advance(db, few, replace(few, size=9, content=None, digest=str(DIGEST)))
+    assert uploads.find(db, APP, begun.id) == more
+
+
+STALE: dict[str, Callable[[sqlite3.Connection, Upload], object]] = {
+    "advance": advance,
+    "complete": complete,
+    "confirm": uploads.confirm,
+}
+
+
+@pytest.mark.parametrize("step", STALE.values(), ids=STALE)
+def test_who_comes_late_is_told_to_ask(
+    db: sqlite3.Connection, begun: Upload, step: Callable[[sqlite3.Connection, Upload], object]
+) -> None:
+    advance(db, begun)
+    with pytest.raises(OCIError) as conflict:
+        step(db, begun)
+    assert (conflict.value.code, conflict.value.status) == (Code.BLOB_UPLOAD_INVALID, 409)
+
+
+@pytest.mark.parametrize("step", STALE.values(), ids=STALE)
+def test_who_comes_too_late_is_told_that_it_is_over(
+    db: sqlite3.Connection, begun: Upload, step: Callable[[sqlite3.Connection, Upload], object]
+) -> None:
+    complete(db, begun)
+    with pytest.raises(OCIError) as unknown:
+        step(db, begun)
+    assert unknown.value.code is Code.BLOB_UPLOAD_UNKNOWN
+
+
+END: dict[str, Callable[[sqlite3.Connection, str], object]] = {
+    "cancel": uploads.cancel,
+    "expire": lambda db, upload: uploads.expire(db, upload, -1),
+    "abandon": uploads.abandon,
+}
+
+
+@pytest.mark.parametrize("end", END.values(), ids=END)
+def test_what_ends_an_upload_never_takes_the_blob_that_it_has_become(
+    db: sqlite3.Connection, begun: Upload, end: Callable[[sqlite3.Connection, str], object]
+) -> None:
+    """The PUT was a moment faster: the object is the blob's now."""
+    complete(db, advance(db, begun))
+    end(db, begun.id)
+    assert garbage(db) == []
+    assert blobs.find(db, APP, DIGEST) == Blob(5, None, begun.id)
+
+
+@pytest.mark.parametrize("end", [END["cancel"], END["expire"]], ids=["cancel", "expire"])
+def test_an_upload_that_ends_leaves_its_object_as_garbage(
+    db: sqlite3.Connection, begun: Upload, end: Callable[[sqlite3.Connection, str], object]
+) -> None:
+    end(db, begun.id)
+    assert garbage(db) == [begun.id]
+    with pytest.raises(OCIError):
+        uploads.find(db, APP, begun.id)
+
+
+def test_what_is_abandoned_is_garbage_only_once_its_upload_has_gone(
+    db: sqlite3.Connection, begun: Upload
+) -> None:
+    uploads.abandon(db, begun.id)
+    assert garbage(db) == []
+    db.execute("delete from upload")
+    uploads.abandon(db, begun.id)
+    assert garbage(db) == [begun.id]
+
+
+def test_idle_uploads_expire_unless_touched(db: sqlite3.Connection, begun: Upload) -> None:
+    assert uploads.idle(db, 60, 10) == []
+    db.execute("update upload set touched_at = touched_at - 100")
+    assert uploads.idle(db, 60, 10) == [begun.id]
+    advance(db, begun)
+    assert uploads.expire(db, begun.id, 60) is False
+    assert uploads.find(db, APP, begun.id).size == 5

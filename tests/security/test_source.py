@@ -1,0 +1,89 @@
+"""What the source must never do: run what it reads, or fetch what a client tells it to."""
+
+import ast
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.content import EMPTY, FOREIGN, descriptor, image, put_blob, put_manifest
+
+import entrepot
+
+SOURCE = sorted(Path(entrepot.__file__).parent.rglob("*.py"))
+
+RUNS_WHAT_IT_READS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "yaml", "dbm", "runpy"}
+RUNS_TEXT = {"eval", "exec", "compile", "__import__", "system", "popen", "import_module"}
+GOES_OUT = {"httpx", "requests", "aiohttp", "urllib3", "urllib.request", "http.client", "ftplib"}
+
+
+def names(tree: ast.AST) -> Iterator[str]:
+    """What is imported, called, or read as an attribute of a call."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                yield node.func.id
+            elif isinstance(node.func, ast.Attribute) and not is_pattern(node.func):
+                yield node.func.attr
+
+
+def is_pattern(function: ast.Attribute) -> bool:
+    return isinstance(function.value, ast.Name) and function.value.id == "re"
+
+
+def test_the_source_is_here() -> None:
+    assert len(SOURCE) > 50
+
+
+@pytest.mark.parametrize("file", SOURCE, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_cve_2026_32590_nothing_that_was_read_is_run(file: Path) -> None:
+    found = set(names(ast.parse(file.read_text())))
+    assert not found & (RUNS_WHAT_IT_READS | RUNS_TEXT)
+    assert not {name.partition(".")[0] for name in found} & RUNS_WHAT_IT_READS
+
+
+@pytest.mark.parametrize("file", SOURCE, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_cve_2020_15157_nothing_is_fetched(file: Path) -> None:
+    found = set(names(ast.parse(file.read_text())))
+    assert not found & GOES_OUT
+    assert not found & {"create_connection", "open_connection", "urlopen"}
+
+
+def test_cve_2020_15157_foreign_layers(client: httpx.Client, repository: str) -> None:
+    """Whoever listens where a layer's URL points hears nothing, at push or at pull."""
+    heard: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        thread = threading.Thread(target=lambda: listen(trap, heard))
+        thread.start()
+        url = f"http://127.0.0.1:{trap.getsockname()[1]}/layer"
+        layer = {**descriptor(b"far", FOREIGN), "urls": [url, "file:///etc/passwd"]}
+        put_blob(client, repository, EMPTY)
+        document = {**image(), "layers": [layer], "annotations": {"url": url}}
+        put_manifest(client, repository, "t", document)
+        assert client.get(f"/v2/{repository}/manifests/t").status_code == 200
+        assert client.get(f"/v2/{repository}/blobs/{layer['digest']}").status_code == 404
+        socket.create_connection(trap.getsockname()[:2]).close()  # the trap works; it ends here
+        thread.join()
+    assert len(heard) == 1
+
+
+def listen(trap: socket.socket, heard: list[object]) -> None:
+    trap.settimeout(10)
+    connection, address = trap.accept()
+    connection.close()
+    heard.append(address)
+    trap.settimeout(0.3)
+    try:
+        while True:
+            connection, address = trap.accept()
+            connection.close()
+            heard.append(address)
+    except TimeoutError:
+        return

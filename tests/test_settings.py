@@ -1,0 +1,156 @@
+"""Settings: where they come from, which goes first, and what is said of a wrong one."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.tools import run
+
+from entrepot.settings import Address, Settings, SettingsError, load
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the developer's environment nor the folder's file counts."""
+    for name in [name for name in os.environ if name.startswith("ENTREPOT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("file", [None, 2])
+@pytest.mark.parametrize("variable", [None, 3])
+@pytest.mark.parametrize("option", [None, 4])
+def test_the_command_line_before_the_environment_before_the_file(
+    monkeypatch: pytest.MonkeyPatch, file: int | None, variable: int | None, option: int | None
+) -> None:
+    if file is not None:
+        Path("entrepot.toml").write_text(f"workers = {file}\ngrace = 5\n")
+    if variable is not None:
+        monkeypatch.setenv("ENTREPOT_WORKERS", str(variable))
+    found = load(workers=option)
+    assert found.workers == (option or variable or file or 1)
+    assert found.grace == (30 if file is None else 5)
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_file_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str) -> None:
+    Path("entrepot.toml").write_text("workers = 2")
+    other = tmp_path / "other.toml"
+    other.write_text("workers = 7")
+    if way == "variable":
+        monkeypatch.setenv("ENTREPOT_CONFIG", str(other))
+    assert load(other if way == "option" else None).workers == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("worker", "workers"),
+        ("Workers", "workers"),
+        ("data_dir", "data"),
+        ("logformat", "log_format"),
+        ("max_request", "max_requests"),
+        ("open_to_network", "dangerously_open_to_network"),
+    ],
+)
+def test_unknown_setting(monkeypatch: pytest.MonkeyPatch, name: str, near: str) -> None:
+    Path("entrepot.toml").write_text(f"{name} = 1")
+    with pytest.raises(SettingsError, match=f"no setting {name}: did you mean {near}?"):
+        load()
+    Path("entrepot.toml").unlink()
+    if name.islower():
+        upper = f"ENTREPOT_{name.upper()}"
+        monkeypatch.setenv(upper, "1")
+        with pytest.raises(SettingsError, match=f"{upper}: did you mean ENTREPOT_{near.upper()}?"):
+            load()
+
+
+WRONG: dict[str, list[Any]] = {
+    "workers": [0, -1, "many", 1.5, ""],
+    "listen": ["", "5000", "localhost", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1", "a:b"],
+    "grace": [0, -1, 0.5, "soon"],
+    "max_requests": [-1],
+    "max_header_bytes": [0, 1023],
+    "upload_expiry": [0],
+    "log_format": ["yaml", "JSON"],
+    "log_level": ["loud"],
+    "access_log": ["perhaps"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+@pytest.mark.parametrize("way", ["option", "variable", "file"])
+def test_wrong_value(monkeypatch: pytest.MonkeyPatch, way: str, name: str, value: Any) -> None:
+    if way == "variable":
+        monkeypatch.setenv(f"ENTREPOT_{name.upper()}", str(value))
+    elif way == "file":
+        Path("entrepot.toml").write_text(f"{name} = {json.dumps(value)}")
+    with pytest.raises(SettingsError, match=f"^{name}: .*{re.escape(str(value))}"):
+        load(**({name: value} if way == "option" else {}))
+
+
+@pytest.mark.parametrize("content", ["workers", "workers = ", "workers = 1\nworkers = 2", "\x00"])
+def test_file_that_is_not_toml(content: str) -> None:
+    Path("entrepot.toml").write_text(content)
+    with pytest.raises(SettingsError, match=r"entrepot\.toml is not TOML"):
+        load()
+
+
+def test_file_that_is_not_there() -> None:
+    with pytest.raises(SettingsError, match=r"cannot read none\.toml: No such file"):
+        load(Path("none.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "loopback"),
+    [
+        ("127.0.0.1:5000", ("127.0.0.1", 5000), True),
+        ("127.8.9.1:0", ("127.8.9.1", 0), True),
+        ("localhost:80", ("localhost", 80), True),
+        ("[::1]:5000", ("::1", 5000), True),
+        ("0.0.0.0:5000", ("0.0.0.0", 5000), False),
+        (":5000", ("0.0.0.0", 5000), False),
+        ("[::]:5000", ("::", 5000), False),
+        ("10.0.0.1:65535", ("10.0.0.1", 65535), False),
+        ("localhost.example.org:5000", ("localhost.example.org", 5000), False),
+        ("127.0.0.1.example.org:5000", ("127.0.0.1.example.org", 5000), False),
+    ],
+)
+def test_address(text: str, address: tuple[str, int], *, loopback: bool) -> None:
+    found = Address.parse(text)
+    assert found == address
+    assert found.is_loopback is loopback
+    assert Address.parse(str(found)) == found
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0"])
+def test_it_listens_beyond_loopback_only_when_told_so(address: str) -> None:
+    with pytest.raises(pytest.fail.Exception) as caught:
+        run(sys.executable, "-m", "entrepot", "serve", "--listen", address, env=os.environ)
+    assert "exit 2" in str(caught.value)
+    assert "ENTREPOT_DANGEROUSLY_OPEN_TO_NETWORK=true" in str(caught.value)
+    assert not Path("data").exists()
+
+
+def test_the_guide_has_every_setting_as_it_is() -> None:
+    lines = (ROOT / "docs" / "settings.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line[:1] == "|"]
+    assert rows[2:] == [
+        [f"`{name}`", f"`ENTREPOT_{name.upper()}`", f"`{written(field.default)}`", said]
+        for name, field in Settings.model_fields.items()
+        if (said := field.description)
+    ]
+    assert len(rows[2:]) == len(Settings.model_fields)
+
+
+def written(default: Any) -> str:
+    """As TOML has it."""
+    return json.dumps(str(default) if isinstance(default, Path) else default)

@@ -1,0 +1,58 @@
+"""A registry's folder with something of everything in it, made without a server."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.content import image
+from tests.db.pushed import APP, blob, manifest
+
+from entrepot.blobstore.disk import DiskStore
+from entrepot.db import blobs, engine
+from entrepot.db.blobs import Blob
+from entrepot.oci.digest import Digest, hasher
+from entrepot.upkeep.check import folder_of
+
+LAYER = b"layer" * 20_000
+
+
+@dataclass
+class Folder:
+    data: Path
+    db: sqlite3.Connection
+    store: DiskStore
+    layer: Digest
+    object: str
+    """Where the layer lies."""
+    image: Digest
+
+    @property
+    def file(self) -> Path:
+        return self.store.path(self.object)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    """One image, tagged `1`: its configuration lies in the database, its layer in the store."""
+    data = tmp_path / "data"
+    engine.prepare(data)
+    store = DiskStore(folder_of(data))
+    store.prepare()
+    db = engine.connect(data)
+    name, layer = keep(store, LAYER)
+    blobs.add(db, APP, layer, Blob(len(LAYER), None, name), renew=False)
+    blob(db, b"{}")
+    pushed = manifest(db, image(LAYER), "1")
+    yield Folder(data, db, store, layer, name, pushed)
+    db.close()
+
+
+def keep(store: DiskStore, content: bytes) -> tuple[str, Digest]:
+    """A new object, and the digest of what is in it."""
+    name, found = store.new_name(), hasher("sha256")
+    with store.part(name, 0, found) as part:
+        part.write(memoryview(content))
+        part.seal()
+    return name, Digest("sha256", found.hexdigest())
