@@ -52,15 +52,21 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        self._registry.in_flight += 1
+        try:
+            await self._serve(Request(scope, receive), send)
+        finally:
+            self._registry.in_flight -= 1
+
+    async def _serve(self, request: Request, send: Send) -> None:
         started = time.perf_counter()
         observer = self._registry.observer
-        request = Request(scope, receive)
         identity = request.id or observer.request_id()
         response = await self._answer(request, identity)
         response.headers += [API_VERSION, (b"x-request-id", identity.encode())]
         sent = 0
         try:
-            sent = await respond(response, scope, send)
+            sent = await respond(response, request.scope, send)
         finally:
             response.close()
             observer.answered(
@@ -78,7 +84,6 @@ class Api:
                 observer.metrics.received(request.route.kind.value, request.received)
 
     async def _answer(self, request: Request, identity: str) -> Response:
-        self._registry.in_flight += 1
         try:
             self._check_load(request)
             request.route = route(request.scope["path"])
@@ -92,8 +97,6 @@ class Api:
         except Exception:  # noqa: BLE001 - the border: whatever it is, it is logged and told
             _log.exception("a request failed", extra={"request": identity})
             return problem(OCIError(Code.UNKNOWN))
-        finally:
-            self._registry.in_flight -= 1
 
     def _check_load(self, request: Request) -> None:
         most = self._registry.most_in_flight

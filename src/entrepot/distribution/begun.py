@@ -18,7 +18,7 @@ from entrepot.oci.names import Repository
 PATIENCE = 0.05
 """Seconds that an upload may have no row."""
 
-_PAUSES = (0.06, 0.2)
+_PAUSES = (0.06, 0.14)
 """Seconds to wait before looking again for a row that another process may be about to write."""
 
 _log = logging.getLogger("entrepot.uploads")
