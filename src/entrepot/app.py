@@ -6,6 +6,7 @@ database must not be made in one process and used in another.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -51,11 +52,19 @@ class Entrepot:
         async with furnish(self._settings, self._shared) as registry:
             self._api = Api(registry)
             scope.get("state", {})["entrepot.fast"] = Fast(registry)
+            _spare_the_collector()
             _log.info("process %d serves", os.getpid())
             await send({"type": "lifespan.startup.complete"})
             await receive()
         _log.info("process %d has finished what was under way, and stops", os.getpid())
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _spare_the_collector() -> None:
+    """What was imported stays; and requests make few cycles, so they are looked for rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @contextlib.asynccontextmanager
