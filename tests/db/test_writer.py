@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from entrepot.db.writer import Write
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(tmp_path)
     yield database
-    database.close()
+    await database.close()
 
 
 def insert(name: str) -> Callable[[sqlite3.Connection], int]:
@@ -110,7 +111,7 @@ async def test_a_write_goes_on_when_nobody_waits(database: Database) -> None:
 async def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
     database = Database(tmp_path)
     jobs = [database.write(insert(f"r{number}")) for number in range(600)]
-    database.close()
+    await database.close()
     assert not database.writable
     with pytest.raises(RuntimeError, match="closed"):
         database.write(insert("late"))
@@ -126,8 +127,8 @@ async def test_two_writers_wait_for_each_other(tmp_path: Path) -> None:
     jobs = [(one, two)[number % 2].write(insert(f"r{number}")) for number in range(400)]
     await asyncio.gather(*jobs)
     assert len(names(one)) == len(names(two)) == 400
-    one.close()
-    two.close()
+    await one.close()
+    await two.close()
 
 
 async def test_any_thread_may_ask(database: Database) -> None:
@@ -138,3 +139,13 @@ async def test_any_thread_may_ask(database: Database) -> None:
 
     found = await asyncio.gather(*(asyncio.to_thread(database.ask, query) for _ in range(50)))
     assert set(found) == {"here"}
+
+
+@pytest.mark.parametrize("large", [False, True])
+async def test_only_large_writes_leave_the_event_loop(database: Database, large: bool) -> None:
+    def where(db: sqlite3.Connection) -> bool:
+        return threading.current_thread() is threading.main_thread()
+
+    beside = database.write(insert("beside"))
+    assert await database.write(where, large=large) is not large
+    assert await beside

@@ -21,7 +21,7 @@ from entrepot.upkeep.rounds import LOCK, collect, expire, make_rounds
 async def database(folder: Folder) -> AsyncIterator[Database]:
     database = Database(folder.data)
     yield database
-    database.close()
+    await database.close()
 
 
 def throw_away(folder: Folder, count: int) -> list[str]:

@@ -32,9 +32,9 @@ class Database:
         with self._aside_lock:
             return query(self._aside)
 
-    def write(self, write: Write[T]) -> "asyncio.Future[T]":
+    def write(self, write: Write[T], *, large: bool = False) -> "asyncio.Future[T]":
         """Run a write in a transaction; the answer comes when it is durable and seen by all."""
-        return self._writer.submit(write)
+        return self._writer.submit(write, large=large)
 
     def note(self, write: Write[T]) -> "asyncio.Future[T]":
         """The same for bookkeeping that a crash of the process keeps, but a power cut may lose."""
@@ -43,11 +43,11 @@ class Database:
     @property
     def writable(self) -> bool:
         """Whether writes are taken."""
-        return self._writer.is_alive()
+        return self._writer.running
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Finish the writes under way."""
-        self._writer.close()
+        await self._writer.close()
         self.reader.close()
         self._aside.close()
         self.generation.close()

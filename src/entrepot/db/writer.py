@@ -1,28 +1,35 @@
-"""The writer: one thread per process through which every write goes.
+"""The writer: one per process, through which every write goes.
 
 Whatever has gathered while a commit was being synced shares the next one (group commit), each
 write in a savepoint of its own, so that one that fails takes no other with it. A write that is
 only bookkeeping of uploads need not survive a power cut, and a batch of such writes is
 committed without a sync; a later durable commit syncs it too, since SQLite syncs the whole log.
+
+What waits (for other processes' writes, for the disk) waits in a thread. The statements of small
+writes run on the event loop: each takes microseconds, and handing the interpreter to and fro
+between two threads for each of them cost more than they do. Large writes run in the thread.
 """
 
 import asyncio
 import logging
 import sqlite3
-import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from entrepot.db.engine import connect
+from entrepot.db.engine import BUSY_SECONDS, connect
 from entrepot.db.generation import Generation
 
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 
-MAX_BATCH = 256
-"""Writes of one transaction: more would make the first of them wait too long."""
+MAX_BATCH = 32
+"""Writes of one transaction: more would hold up the event loop for milliseconds."""
+
+_RETRY_SECONDS = 0.002
 
 _log = logging.getLogger("entrepot.db")
 
@@ -31,95 +38,132 @@ _log = logging.getLogger("entrepot.db")
 class _Job:
     write: Write[Any]
     durable: bool
+    large: bool
     answer: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
 
 
-class Writer(threading.Thread):
-    """Runs writes in the order in which they came."""
+class Writer:
+    """Runs writes in the order in which they came. Made, used and closed on the event loop."""
 
     def __init__(self, folder: Path, generation: Generation) -> None:
-        super().__init__(name="entrepot-writer", daemon=True)
-        self._folder = folder
         self._generation = generation
+        self._db = connect(folder)
+        self._db.execute("pragma busy_timeout = 0")  # the loop must not wait; `_begin` does
+        self._synced = True
         self._jobs: list[_Job] = []
-        self._wake = threading.Condition()
+        self._wake = asyncio.Event()
         self._closing = False
         self._loop = asyncio.get_running_loop()
-        self.start()
+        self._thread = ThreadPoolExecutor(1, "entrepot-writer")
+        self._task = self._loop.create_task(self._run())
 
-    def submit(self, write: Write[T], *, durable: bool = True) -> "asyncio.Future[T]":
-        """What `write` returns, once it is committed. Call it on the event loop.
+    @property
+    def running(self) -> bool:
+        """Whether writes are taken."""
+        return not self._closing and not self._task.done()
 
-        The write goes on when nobody waits for the answer any more.
+    def submit(
+        self, write: Write[T], *, durable: bool = True, large: bool = False
+    ) -> "asyncio.Future[T]":
+        """What `write` returns, once it is committed.
+
+        The write goes on when nobody waits for the answer any more. Say that it is `large` where
+        it takes more than some dozens of statements.
         """
-        job = _Job(write, durable, self._loop.create_future())
-        with self._wake:
-            if self._closing:
-                raise RuntimeError("the writer is closed")
-            self._jobs.append(job)
-            self._wake.notify()
+        if self._closing:
+            raise RuntimeError("the writer is closed")
+        job = _Job(write, durable, large, self._loop.create_future())
+        self._jobs.append(job)
+        self._wake.set()
         return job.answer
 
-    def close(self) -> None:
-        """Finish what was submitted, then end the thread."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        self.join()
+    async def close(self) -> None:
+        """Finish what was submitted."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+        self._thread.shutdown()
+        self._db.close()
 
-    def run(self) -> None:
-        """The thread's life."""
-        db = connect(self._folder)
-        synced = True
-        try:
-            while batch := self._next():
-                durable = any(job.durable for job in batch)
-                if durable is not synced:
-                    db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
-                    synced = durable
-                self._commit(db, batch)
-                self._loop.call_soon_threadsafe(_answer, batch)
-        finally:
-            db.close()
-
-    def _next(self) -> list[_Job]:
-        with self._wake:
-            while not self._jobs and not self._closing:
-                self._wake.wait()
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
             batch, self._jobs = self._jobs[:MAX_BATCH], self._jobs[MAX_BATCH:]
-        return batch
+            if batch:
+                await self._commit(batch)
+            elif self._closing:
+                return
+            else:
+                self._wake.clear()
 
-    def _commit(self, db: sqlite3.Connection, batch: list[_Job]) -> None:
+    async def _commit(self, batch: list[_Job]) -> None:
+        durable = any(job.durable for job in batch)
         try:
-            db.execute("begin immediate")
-            for job in batch:
-                _try(db, job)
-            db.execute("commit")
+            self._sync(durable)
+            await self._begin()
+            if any(job.large for job in batch):
+                await self._aside(lambda: _try_all(self._db, batch))
+            else:
+                _try_all(self._db, batch)
+            await self._aside(lambda: self._db.execute("commit"))
         except Exception as error:  # noqa: BLE001 - it is raised again where the answers are awaited
             _log.error("a transaction failed: %s", error)
-            if db.in_transaction:
-                db.execute("rollback")
+            if self._db.in_transaction:
+                self._db.execute("rollback")
             for job in batch:
                 job.error = error
         else:
-            if any(job.durable for job in batch):  # bookkeeping of uploads changes no repository
+            if durable:  # bookkeeping of uploads changes no repository
                 self._generation.bump()
+        _answer(batch)
+
+    def _sync(self, durable: bool) -> None:
+        if durable is not self._synced:
+            self._db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+            self._synced = durable
+
+    async def _begin(self) -> None:
+        """Begin a transaction; wait in the thread while another process has one."""
+        if not _begin(self._db):
+            await self._aside(lambda: _begin_patiently(self._db))
+
+    async def _aside(self, work: Callable[[], object]) -> None:
+        await self._loop.run_in_executor(self._thread, work)
 
 
-def _try(db: sqlite3.Connection, job: _Job) -> None:
-    """Run one write; what it did is undone if it fails."""
-    db.execute("savepoint job")
+def _begin(db: sqlite3.Connection) -> bool:
     try:
-        job.result = job.write(db)
-    except Exception as error:
-        # A full disk ends the whole transaction, and with it the savepoint.
-        if not db.in_transaction:
+        db.execute("begin immediate")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
             raise
-        db.execute("rollback to job")
-        job.error = error
-    db.execute("release job")
+        return False
+    return True
+
+
+def _begin_patiently(db: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while not _begin(db):
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError("database is locked")
+        time.sleep(_RETRY_SECONDS)
+
+
+def _try_all(db: sqlite3.Connection, batch: list[_Job]) -> None:
+    """Run the writes of a transaction; what a failing one did is undone."""
+    for job in batch:
+        db.execute("savepoint job")
+        try:
+            job.result = job.write(db)
+        except Exception as error:
+            # A full disk ends the whole transaction, and with it the savepoint.
+            if not db.in_transaction:
+                raise
+            db.execute("rollback to job")
+            job.error = error
+        db.execute("release job")
 
 
 def _answer(batch: list[_Job]) -> None:

@@ -23,6 +23,9 @@ from entrepot.oci.manifest import MAX_BYTES, Manifest
 from entrepot.oci.names import Reference, Repository, Tag
 
 _READ_ASIDE_FROM = 64 * 1024
+_FEW_PARTS = 50
+"""With more of them storing a manifest takes longer than the event loop should be held up."""
+
 _VARY: Header = (b"vary", b"Accept")
 
 
@@ -106,7 +109,8 @@ async def put(registry: Registry, request: Request) -> Response:
             manifest=manifest,
             names=names,
             sparse=registry.sparse,
-        )
+        ),
+        large=len(manifest.blobs) + len(manifest.children) > _FEW_PARTS,
     )
     return Response(201, _created(request, manifest, names, missing))
 
