@@ -93,7 +93,12 @@ def test_wrong_value(monkeypatch: pytest.MonkeyPatch, way: str, name: str, value
         monkeypatch.setenv(f"ENTREPOT_{name.upper()}", str(value))
     elif way == "file":
         Path("entrepot.toml").write_text(f"{name} = {json.dumps(value)}")
-    with pytest.raises(SettingsError, match=f"^{name}: .*{re.escape(str(value))}"):
+    said = {
+        "option": f"--{name}",
+        "variable": f"ENTREPOT_{name.upper()}",
+        "file": f"{name} in entrepot.toml",
+    }
+    with pytest.raises(SettingsError, match=f"^{said[way]} is .*{re.escape(str(value))}.*: "):
         load(**({name: value} if way == "option" else {}))
 
 
@@ -154,3 +159,25 @@ def test_the_guide_has_every_setting_as_it_is() -> None:
 def written(default: Any) -> str:
     """As TOML has it."""
     return json.dumps(str(default) if isinstance(default, Path) else default)
+
+
+KUBERNETES = {
+    "ENTREPOT_SERVICE_HOST": "10.0.0.7",
+    "ENTREPOT_SERVICE_PORT": "5000",
+    "ENTREPOT_SERVICE_PORT_HTTP": "5000",
+    "ENTREPOT_PORT": "tcp://10.0.0.7:5000",
+    "ENTREPOT_PORT_5000_TCP": "tcp://10.0.0.7:5000",
+    "ENTREPOT_PORT_5000_TCP_PROTO": "tcp",
+    "ENTREPOT_PORT_5000_TCP_PORT": "5000",
+    "ENTREPOT_PORT_5000_TCP_ADDR": "10.0.0.7",
+    "ENTREPOT_CACHE_SERVICE_HOST": "10.0.0.8",
+    "ENTREPOT_CACHE_PORT_5000_TCP": "tcp://10.0.0.8:5000",
+}
+
+
+@pytest.mark.parametrize("name", KUBERNETES)
+def test_what_kubernetes_says_of_a_service_is_no_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, KUBERNETES[name])
+    assert load() == Settings()

@@ -51,7 +51,9 @@ class Entrepot:
         await receive()
         async with furnish(self._settings, self._shared) as registry:
             self._api = Api(registry)
-            scope.get("state", {})["entrepot.fast"] = Fast(registry)
+            state = scope.get("state", {})
+            state["entrepot.fast"] = Fast(registry)
+            state["entrepot.refused"] = registry.observer.refused
             _spare_the_collector()
             _log.info("process %d serves", os.getpid())
             await send({"type": "lifespan.startup.complete"})
@@ -81,7 +83,7 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
         database,
         store,
         Resolved(database),
-        Begun(database),
+        Begun(database, alone=settings.workers == 1),
         observer,
         sparse=settings.sparse_manifests,
         most_in_flight=settings.max_requests,

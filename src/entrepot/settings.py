@@ -7,6 +7,7 @@ nobody knows is an error, since a mistyped one that is silently ignored is worse
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,6 +17,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ENTREPOT_"
 FILE = "entrepot.toml"
+
+# Kubernetes tells every pod of every Service in such variables; one may be called `entrepot`.
+_of_kubernetes = re.compile(
+    r"(\w+_)?(service_host|service_port(_\w+)?|port(_\d+_(tcp|udp|sctp)(_(proto|port|addr))?)?)"
+).fullmatch
 
 
 class SettingsError(Exception):
@@ -77,7 +83,7 @@ class Settings(BaseSettings):
     """Bytes of a request's head; beyond them the answer is 431."""
     header_timeout: PositiveFloat = 10
     """Seconds a client has to send a request's head."""
-    body_timeout: PositiveFloat = 30
+    body_timeout: PositiveFloat = 60
     """Seconds a request's body may stand still before the connection is cut."""
     send_timeout: PositiveFloat = 60
     """Seconds an answer may stand still because the client does not read."""
@@ -107,10 +113,7 @@ class Settings(BaseSettings):
 def load(file: Path | None = None, **options: Any) -> Settings:
     """The settings in force. Options that are None were not given. Raises `SettingsError`."""
     given = {name: value for name, value in options.items() if value is not None}
-    variables = {
-        name[len(PREFIX) :].lower(): name for name in os.environ if name.startswith(PREFIX)
-    }
-    variables.pop("config", None)  # says where the file lies
+    variables = _variables()
     from_file = _read(file)
     _check_names(variables, from_file)
     for name, value in from_file.items():
@@ -120,8 +123,17 @@ def load(file: Path | None = None, **options: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(map(str, first["loc"])) or "settings"
-        raise SettingsError(f"{name}: {first['msg']} (it is {first['input']!r})") from None
+        name = str(first["loc"][0])
+        where = variables.get(name) or (f"{name} in {FILE}" if name in from_file else f"--{name}")
+        why = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        raise SettingsError(f"{where} is {first['input']!r}: {why}") from None
+
+
+def _variables() -> dict[str, str]:
+    """Settings in the environment: their names, and how they are written there."""
+    found = {name[len(PREFIX) :].lower(): name for name in os.environ if name.startswith(PREFIX)}
+    found.pop("config", None)  # says where the file lies
+    return {name: written for name, written in found.items() if not _of_kubernetes(name)}
 
 
 def _read(file: Path | None) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_an_unknown_setting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--workers", "0"], "workers: "),
+        (["--workers", "0"], "--workers is 0: "),
         (["--listen", "5000"], "HOST:PORT"),
         (["--config", "missing.toml"], "cannot read missing.toml: No such file or directory"),
     ],

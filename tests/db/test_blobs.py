@@ -87,7 +87,7 @@ def test_a_part_of_a_manifest_cannot_go(db: sqlite3.Connection) -> None:
         blobs.remove(db, APP, config)
     assert denied.value.code is Code.DENIED
     assert denied.value.detail == {"used_by": [str(user)]}
-    assert blobs.remove(db, APP, config, used=True)
+    assert blobs.remove(db, APP, config, even_if_used=True)
 
 
 def test_another_repositorys_manifest_does_not_hold_a_blob(db: sqlite3.Connection) -> None:

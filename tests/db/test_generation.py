@@ -11,6 +11,7 @@ from tests.crash.content import MANIFEST, Content, digest_of, image
 from tests.crash.ways import forget, post_only
 from tests.registry import StartRegistry
 
+from entrepot.db.database import Database
 from entrepot.db.generation import Generation
 
 _BUMP = """
@@ -85,3 +86,13 @@ def test_no_worker_answers_with_what_was_before(start_registry: StartRegistry) -
             manifest = manifests[number % 3]
             at.expect(201, "PUT", path, manifest, {"Content-Type": MANIFEST})
             assert set(readers.map(read, range(16))) == {digest_of(manifest)}
+
+
+async def test_a_new_process_makes_the_others_look(tmp_path: Path) -> None:
+    """The one before it may have been killed between its commit and its bump."""
+    one = Database(tmp_path)
+    seen = one.generation.read()
+    two = Database(tmp_path)
+    assert one.generation.read() != seen
+    await one.close()
+    await two.close()

@@ -36,7 +36,7 @@ QUERIES: dict[str, Callable[[sqlite3.Connection], object]] = {
     "blob pushed again": lambda db: large(db, "b" * 32),
     "blob mounted": lambda db: blobs.mount(db, OTHER, APP, CONFIG),
     "blob mounted from anywhere": lambda db: blobs.mount(db, OTHER, None, CONFIG),
-    "blob deleted": lambda db: blobs.remove(db, APP, CONFIG, used=True),
+    "blob deleted": lambda db: blobs.remove(db, APP, CONFIG, even_if_used=True),
     "users of a blob": lambda db: blobs.check_unused(db, 77, CONFIG),
     "garbage": lambda db: blobs.garbage(db, 10),
     "garbage forgotten": lambda db: blobs.forget(db, ["a"]),

@@ -173,3 +173,35 @@ def test_one_blob_pushed_by_many_at_once(served: Served, repository: str, count:
     assert statuses == [201] * count
     for number in range(2):
         assert served.client.get(f"/v2/{repository}{number}/blobs/{found}").content == CONTENT
+
+
+def test_a_cut_push_that_nobody_can_resume_leaves_nothing(served: Served, repository: str) -> None:
+    target = f"/v2/{repository}/blobs/uploads/?digest={digest(CONTENT)}"
+    with socket.create_connection(served.address) as sock:
+        sock.sendall(head(target, len(CONTENT), "POST") + CONTENT[:300_000])
+        while not uploads_of(served, repository):
+            time.sleep(0.01)
+        cut(sock)
+    for _ in range(250):
+        if not uploads_of(served, repository):
+            break
+        time.sleep(0.02)
+    assert uploads_of(served, repository) == 0
+
+
+def uploads_of(served: Served, repository: str) -> int:
+    db = engine.connect(served.folder)
+    query = "select count(*) from upload where repository = ?"
+    (count,) = db.execute(query, (repository,)).fetchone()
+    db.close()
+    return int(count)
+
+
+@pytest.mark.parametrize("wait", [0, 0.2], ids=["at once", "once it has a row"])
+def test_an_upload_alone_makes_no_repository(served: Served, repository: str, wait: float) -> None:
+    location = begin(served.client, repository)
+    time.sleep(wait)
+    assert served.client.get(location).status_code == 204
+    assert served.client.delete(location).status_code == 204
+    answer = served.client.get(f"/v2/{repository}/tags/list")
+    assert codes(answer.content) == ["NAME_UNKNOWN"]

@@ -1,5 +1,6 @@
 """Two servers over one folder, and workers of one: none shows what another has seen change."""
 
+import threading
 from pathlib import Path
 
 import httpx
@@ -8,10 +9,12 @@ from tests.content import EMPTY, digest, dump, image, put_blob, put_image, put_m
 from tests.registry import StartRegistry
 from tests.served import Serve, Served
 
+from entrepot.db import engine
+
 
 @pytest.fixture
 def two(serve: Serve, tmp_path: Path) -> list[Served]:
-    return [serve(data=tmp_path / "data") for _ in range(2)]
+    return [serve(data=tmp_path / "data", workers=2) for _ in range(2)]
 
 
 def test_a_moved_tag_is_seen_at_once(two: list[Served]) -> None:
@@ -71,3 +74,16 @@ def test_workers_of_one_registry_agree(start_registry: StartRegistry) -> None:
     finally:
         for client in clients:
             client.close()
+
+
+def test_an_upload_is_known_to_all_before_it_is_told_of(two: list[Served]) -> None:
+    """However long the database is busy with something else."""
+    first, second = (served.client for served in two)
+    busy = engine.connect(two[0].folder)
+    busy.execute("begin immediate")
+    release = threading.Timer(0.6, busy.rollback)
+    release.start()
+    location = first.post("/v2/busy/blobs/uploads/").headers["location"]
+    assert second.patch(location, content=b"bytes").status_code == 202
+    release.join()
+    busy.close()

@@ -31,9 +31,8 @@ class DiskStore:
         missing = set(_FOLDERS).difference(entry.name for entry in self.folder.iterdir())
         for name in missing:
             (self.folder / name).mkdir(exist_ok=True)  # another process may be as far
-        if missing:
-            sync_folder(self.folder)
-            sync_folder(self.folder.parent)
+        sync_folder(self.folder)  # also where a start that was killed had made them
+        sync_folder(self.folder.parent)
 
     @staticmethod
     def new_name() -> str:

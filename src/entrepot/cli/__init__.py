@@ -1,5 +1,7 @@
 """The command `entrepot`: one file per noun. A command says what it did, or how to mend it."""
 
+from typing import Annotated
+
 import typer
 
 from entrepot.cli import check, serve, version
@@ -15,6 +17,23 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("version")(version.version)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        version.version()
+        raise typer.Exit
+
+
+@app.callback()
+def entrepot(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Say which Entrepot this is.", callback=_show_version),
+    ] = False,
+) -> None:
+    """An image registry for Kubernetes: one process, a folder and SQLite."""
 
 
 def main() -> None:

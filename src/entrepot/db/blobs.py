@@ -99,11 +99,11 @@ def mount(
 
 
 def remove(
-    db: sqlite3.Connection, repository: Repository, digest: Digest, *, used: bool = False
+    db: sqlite3.Connection, repository: Repository, digest: Digest, *, even_if_used: bool = False
 ) -> bool:
     """Unlink a blob; the last link takes the content with it. False where it was not linked.
 
-    Raises DENIED where a manifest of the repository needs it, unless `used` ones may go.
+    Raises DENIED where a manifest of the repository needs it, unless `even_if_used`.
     """
     text = str(digest)
     row = db.execute(
@@ -114,7 +114,7 @@ def remove(
     if row is None:
         return False
     number, blob, stored = row
-    if not used:
+    if not even_if_used:
         check_unused(db, number, digest)
     db.execute("delete from repository_blob where repository = ? and blob = ?", (number, blob))
     others = db.execute("select 1 from repository_blob where blob = ? limit 1", (blob,)).fetchone()

@@ -1,6 +1,7 @@
 """The log of changes: whatever changes a repository writes one row, in its own transaction.
 
-Everything that must follow reads the log from its own cursor; there is no other event bus.
+Everything that must follow reads the log from its own cursor; there is no other event bus. A blob
+that comes is no change: nothing shows it before a manifest names it.
 """
 
 import sqlite3

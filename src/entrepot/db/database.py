@@ -21,6 +21,8 @@ class Database:
         prepare(folder)
         self.folder = folder
         self.generation = Generation(folder)
+        # A process that was killed between a commit and its bump is followed by a new one: this.
+        self.generation.bump()
         self.reader: sqlite3.Connection = connect(folder)
         """For the event loop's own queries, which must stay in the microseconds."""
         self._aside: sqlite3.Connection = connect(folder)

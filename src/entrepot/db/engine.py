@@ -62,6 +62,7 @@ def prepare(folder: Path) -> None:
         # WAL on while another does gets "database is locked" at once.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         _make(folder)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

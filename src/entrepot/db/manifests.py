@@ -84,11 +84,11 @@ def _lacks(repository: Repository, missing: list[Digest]) -> OCIError:
 
 
 def remove(
-    db: sqlite3.Connection, repository: Repository, digest: Digest, *, used: bool = False
+    db: sqlite3.Connection, repository: Repository, digest: Digest, *, even_if_used: bool = False
 ) -> bool:
     """Delete a manifest and the tags that point to it. False where there is none.
 
-    Raises DENIED where an index lists it, unless `used` ones may go.
+    Raises DENIED where an index lists it, unless `even_if_used`.
     """
     text = str(digest)
     row = db.execute(
@@ -99,7 +99,7 @@ def remove(
     if row is None:
         return False
     manifest, number = row
-    if not used:
+    if not even_if_used:
         check_unused(db, number, digest)
     gone = db.execute(
         "delete from tag where repository = ? and digest = ? returning name", (number, text)

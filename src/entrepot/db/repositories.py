@@ -3,6 +3,7 @@
 import sqlite3
 import time
 
+from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 
 
@@ -10,6 +11,13 @@ def identify(db: sqlite3.Connection, repository: Repository) -> int | None:
     """The row of a repository, None where there is none."""
     row = db.execute("select id from repository where name = ?", (repository.name,)).fetchone()
     return row[0] if row else None
+
+
+def unknown(repository: Repository) -> OCIError:
+    """The error for a repository that is not here."""
+    return OCIError(
+        Code.NAME_UNKNOWN, f"no repository {repository} here", detail={"name": repository.name}
+    )
 
 
 def ensure(db: sqlite3.Connection, repository: Repository) -> int:

@@ -64,7 +64,7 @@ create index tag_digest on tag (repository, digest);
 
 create table upload (
     id          text primary key,
-    repository  integer not null references repository,
+    repository  text not null,      -- its name: an upload alone makes no repository
     algorithm   text not null,
     size        integer not null default 0,
     digest      text,               -- of those bytes, where the process knew it

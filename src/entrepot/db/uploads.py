@@ -16,7 +16,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-from entrepot.db import blobs, repositories
+from entrepot.db import blobs
 from entrepot.db.blobs import Blob, discard
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
@@ -54,15 +54,14 @@ def begin(db: sqlite3.Connection, upload: Upload) -> None:
     """Write the row of a new upload."""
     db.execute(
         "insert into upload (id, repository, algorithm, touched_at) values (?, ?, ?, ?)",
-        (upload.id, repositories.ensure(db, upload.repository), upload.algorithm, time.time()),
+        (upload.id, upload.repository.name, upload.algorithm, time.time()),
     )
 
 
 def find(db: sqlite3.Connection, repository: Repository, upload: str) -> Upload:
     """An upload of this repository. Raises BLOB_UPLOAD_UNKNOWN, also for another one's."""
     row = db.execute(
-        "select u.algorithm, u.size, u.digest, u.content from upload u "
-        "join repository r on r.id = u.repository where u.id = ? and r.name = ?",
+        "select algorithm, size, digest, content from upload where id = ? and repository = ?",
         (upload, repository.name),
     ).fetchone()
     if row is None:

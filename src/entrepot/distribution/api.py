@@ -115,7 +115,7 @@ def _handler(request: Request) -> Handler:
         allowed = ", ".join(["HEAD", *methods] if "GET" in methods else methods)
         raise OCIError(
             Code.UNSUPPORTED,
-            f"{request.method[:20]} is not supported here, but {allowed}",
+            f"{request.method[:20]} is not supported here; use {allowed}",
             headers=((b"allow", allowed.encode()),),
         )
     return handler

@@ -1,8 +1,9 @@
 """`Begun`: uploads that were answered while the database does not know them yet.
 
-An upload without bytes is nothing to lose, so POST does not wait for its row. Most uploads of small
-blobs end a moment later and need none; the others get one after `PATIENCE`, or as soon as anybody
-asks for more than their name. Other processes see the row then; `find` gives them that moment.
+An upload without bytes is nothing to lose, so where one process serves alone POST does not wait for
+its row. Most uploads of small blobs end a moment later and need none; the others get one after
+`PATIENCE`, or as soon as anybody asks for more than their name. Where several processes serve, the
+next request may meet another one, and each upload has its row before it is told of.
 """
 
 import asyncio
@@ -12,14 +13,10 @@ from functools import partial
 from entrepot.db import uploads
 from entrepot.db.database import Database
 from entrepot.db.uploads import Upload
-from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
 
 PATIENCE = 0.05
 """Seconds that an upload may have no row."""
-
-_PAUSES = (0.06, 0.14)
-"""Seconds to wait before looking again for a row that another process may be about to write."""
 
 _log = logging.getLogger("entrepot.uploads")
 
@@ -27,13 +24,17 @@ _log = logging.getLogger("entrepot.uploads")
 class Begun:
     """The uploads of one process that have no row yet."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, alone: bool) -> None:
         self._database = database
+        self._alone = alone
         self._waiting: dict[str, tuple[Upload, asyncio.TimerHandle]] = {}
         self._coming: dict[str, asyncio.Future[None]] = {}
 
-    def begin(self, upload: Upload) -> None:
+    async def begin(self, upload: Upload) -> None:
         """Take in a new upload."""
+        if not self._alone:
+            await self._database.note(partial(uploads.begin, upload=upload))
+            return
         timer = asyncio.get_running_loop().call_later(PATIENCE, self._write, upload.id)
         self._waiting[upload.id] = upload, timer
 
@@ -55,11 +56,6 @@ class Begun:
         self._write(upload)
         if upload in self._coming:
             await self._coming[upload]
-        for pause in _PAUSES:
-            try:
-                return uploads.find(self._database.reader, repository, upload)
-            except OCIError:
-                await asyncio.sleep(pause)
         return uploads.find(self._database.reader, repository, upload)
 
     def _write(self, upload: str) -> None:

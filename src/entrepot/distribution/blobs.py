@@ -35,7 +35,8 @@ async def get(registry: Registry, request: Request) -> Response:
     if span is not None:
         where = b"bytes %d-%d/%d" % (span.start, span.stop - 1, blob.size)
         headers.append((b"content-range", where))
-    return _response(registry, blob, 206 if span else 200, headers, span or whole)
+    status = 200 if span is None else 206
+    return _response(registry, blob, status, headers, span or whole)
 
 
 def _require(registry: Registry, request: Request) -> Blob:
@@ -86,9 +87,7 @@ def _response(
 def unknown(registry: Registry, repository: Repository, digest: Digest) -> OCIError:
     """The error for a blob that the repository does not link, be it elsewhere or not."""
     if repositories.identify(registry.database.reader, repository) is None:
-        return OCIError(
-            Code.NAME_UNKNOWN, f"no repository {repository} here", detail={"name": repository.name}
-        )
+        return repositories.unknown(repository)
     return OCIError(
         Code.BLOB_UNKNOWN, f"{repository} has no blob {digest}", detail={"digest": str(digest)}
     )
@@ -98,7 +97,7 @@ async def delete(registry: Registry, request: Request) -> Response:
     """DELETE: the repository links the blob no more."""
     repository, digest = request.route.repository, request.route.digest
     removed = await registry.database.write(
-        partial(blobs.remove, repository=repository, digest=digest, used=registry.sparse)
+        partial(blobs.remove, repository=repository, digest=digest, even_if_used=registry.sparse)
     )
     if not removed:
         raise unknown(registry, repository, digest)

@@ -8,6 +8,7 @@ import time
 
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import sane_id
 
 _LEAVE = frozenset(
     {
@@ -16,7 +17,6 @@ _LEAVE = frozenset(
         b"if-match",
         b"if-modified-since",
         b"if-unmodified-since",
-        b"x-request-id",
         b"content-length",
         b"transfer-encoding",
     }
@@ -40,7 +40,7 @@ class Fast:
         answer = self._get(target)
         if answer is None:
             return None
-        agent = b""
+        agent = given = b""
         accepted = asked = False
         for name, value in headers:
             if name in _LEAVE:
@@ -50,9 +50,11 @@ class Fast:
                 accepted = accepted or answer.accepted_by in value or b"*/*" in value
             elif name == b"user-agent":
                 agent = value
+            elif name == b"x-request-id":
+                given = value
         if asked and not accepted and answer.negotiable:
             return None
-        request = self._new_id()
+        request = sane_id(given) or self._new_id()
         head = b"x-request-id: %b\r\n%b" % (request.encode(), answer.head)
         sent = len(answer.content) if method == "GET" else 0
         self._answered(

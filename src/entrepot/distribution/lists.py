@@ -23,9 +23,7 @@ async def tag_list(registry: Registry, request: Request) -> Response:
     repository = request.route.repository
     number = repositories.identify(registry.database.reader, repository)
     if number is None:
-        raise OCIError(
-            Code.NAME_UNKNOWN, f"no repository {repository} here", detail={"name": repository.name}
-        )
+        raise repositories.unknown(repository)
     size = _size(request)
     names = tags.listed(registry.database.reader, number, _last(request), size + 1)
     link = _link(request, names, size)

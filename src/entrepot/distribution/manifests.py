@@ -169,7 +169,7 @@ async def delete(registry: Registry, request: Request) -> Response:
         remove = partial(tags.remove, repository=repository, tag=reference)
     else:
         remove = partial(
-            manifests.remove, repository=repository, digest=reference, used=registry.sparse
+            manifests.remove, repository=repository, digest=reference, even_if_used=registry.sparse
         )
     if not await registry.database.write(remove):
         raise _unknown(registry, repository, reference)
@@ -178,9 +178,7 @@ async def delete(registry: Registry, request: Request) -> Response:
 
 def _unknown(registry: Registry, repository: Repository, reference: Reference) -> OCIError:
     if repositories.identify(registry.database.reader, repository) is None:
-        return OCIError(
-            Code.NAME_UNKNOWN, f"no repository {repository} here", detail={"name": repository.name}
-        )
+        return repositories.unknown(repository)
     what = "tag" if isinstance(reference, Tag) else "manifest"
     return OCIError(
         Code.MANIFEST_UNKNOWN,

@@ -78,5 +78,9 @@ class Request:
     @property
     def id(self) -> str:
         """The id that the client or a proxy gave the request, "" where there is none."""
-        given = self.headers.get(b"x-request-id", b"")
-        return given.decode() if _request_id(given) else ""
+        return sane_id(self.headers.get(b"x-request-id", b""))
+
+
+def sane_id(given: bytes) -> str:
+    """A request's id that came from outside; "" for none, and for one that no log should show."""
+    return given.decode() if _request_id(given) else ""

@@ -85,12 +85,12 @@ class Spool:
         if self._part is not None:
             self._part.drop()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         if self._upload.size > SMALL:  # also cuts off what the upload does not count
-            self._open(self._upload.size, self._known)
+            await asyncio.to_thread(self._open, self._upload.size, self._known)
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,

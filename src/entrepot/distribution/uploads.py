@@ -5,6 +5,7 @@ Source: OCI Distribution Specification, "Pushing Blobs"; `db.uploads` has the st
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -36,12 +37,16 @@ async def post(registry: Registry, request: Request) -> Response:
     algorithm = digest.algorithm if digest else check_algorithm(named or CANONICAL)
     upload = Upload.new(repository, algorithm)
     if digest is None:
-        registry.begun.begin(upload)
+        await registry.begun.begin(upload)
         return Response(202, _progress(upload))
     if _is_small(request):
         return await _keep_small(registry, request, digest)
     await registry.database.note(partial(uploads.begin, upload=upload))
-    return await _finish(registry, request, upload, digest)
+    try:
+        return await _finish(registry, request, upload, digest)
+    except ConnectionResetError:  # nobody was told its id, so nobody could go on with it
+        await registry.database.note(partial(uploads.cancel, upload=upload.id))
+        raise
 
 
 async def _mount(registry: Registry, request: Request, digest: Digest) -> bool:
@@ -102,8 +107,8 @@ async def put(registry: Registry, request: Request) -> Response:
         return await _finish(registry, request, upload, digest)
     try:
         return await _keep_small(registry, request, digest)
-    except ConnectionResetError:
-        registry.begun.begin(upload)
+    except (OSError, sqlite3.Error):  # the client may try again
+        await registry.begun.begin(upload)
         raise
 
 
@@ -153,7 +158,7 @@ async def _writing(registry: Registry, upload: Upload) -> AsyncIterator[Spool]:
     known = registry.hashing.take(upload.id, upload.size)
     confirm = partial(registry.database.ask, partial(uploads.confirm, upload=upload))
     try:
-        with Spool(registry.store, upload, known, confirm) as spool:
+        async with Spool(registry.store, upload, known, confirm) as spool:
             yield spool
     except OCIError:
         await registry.database.note(partial(uploads.abandon, upload=upload.id))
@@ -176,7 +181,7 @@ async def _receive(registry: Registry, request: Request, upload: Upload, spool: 
         await registry.database.note(partial(uploads.advance, before=upload, after=after))
         raise
     except OSError:
-        spool.drop()
+        await asyncio.to_thread(spool.drop)
         raise
     finally:
         metrics.change(UPLOADS_ACTIVE, -1)

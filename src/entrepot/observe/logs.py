@@ -23,7 +23,7 @@ class JsonFormatter(logging.Formatter):
             fields["request"] = request
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields)
+        return json.dumps(fields, separators=(",", ":"))
 
 
 class TextFormatter(logging.Formatter):

@@ -123,7 +123,8 @@ def _media_type(document: dict[str, Any], declared: str) -> str:
         raise invalid("mediaType", "must be a string")
     declared = declared.partition(";")[0].strip().lower()
     _refuse_schema_1(document, declared)
-    if document.get("schemaVersion") != 2:
+    version = document.get("schemaVersion")
+    if type(version) is not int or version != 2:
         raise invalid("schemaVersion", "must be 2")
     if inner and declared and inner != declared:
         raise invalid("mediaType", f"is {inner[:100]!r}, but Content-Type is {declared[:100]!r}")
