@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from entrepot.blobstore.disk import DiskStore
+from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db.database import Database
 from entrepot.distribution.api import Api
 from entrepot.distribution.asgi import App, Receive, Scope, Send
@@ -25,7 +25,6 @@ from entrepot.observe import access, logs
 from entrepot.observe.metrics import Metrics
 from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
-from entrepot.upkeep.check import folder_of
 from entrepot.upkeep.rounds import make_rounds
 
 _log = logging.getLogger("entrepot")
@@ -107,9 +106,16 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
 
 
 async def _flush(observer: Observer) -> None:
+    failing = False
     while True:
         await asyncio.sleep(access.FLUSH_SECONDS)
-        observer.flush()
+        try:
+            observer.flush()
+            failing = False
+        except OSError:
+            if not failing:  # told once, not twice a second
+                _log.exception("access log or metrics cannot be written; it is tried again")
+            failing = True
 
 
 def _form(settings: Settings) -> access.Form | None:

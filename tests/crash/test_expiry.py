@@ -11,8 +11,7 @@ from tests.crash.test_sigkill import damage
 from tests.crash.ways import finish, uploads
 from tests.registry import StartRegistry
 
-from entrepot.blobstore.disk import DiskStore
-from entrepot.upkeep.check import folder_of
+from entrepot.blobstore.disk import DiskStore, folder_of
 
 
 def test_an_unfinished_upload_expires_with_its_file(start_registry: StartRegistry) -> None:

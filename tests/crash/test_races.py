@@ -14,8 +14,7 @@ from tests.crash.test_sigkill import damage
 from tests.crash.ways import WAYS, finish, forget, post_only, uploads
 from tests.registry import Registry, StartRegistry
 
-from entrepot.blobstore.disk import DiskStore
-from entrepot.upkeep.check import folder_of
+from entrepot.blobstore.disk import DiskStore, folder_of
 
 _TYPE = {"Content-Type": MANIFEST}
 CONFIG, LAYER = Content(1, 3_000), Content(2, 700_000)

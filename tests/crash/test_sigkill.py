@@ -15,9 +15,9 @@ from tests.crash.pusher import Pusher
 from tests.registry import Registry, StartRegistry
 from tests.tools import CRASH_ROUNDS, run
 
-from entrepot.blobstore.disk import DiskStore
+from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import engine
-from entrepot.upkeep.check import findings, folder_of
+from entrepot.upkeep.check import findings
 
 PUSHERS = 4
 _AFRESH = 10

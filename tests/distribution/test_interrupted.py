@@ -12,9 +12,9 @@ import pytest
 from tests.content import begin, digest
 from tests.served import CLASSES, Served, codes, read, serving
 
-from entrepot.blobstore.disk import DiskStore
+from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import engine
-from entrepot.upkeep.check import findings, folder_of
+from entrepot.upkeep.check import findings
 
 CONTENT = os.urandom(400_000)
 

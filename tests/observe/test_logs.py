@@ -114,7 +114,7 @@ def test_error_with_the_requests_id(start_registry: StartRegistry, form: str) ->
     assert "no such" not in answer.text
     text = registry.log.read_text()
     if form == "json":
-        [error] = [json.loads(line) for line in text.split("\n") if '"kind": "error"' in line]
+        [error] = [json.loads(line) for line in text.split("\n") if '"kind":"error"' in line]
         assert error["request"] == "find-me"
         assert "sqlite3.OperationalError" in error["traceback"]
     else:

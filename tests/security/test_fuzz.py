@@ -29,9 +29,9 @@ from tests.content import (
 from tests.registry import Registry, serving
 from tests.served import codes
 
-from entrepot.blobstore.disk import DiskStore
+from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import engine
-from entrepot.upkeep.check import findings, folder_of
+from entrepot.upkeep.check import findings
 
 SECONDS = float(os.environ.pop("ENTREPOT_FUZZ_SECONDS", "6"))
 SEED = int(os.environ.pop("ENTREPOT_FUZZ_SEED", str(random.getrandbits(32))))

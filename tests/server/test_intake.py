@@ -101,7 +101,7 @@ def put(client: "Client", data: bytes, chunk: int | None, path: str = "/") -> "C
     return client.send(chunked(data, chunk))
 
 
-SIZES = [0, 4095, 65536, 65537, MIB, len(CONTENT)]
+SIZES = [0, 4095, 65535, 65536, 65537, MIB, len(CONTENT)]
 
 
 SHAPES = [

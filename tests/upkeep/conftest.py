@@ -9,11 +9,10 @@ import pytest
 from tests.content import image
 from tests.db.pushed import APP, blob, manifest
 
-from entrepot.blobstore.disk import DiskStore
+from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import blobs, engine
 from entrepot.db.blobs import Blob
 from entrepot.oci.digest import Digest, hasher
-from entrepot.upkeep.check import folder_of
 
 LAYER = b"layer" * 20_000
 

@@ -65,7 +65,7 @@ DAMAGE: dict[str, tuple[Callable[[Folder], None], str, str]] = {
     "object missing": (lambda folder: folder.file.unlink(), "{layer}", "its object {object} is"),
     "object truncated": (truncate, "{layer}", "{object} has 99999 bytes, not 100000"),
     "object grown": (grow, "{layer}", "{object} has 100001 bytes, not 100000"),
-    "object changed": (flip, "{layer}", "the bytes in {object} are others"),
+    "object changed": (flip, "{layer}", "the bytes in {object} do not match the digest"),
     "object unreadable": (
         replace_by_folder,
         "{layer}",
@@ -89,17 +89,32 @@ DAMAGE: dict[str, tuple[Callable[[Folder], None], str, str]] = {
     "manifest changed": (
         run("update manifest set content = x'7b7d'"),
         "{image}",
-        "its bytes in the manifest table are others",
+        "its bytes in the manifest table do not match the digest",
     ),
     "small blob changed": (
         run("update blob set content = x'7b7e' where content is not null"),
         "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
-        "its bytes in the blob table are others",
+        "its bytes in the blob table do not match the digest",
     ),
     "row without its repository": (
         run("delete from repository"),
         "database",
         "refers to a missing repository",
+    ),
+    "manifest digest malformed": (
+        run("update manifest set digest = 'md5:x'"),
+        "md5:x",
+        "its row in the manifest table is malformed",
+    ),
+    "blob digest malformed": (
+        run("update blob set digest = 'nonsense' where object is not null"),
+        "nonsense",
+        "its row in the blob table is malformed",
+    ),
+    "object name malformed": (
+        run("update blob set object = '../x' where object is not null"),
+        "{layer}",
+        "its row in the blob table is malformed",
     ),
     "no database": (spoil_header, "database", "file is not a database"),
     "pages lost": (spoil_pages, "database", "the database is damaged: "),

@@ -54,6 +54,16 @@ async def test_garbage_is_deleted_and_forgotten(folder: Folder, database: Databa
     assert await collect(database, folder.store) == 0
 
 
+async def test_a_malformed_name_in_the_garbage_is_forgotten(
+    folder: Folder, database: Database
+) -> None:
+    throw_away(folder, 1)
+    blobs.discard(folder.db, "../nonsense")
+    assert await collect(database, folder.store) == 2
+    assert left(folder) == [folder.object]
+    assert garbage(folder.db) == []
+
+
 async def test_a_round_cut_between_deleting_and_forgetting_is_taken_up(
     folder: Folder, database: Database
 ) -> None:

@@ -18,6 +18,11 @@ _FOLDERS = [f"{number:02x}" for number in range(256)]
 _name = re.compile(r"[0-9a-f]{32}").fullmatch
 
 
+def folder_of(data: Path) -> Path:
+    """Where objects lie in a data folder."""
+    return data / "blobs"
+
+
 class DiskStore:
     """Objects in a folder of the local disk."""
 

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from entrepot import settings
-from entrepot.blobstore.disk import DiskStore
+from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.db import engine
-from entrepot.upkeep.check import Finding, findings, folder_of, unreadable
+from entrepot.upkeep.check import Finding, findings, unreadable
 
 
 def check(
@@ -38,6 +38,9 @@ def check(
         found = _findings(folder, read=read)
     except engine.SchemaError as error:
         fail(str(error))
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        fail(f"cannot read {folder.absolute()}: {why}; run it as the user of the server")
     damaged = sum(finding.damage for finding in found)
     for finding in found:
         typer.echo(_json(finding) if as_json else _text(finding))
@@ -52,8 +55,16 @@ def _findings(folder: Path, *, read: bool) -> list[Finding]:
         with contextlib.closing(engine.connect_to_read(folder)) as db:
             found.extend(findings(db, DiskStore(folder_of(folder)), read=read))
     except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
         found.append(unreadable(error))
     return found
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Other errors tell of who asks, or when: no rights, a lock, a disk that does not answer."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _json(finding: Finding) -> str:

@@ -73,9 +73,8 @@ def _socket(chosen: Settings) -> socket.socket:
 
 def _prepare(chosen: Settings) -> None:
     """Make the folders and the database where they are missing."""
-    from entrepot.blobstore.disk import DiskStore
+    from entrepot.blobstore.disk import DiskStore, folder_of
     from entrepot.db.engine import SchemaError, prepare
-    from entrepot.upkeep.check import folder_of
 
     try:
         prepare(chosen.data)

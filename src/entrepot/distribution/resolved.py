@@ -1,9 +1,8 @@
-"""Resolved references: answers that lie ready, and the fast path that hands them out.
+"""Resolved references: answers that lie ready. Next: `fast`, which hands them out.
 
 A cache in each worker, from the target of a request to its whole answer. It is no authority: the
 log of changes says what to drop, and the shared generation counter says that there is something
-to read in the log (`db.generation`). The protocol class asks `Fast` before it starts a task; for
-whatever is out of the ordinary `Fast` says None, and the usual way takes over.
+to read in the log (`db.generation`).
 """
 
 from dataclasses import dataclass

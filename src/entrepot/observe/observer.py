@@ -8,6 +8,9 @@ import time
 from entrepot.observe.access import AccessLog, Form
 from entrepot.observe.metrics import Metrics
 
+_LONGEST = 2048
+"""Bytes of a refused target that are logged: it may have been refused for its length."""
+
 
 class Observer:
     """One per process."""
@@ -42,6 +45,19 @@ class Observer:
             self.log.add(
                 self._form(now, request, client, method, target, status, seconds, sent, agent)
             )
+
+    def refused(
+        self, status: int, method: str, target: bytes, client: tuple[str, int] | None, sent: int
+    ) -> str:
+        """Count and log what the server answered by itself; returns the id it is given.
+
+        It took no time that anybody measured. Method and target may be unknown, and are then empty.
+        """
+        request = self.request_id()
+        text = target[:_LONGEST].decode("latin-1")
+        host = client[0] if client else "-"
+        self.answered("refused", 0.0, request, host, method or "-", text, status, sent, "")
+        return request
 
     def flush(self) -> None:
         """Write what has gathered, and let other workers see what was counted."""

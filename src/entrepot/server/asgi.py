@@ -17,3 +17,7 @@ Sink: TypeAlias = Callable[[memoryview], object]
 
 FastAnswer: TypeAlias = Callable[[str, bytes, Headers, Address | None], tuple[bytes, bytes] | None]
 """Method, target, headers, client -> (status line, the rest), or None: ask the app."""
+
+Refused: TypeAlias = Callable[[int, str, bytes, Address | None, int], str | None]
+"""Status, method, target, client, bytes of the body -> the id of the request, if it gets one.
+Method and target are empty where the request could not be read so far."""

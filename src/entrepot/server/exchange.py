@@ -27,6 +27,9 @@ SMALL_REST = 1 << 16
 JOINED = 1 << 16
 """Up to this much body is joined to the head for one write; more costs more to copy."""
 
+SLICE = 1 << 18
+"""The most that goes to the transport at a time: it may copy what the peer does not take."""
+
 
 class Exchange:
     """One request on its way through the app."""
@@ -87,9 +90,7 @@ class Exchange:
 
     def refuse(self, refusal: Refusal | None) -> None:
         """Give the server's own answer instead of the app's."""
-        with_body = self.request.method != "HEAD"
-        lines = self._protocol.default_lines
-        self._wire.transport.write((refusal or APP_FAILED).render(lines, with_body=with_body))
+        self._protocol.refuse(refusal or APP_FAILED, self.request)
         self._finish(keep_alive=False)
 
     def lost(self) -> None:
@@ -165,9 +166,12 @@ class Exchange:
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
         more = message.get("more_body", False)
         if kind == "http.response.body":
-            self._write(answer.frame(message.get("body", b""), more=more))
-            if more and not self._wire.writable.is_set():
-                await self._wire.writable.wait()
+            data: bytes | memoryview = answer.frame(message.get("body", b""), more=more)
+            if len(data) > SLICE:
+                data = await self._write_slices(memoryview(data))
+            self._write(data)
+            if not self._wire.writable.is_set():  # also at the end: until then it is under way
+                await self._caught_up()
         elif kind == "http.response.zerocopysend":
             await self._send_file(answer, message, more)
         else:
@@ -199,7 +203,7 @@ class Exchange:
             return False
         return body.to_come <= SMALL_REST
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         head, self._head = self._head, b""
         if head:
             self._written = True
@@ -209,6 +213,20 @@ class Exchange:
                 self._wire.transport.write(head)
         if data:
             self._wire.transport.write(data)
+
+    async def _write_slices(self, data: memoryview) -> memoryview:
+        """Write all but the last slice, each when the peer has taken the one before."""
+        while len(data) > SLICE:
+            self._write(data[:SLICE])
+            data = data[SLICE:]
+            await self._caught_up()
+        return data
+
+    async def _caught_up(self) -> None:
+        await self._wire.writable.wait()
+        if self._wire.transport.is_closing():  # a failed write: connection_lost is called later
+            self.lost()
+            raise ConnectionResetError("the peer has gone")
 
     async def _send_file(self, answer: Answer, message: Message, more: bool) -> None:
         fd: int = message["file"].fileno()

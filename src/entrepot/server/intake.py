@@ -31,8 +31,9 @@ PAGE = 4096
 PIECE = 1 << 20
 """The size of a full piece; 64 KiB pieces cost a fifth more CPU."""
 
-INLINE = 1 << 16
-"""Up to this, a whole body is written by the loop itself: that is cheaper than waking a thread."""
+INLINE = (1 << 16) - 1
+"""Up to this, a whole body is written by the loop itself: that is cheaper than waking a thread. Its
+memory is not page-aligned, so this stays below what blobstore/part.py writes directly."""
 
 BRIEFLY = 0.1
 """Seconds to wait for a peer before it counts as stalled."""

@@ -4,7 +4,8 @@ uvicorn runs processes, sockets, TLS, signals and the lifespan; what this adds t
 files sent by the kernel (sendfile.py), bodies taken off the loop (intake.py), limits, time-outs
 (wire.py, sweeper.py), the peer's certificate (tls.py), and ready answers without a task.
 
-Invariant: the answer to one request is finished before the next one is begun (RFC 9112 §9.3.2).
+Invariant: the answer to one request is finished before the next one is begun (RFC 9112 §9.3.2), and
+none is begun while the transport is full: a peer that asks without reading costs one answer.
 What arrives is queued by inbox.py; `advance` acts on it.
 """
 
@@ -16,11 +17,11 @@ from urllib.parse import unquote
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from entrepot.server.asgi import Address, FastAnswer, Scope
+from entrepot.server.asgi import Address, FastAnswer, Refused, Scope
 from entrepot.server.exchange import Exchange
 from entrepot.server.inbox import Inbox, log
 from entrepot.server.limits import Limits
-from entrepot.server.refusal import HEAD_TIMEOUT, TOO_BUSY
+from entrepot.server.refusal import HEAD_TIMEOUT, TOO_BUSY, Refusal
 from entrepot.server.request import Request
 from entrepot.server.sweeper import sweeper_of
 from entrepot.server.tls import tls_extension
@@ -53,6 +54,7 @@ class RegistryProtocol(asyncio.Protocol):
         self._connections: set[Any] = server_state.connections  # typed for uvicorn's own classes
         self._app_state = app_state
         self._fast: FastAnswer | None = app_state.get("entrepot.fast")
+        self._refused: Refused | None = app_state.get("entrepot.refused")
         self._loop = _loop or asyncio.get_event_loop()
         self._limits = limits
         self._sweeper = sweeper_of(server_state, self._loop, limits.sweep_interval)
@@ -111,8 +113,10 @@ class RegistryProtocol(asyncio.Protocol):
         self.wire.pause_writing()
 
     def resume_writing(self) -> None:
-        """Note that the peer has caught up."""
+        """Note that the peer has caught up; go on soon, for this may be called within a write."""
         self.wire.resume_writing()
+        if self._active is None:
+            self._loop.call_soon(self.advance)
 
     # From one request to the next
 
@@ -121,19 +125,24 @@ class RegistryProtocol(asyncio.Protocol):
         active = self._active
         if active is not None and active.done and active.body.ended:
             self._active = None
-        while self.inbox.requests and self._active is None and not self.wire.ending:
-            self._begin(self.inbox.requests.popleft())
-        if self.wire.ending:
+        wire, requests = self.wire, self.inbox.requests
+        while self._active is None and not wire.ending and wire.writable.is_set():
+            if not requests:
+                self._rest()
+                return
+            self._begin(requests.popleft())
+        if wire.ending:
             return
-        if self._active is None:
-            self._rest()
-        elif self.inbox.requests or self.inbox.broken:
-            self.wire.pause_reading()
+        if self._active is None:  # the transport is full: only the write deadline runs
+            wire.expect(Awaited.NOTHING)
+            wire.pause_reading()
+        elif requests or self.inbox.broken:
+            wire.pause_reading()
 
     def _rest(self) -> None:
         """Nothing is being answered: refuse, close, or wait for the peer."""
         if self.inbox.broken is not None:
-            self.wire.transport.write(self.inbox.broken.render(self.default_lines))
+            self.refuse(self.inbox.broken, self.inbox.arriving)
             self.wire.linger()
         elif self.closing:
             self.wire.close()
@@ -223,6 +232,22 @@ class RegistryProtocol(asyncio.Protocol):
             self.wire.expect(Awaited.BODY, self._limits.body_timeout)
             self.wire.resume_reading()
 
+    def refuse(self, refusal: Refusal, request: Request | None) -> None:
+        """Write an answer of the server's own; the app, which never saw it, logs and counts it."""
+        request = request or Request()
+        body = refusal.body() if request.method != "HEAD" else b""
+        lines = self.default_lines
+        if self._refused is not None:
+            try:
+                found = self._refused(
+                    refusal.status, request.method, request.target, self._client, len(body)
+                )
+            except Exception:  # noqa: BLE001 (a bug there must not cost anybody the answer)
+                log.exception("the app failed to log a refusal")
+            else:
+                lines += b"x-request-id: %b\r\n" % found.encode() if found else b""
+        self.wire.transport.write(refusal.head(lines) + body)
+
     @property
     def default_lines(self) -> bytes:
         """The headers that uvicorn adds to every answer, as lines."""
@@ -246,7 +271,7 @@ class RegistryProtocol(asyncio.Protocol):
     def _expire(self) -> None:
         wire = self.wire
         if wire.awaited is Awaited.HEAD and self.inbox.arriving is not None:
-            wire.transport.write(HEAD_TIMEOUT.render(self.default_lines))
+            self.refuse(HEAD_TIMEOUT, self.inbox.arriving)
             wire.linger()
         elif wire.awaited in (Awaited.HEAD, Awaited.REQUEST):
             wire.expect(Awaited.NOTHING)

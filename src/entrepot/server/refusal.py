@@ -31,12 +31,15 @@ class Refusal:
     headers: bytes = b""
     """More header lines, each with its line end."""
 
-    def render(self, defaults: bytes, *, with_body: bool = True) -> bytes:
-        """Return the whole answer; `defaults` are ready header lines."""
-        body = json.dumps({"errors": [{"code": self.code, "message": self.message}]}).encode()
-        head = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
-        parts = (STATUS_LINES[self.status], defaults, self.headers, head)
-        return b"".join(parts) + b"connection: close\r\n\r\n" + (body if with_body else b"")
+    def head(self, lines: bytes) -> bytes:
+        """Return status line and headers; `lines` are more of these, each with its line end."""
+        framing = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(self.body())
+        parts = (STATUS_LINES[self.status], lines, self.headers, framing)
+        return b"".join(parts) + b"connection: close\r\n\r\n"
+
+    def body(self) -> bytes:
+        """Return what a client prints; not for HEAD."""
+        return json.dumps({"errors": [{"code": self.code, "message": self.message}]}).encode()
 
 
 class RefusedError(Exception):

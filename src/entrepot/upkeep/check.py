@@ -7,11 +7,12 @@ client would notice: a pull that fails or brings wrong bytes. Leftovers only tak
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import groupby
 
 from entrepot.blobstore.disk import DiskStore
 from entrepot.db import audit
 from entrepot.oci.digest import Digest
+from entrepot.oci.errors import OCIError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +67,30 @@ def _parts(db: sqlite3.Connection) -> Iterator[Finding]:
 def _contents(db: sqlite3.Connection) -> Iterator[Finding]:
     """What lies in the database itself is read always: it is not much."""
     for where, digest, content in audit.contents(db):
-        if Digest.of(content, Digest.parse(digest).algorithm) != Digest.parse(digest):
+        try:
+            wanted = Digest.parse(digest)
+        except OCIError as error:
+            yield _malformed(f"the {where} table", digest, error)
+            continue
+        if Digest.of(content, wanted.algorithm) != wanted:
             yield Finding(
                 True,
-                f"its bytes in the {where} table are others",
+                f"its bytes in the {where} table do not match the digest",
                 digest,
                 "push it again, then restart the registry",
             )
 
 
+def _malformed(where: str, digest: str, error: Exception) -> Finding:
+    return Finding(True, f"its row in {where} is malformed: {error}", digest, "restore a backup")
+
+
 def _objects(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
     for digest, size, name in audit.objects(db):
-        found = _object(store, Digest.parse(digest), size, name, read=read)
+        try:
+            found = _object(store, Digest.parse(digest), size, name, read=read)
+        except (OCIError, ValueError) as error:
+            found = _malformed("the blob table", digest, error)
         if found is not None and audit.is_blob(db, name):  # not deleted meanwhile
             yield found
 
@@ -93,7 +106,7 @@ def _object(
     if read and _hash(store, name, digest.algorithm) != digest:
         return Finding(
             True,
-            f"the bytes in {name} are others",
+            f"the bytes in {name} do not match the digest",
             str(digest),
             "delete the object, then push the blob again",
         )
@@ -109,12 +122,17 @@ def _hash(store: DiskStore, name: str, algorithm: str) -> Digest | None:
 
 
 def _leftovers(db: sqlite3.Connection, store: DiskStore) -> Iterator[Finding]:
-    """Listed before they are compared, an upload that ends meanwhile is not taken for one."""
-    for name, size in list(store.objects()):
+    """A folder is listed before it is compared: an upload that ends meanwhile is not taken for one.
+
+    Folder by folder, because all names of a large store would fill the memory.
+    """
+    for _, listed in groupby(store.objects(), key=lambda found: found[0][:2]):
+        yield from _unnamed(db, store, list(listed))
+
+
+def _unnamed(
+    db: sqlite3.Connection, store: DiskStore, listed: list[tuple[str, int]]
+) -> Iterator[Finding]:
+    for name, size in listed:
         if not audit.is_named(db, name) and store.size(name) is not None:
             yield Finding(False, f"{size} bytes that no row names", name, "it may be deleted")
-
-
-def folder_of(data: Path) -> Path:
-    """Where objects lie in a data folder."""
-    return data / "blobs"

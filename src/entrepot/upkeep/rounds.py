@@ -7,7 +7,6 @@ twice or be cut anywhere; it takes up what the last one left.
 import asyncio
 import fcntl
 import logging
-import sqlite3
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +35,7 @@ async def make_rounds(
                     metrics.set(STORE_BYTES, found.bytes)
                     metrics.set(STORE_BLOBS, found.blobs)
                     metrics.set(UPLOADS_OPEN, found.uploads)
-            except (OSError, sqlite3.Error):
+            except Exception:  # noqa: BLE001 - a task that dies is not seen, nor replaced
                 _log.exception("a round failed; the next one comes in %s s", pause)
             await asyncio.sleep(pause)
 
@@ -77,7 +76,10 @@ async def collect(database: Database, store: DiskStore) -> int:
 
 def _delete(store: DiskStore, names: list[str]) -> None:
     for name in names:
-        store.delete(name)
+        try:
+            store.delete(name)
+        except ValueError:  # no file can have this name, so there is nothing to delete
+            _log.exception("the garbage list has a malformed name: it is forgotten")
 
 
 def _measure(folder: Path) -> Sizes:
