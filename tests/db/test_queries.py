@@ -60,9 +60,9 @@ QUERIES: dict[str, Callable[[sqlite3.Connection], object]] = {
         db, UPLOAD, Digest.of(b"x"), blobs.Blob(1, b"x", None), renew=False
     ),
     "upload cancelled": lambda db: uploads.cancel(db, UPLOAD.id),
-    "upload expired": lambda db: uploads.expire(db, UPLOAD.id, 0),
+    "upload expired": lambda db: uploads.expire(db, [UPLOAD.id], 0),
     "upload abandoned": lambda db: uploads.abandon(db, UPLOAD.id),
-    "idle uploads": lambda db: uploads.idle(db, 60, 10),
+    "idle uploads": lambda db: uploads.idle(db, 60, (0, ""), 10),
 }
 
 ALLOWED = {"SCAN CONSTANT ROW", "SCAN garbage"}

@@ -74,7 +74,7 @@ def test_who_comes_too_late_is_told_that_it_is_over(
 
 END: dict[str, Callable[[sqlite3.Connection, str], object]] = {
     "cancel": uploads.cancel,
-    "expire": lambda db, upload: uploads.expire(db, upload, -1),
+    "expire": lambda db, upload: uploads.expire(db, [upload], -1),
     "abandon": uploads.abandon,
 }
 
@@ -111,9 +111,9 @@ def test_what_is_abandoned_is_garbage_only_once_its_upload_has_gone(
 
 
 def test_idle_uploads_expire_unless_touched(db: sqlite3.Connection, begun: Upload) -> None:
-    assert uploads.idle(db, 60, 10) == []
+    assert uploads.idle(db, 60, (0, ""), 10) == []
     db.execute("update upload set touched_at = touched_at - 100")
-    assert uploads.idle(db, 60, 10) == [begun.id]
+    assert [upload for _, upload in uploads.idle(db, 60, (0, ""), 10)] == [begun.id]
     advance(db, begun)
-    assert uploads.expire(db, begun.id, 60) is False
+    assert uploads.expire(db, [begun.id], 60) == 0
     assert uploads.find(db, APP, begun.id).size == 5

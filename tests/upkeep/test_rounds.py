@@ -165,3 +165,10 @@ async def until(what: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("not so after 10 s")
+
+
+async def test_one_round_expires_more_than_a_page(folder: Folder, database: Database) -> None:
+    for _ in range(620):
+        forgotten(folder)
+    assert await expire(database, folder.store, 60) == 620
+    assert uploads.idle(folder.db, 60, (0, ""), 1) == []

@@ -5,7 +5,6 @@ Source: OCI Distribution Specification, "Listing Referrers". The subject itself 
 
 import json
 import sqlite3
-from typing import Any
 
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
@@ -27,15 +26,15 @@ def listed(
     after: int,
     limit: int,
     room: int,
-) -> tuple[list[tuple[int, dict[str, Any]]], bool]:
-    """Descriptors as the spec wants them in the index, each behind its row's number; and whether
-    there are more than `limit`, or than fit in if all annotations take `room` characters at most.
+) -> tuple[list[tuple[int, str]], bool]:
+    """Descriptors as the spec wants them in the index, as JSON, each behind its row's number; and
+    whether there are more than `limit`, or than fit in if all annotations take `room` characters.
     """
     rows = db.execute(
         _QUERY,
         (repository.name, str(subject), after, artifact_type, artifact_type, limit + 1),
     )
-    found: list[tuple[int, dict[str, Any]]] = []
+    found: list[tuple[int, str]] = []
     for row in rows:
         room -= len(row[-1])
         if len(found) == limit or (found and room < 0):
@@ -46,10 +45,10 @@ def listed(
 
 def _descriptor(
     media_type: str, digest: str, size: int, artifact_type: str | None, annotations: str
-) -> dict[str, Any]:
-    found: dict[str, Any] = {"mediaType": media_type, "digest": digest, "size": size}
+) -> str:
+    """Annotations are JSON already; megabytes of them are not read and written again."""
+    found: dict[str, str | int] = {"mediaType": media_type, "digest": digest, "size": size}
     if artifact_type:
         found["artifactType"] = artifact_type
-    if notes := json.loads(annotations):
-        found["annotations"] = notes
-    return found
+    text = json.dumps(found)
+    return text if annotations == "{}" else f'{text[:-1]}, "annotations": {annotations}}}'

@@ -71,7 +71,7 @@ create table upload (
     content     blob,               -- a few bytes lie here, more in the object named by the id
     touched_at  real not null
 );
-create index upload_touched on upload (touched_at);
+create index upload_touched on upload (touched_at, id);
 
 -- Objects that no row names any more. The row goes when the object has gone.
 create table garbage (

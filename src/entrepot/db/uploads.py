@@ -101,14 +101,16 @@ def cancel(db: sqlite3.Connection, upload: str) -> None:
         discard(db, upload)
 
 
-def expire(db: sqlite3.Connection, upload: str, seconds: float) -> bool:
-    """Cancel an upload, unless someone has touched it since it was found `idle`."""
-    gone = db.execute(
-        "delete from upload where id = ? and touched_at < ?", (upload, time.time() - seconds)
-    )
-    if gone.rowcount:
-        discard(db, upload)
-    return bool(gone.rowcount)
+def expire(db: sqlite3.Connection, names: list[str], seconds: float) -> int:
+    """Cancel uploads, but those that someone has touched since they were found `idle`."""
+    before = time.time() - seconds
+    count = 0
+    for upload in names:
+        gone = db.execute("delete from upload where id = ? and touched_at < ?", (upload, before))
+        if gone.rowcount:
+            discard(db, upload)
+            count += 1
+    return count
 
 
 def abandon(db: sqlite3.Connection, upload: str) -> None:
@@ -121,13 +123,17 @@ def abandon(db: sqlite3.Connection, upload: str) -> None:
     )
 
 
-def idle(db: sqlite3.Connection, seconds: float, limit: int) -> list[str]:
-    """Ids of uploads that nobody has touched for so long."""
-    rows = db.execute(
-        "select id from upload where touched_at < ? order by touched_at limit ?",
-        (time.time() - seconds, limit),
-    )
-    return [upload for (upload,) in rows]
+def idle(
+    db: sqlite3.Connection, seconds: float, after: tuple[float, str], limit: int
+) -> list[tuple[float, str]]:
+    """When they were touched last, and ids, of uploads that nobody has touched for so long; in
+    order, from the one behind `after` on.
+    """
+    return db.execute(
+        "select touched_at, id from upload where touched_at < ? and (touched_at, id) > (?, ?) "
+        "order by touched_at, id limit ?",
+        (time.time() - seconds, *after, limit),
+    ).fetchall()
 
 
 def confirm(db: sqlite3.Connection, upload: Upload) -> None:

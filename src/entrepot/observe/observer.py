@@ -61,5 +61,7 @@ class Observer:
 
     def flush(self) -> None:
         """Write what has gathered, and let other workers see what was counted."""
-        self.log.flush()
-        self.metrics.leave()
+        try:
+            self.log.flush()
+        finally:
+            self.metrics.leave()

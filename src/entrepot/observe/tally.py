@@ -68,8 +68,7 @@ def prepare(folder: Path) -> None:
     """Make the folder; what workers of an earlier run have left goes."""
     folder.mkdir(exist_ok=True)
     for file in folder.iterdir():
-        if not _is_alive(file):
-            file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
 def _is_alive(file: Path) -> bool:

@@ -57,11 +57,17 @@ async def _round(database: Database, store: DiskStore, expiry: float) -> None:
 
 async def expire(database: Database, store: DiskStore, seconds: float) -> int:
     """Cancel uploads that nobody has touched for so long; how many those were."""
-    count = 0
-    for upload in uploads.idle(database.reader, seconds, _PAGE):
-        if not store.is_being_written(upload):
-            count += await database.note(partial(uploads.expire, upload=upload, seconds=seconds))
+    count, last = 0, (0.0, "")
+    while page := uploads.idle(database.reader, seconds, last, _PAGE):
+        last = page[-1]
+        names = [upload for _, upload in page]
+        free = await asyncio.to_thread(_not_being_written, store, names)
+        count += await database.note(partial(uploads.expire, names=free, seconds=seconds))
     return count
+
+
+def _not_being_written(store: DiskStore, names: list[str]) -> list[str]:
+    return [name for name in names if not store.is_being_written(name)]
 
 
 async def collect(database: Database, store: DiskStore) -> int:
