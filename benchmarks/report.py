@@ -133,9 +133,8 @@ $machine
 
 - Every server runs on this one machine, on loopback, without TLS, each with a folder of its own on
   the same real disk, with durable writes. Entrepot runs as a user runs it, with metrics and an
-  access log; the others write no access log. nginx serves
-  the same bytes as static files: the limit for downloads. `nginx` has as many workers as Entrepot,
-  `nginx-2w` two.
+  access log; the others write no access log. nginx serves the same bytes as static files: the limit
+  for downloads. `nginx` has as many workers as Entrepot, `nginx-2w` two.
 - Case after case, each server in turn, another one first in every round; in every round all of
   them are started anew on empty folders. A table shows medians, with the least and the greatest.
 - Only one server is asked at a time, while the others idle. The load generator shares the

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
+from tests import served as apps
 from tests.registry import Registry, StartRegistry, serving
+from tests.served import CLASSES, Served
 from tests.tools import REQUIRED
 
 
@@ -33,3 +36,17 @@ def start_registry(tmp_path: Path) -> Iterator[StartRegistry]:
             return running.enter_context(serving(tmp_path / f"registry-{count}", **settings))
 
         yield start
+
+
+@pytest.fixture(scope="session", params=CLASSES)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """A server that tests share, each with a repository of its own."""
+    with apps.serving(tmp_path_factory.mktemp("served") / "data", request.param) as served:
+        yield served
+
+
+@pytest.fixture
+def client(served: Served) -> httpx.Client:
+    return served.client

@@ -3,23 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-from tests.served import CLASSES, Serve, Served, name, serving, starting
-
-
-@pytest.fixture(scope="session", params=CLASSES)
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    """A server that tests share, each with a repository of its own."""
-    with serving(tmp_path_factory.mktemp("served") / "data", request.param) as served:
-        yield served
-
-
-@pytest.fixture
-def client(served: Served) -> httpx.Client:
-    return served.client
+from tests.served import CLASSES, Serve, name, starting
 
 
 @pytest.fixture
