@@ -4,6 +4,7 @@ way of anybody else.
 
 import mmap
 import random
+import secrets
 import threading
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from entrepot.blobstore.disk import DiskStore
+from entrepot.db.uploads import Upload
 from entrepot.oci.digest import HEX_LENGTH, Digest, Hasher, hasher
+from entrepot.oci.names import Repository
 
 KIB, MIB = 1024, 1024 * 1024
 EDGES = [4 * KIB, 64 * KIB, 256 * KIB, MIB]
@@ -56,7 +59,7 @@ def read(store: DiskStore, name: str) -> bytes:
 def test_pieces_of_any_size_come_back_whole_and_rightly_hashed(
     store: DiskStore, pieces: list[tuple[int, bool]], cut: bool
 ) -> None:
-    name, found, whole = store.new_name(), hasher("sha256"), b""
+    name, found, whole = secrets.token_hex(16), hasher("sha256"), b""
     parts = [pieces[:2], pieces[2:]] if cut else [pieces]
     for part_of in parts:
         with store.part(name, len(whole), found) as part:
@@ -74,14 +77,14 @@ def test_pieces_of_any_size_come_back_whole_and_rightly_hashed(
 
 @pytest.mark.parametrize("algorithm", HEX_LENGTH)
 def test_the_digest_is_of_what_really_lies_there(store: DiskStore, algorithm: str) -> None:
-    name, content = store.new_name(), data(3 * MIB + 17)
+    name, content = secrets.token_hex(16), data(3 * MIB + 17)
     write(store, name, content)
     assert store.digest(name, algorithm) == Digest.of(content, algorithm)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 4096, 70_000, 100_000])
 def test_a_part_cuts_off_what_is_not_to_be_kept(store: DiskStore, kept: int) -> None:
-    name, first, then = store.new_name(), data(100_000), data(80_000, 1)
+    name, first, then = secrets.token_hex(16), data(100_000), data(80_000, 1)
     write(store, name, first)
     with store.part(name, kept, None) as part:
         assert store.size(name) == kept
@@ -90,7 +93,7 @@ def test_a_part_cuts_off_what_is_not_to_be_kept(store: DiskStore, kept: int) -> 
 
 
 def test_bytes_that_should_be_there_and_are_not_are_an_error(store: DiskStore) -> None:
-    name = store.new_name()
+    name = secrets.token_hex(16)
     write(store, name, data(100))
     with pytest.raises(OSError, match="has 100 bytes, not 101"):
         store.part(name, 101, None)
@@ -98,7 +101,7 @@ def test_bytes_that_should_be_there_and_are_not_are_an_error(store: DiskStore) -
 
 
 def test_a_part_that_is_dropped_gives_its_room_back(store: DiskStore) -> None:
-    name, first = store.new_name(), data(10_000)
+    name, first = secrets.token_hex(16), data(10_000)
     write(store, name, first)
     with store.part(name, len(first), None) as part:
         part.write(memoryview(data(MIB)))
@@ -107,14 +110,14 @@ def test_a_part_that_is_dropped_gives_its_room_back(store: DiskStore) -> None:
 
 
 def test_only_one_writes_an_object(store: DiskStore) -> None:
-    name = store.new_name()
+    name = secrets.token_hex(16)
     assert not store.is_being_written(name)
     with store.part(name, 0, None) as part:
         part.write(memoryview(b"first"))
         assert store.is_being_written(name)
         with pytest.raises(BlockingIOError):
             store.part(name, 0, None)
-        with store.part(store.new_name(), 0, None):
+        with store.part(secrets.token_hex(16), 0, None):
             pass
     assert not store.is_being_written(name)
     assert read(store, name) == b"first"
@@ -122,7 +125,7 @@ def test_only_one_writes_an_object(store: DiskStore) -> None:
 
 def test_who_may_not_write_after_all_changes_nothing(store: DiskStore) -> None:
     """What `confirm` raises comes out, with the object as it was and nobody holding it."""
-    name = store.new_name()
+    name = secrets.token_hex(16)
     write(store, name, b"content")
 
     def refuse() -> None:
@@ -136,7 +139,7 @@ def test_who_may_not_write_after_all_changes_nothing(store: DiskStore) -> None:
 
 
 def test_many_write_at_once(store: DiskStore) -> None:
-    names = [store.new_name() for _ in range(8)]
+    names = [secrets.token_hex(16) for _ in range(8)]
     contents = [data(MIB + number * 1001, number) for number in range(8)]
     found: list[str] = [""] * 8
 
@@ -154,7 +157,7 @@ def test_many_write_at_once(store: DiskStore) -> None:
 
 
 def test_deleting_again_is_no_error(store: DiskStore) -> None:
-    name = store.new_name()
+    name = secrets.token_hex(16)
     write(store, name, b"x")
     with store.open(name) as file:
         for _ in range(2):
@@ -181,14 +184,14 @@ def test_a_name_that_is_none_is_refused_everywhere(store: DiskStore, name: str) 
 def test_objects_are_listed_with_their_sizes(store: DiskStore) -> None:
     wanted = {}
     for size in (0, 1, 5000):
-        name = store.new_name()
+        name = secrets.token_hex(16)
         write(store, name, data(size))
         wanted[name] = size
     assert dict(store.objects()) == wanted
 
 
-def test_new_names_differ(store: DiskStore) -> None:
-    names = {store.new_name() for _ in range(1000)}
+def test_names_of_uploads_differ_and_are_objects_names(store: DiskStore) -> None:
+    names = {Upload.new(Repository("team/app"), "sha256").id for _ in range(1000)}
     assert len(names) == 1000
     for name in names:
         assert store.size(name) is None

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +31,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 def test_direct_or_not_the_bytes_are_the_same(folder: Path, odd: int, is_aligned: bool) -> None:
     store = DiskStore(folder)
     store.prepare()
-    name, found = store.new_name(), hasher("sha256")
+    name, found = secrets.token_hex(16), hasher("sha256")
     content = data(2 * MIB + odd)
     with store.part(name, 0, found) as part:
         for start in range(0, len(content), MIB):
@@ -44,7 +45,7 @@ def test_direct_or_not_the_bytes_are_the_same(folder: Path, odd: int, is_aligned
 def test_large_aligned_pieces_go_to_the_disk_directly(tmp_path: Path) -> None:
     store = DiskStore(tmp_path)
     store.prepare()
-    name = store.new_name()
+    name = secrets.token_hex(16)
     with store.part(name, 0, None) as part:
         part.write(aligned(data(MIB)))
         assert _flags(store, name) & os.O_DIRECT
@@ -78,7 +79,7 @@ def test_what_is_no_object_is_left_alone(tmp_path: Path) -> None:
 def test_objects_are_for_their_owner_only(tmp_path: Path) -> None:
     store = DiskStore(tmp_path)
     store.prepare()
-    name = store.new_name()
+    name = secrets.token_hex(16)
     store.part(name, 0, None).close()
     assert store.path(name).stat().st_mode & 0o777 == 0o600
 

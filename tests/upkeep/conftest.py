@@ -1,5 +1,6 @@
 """A registry's folder with something of everything in it, made without a server."""
 
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 def keep(store: DiskStore, content: bytes) -> tuple[str, Digest]:
     """A new object, and the digest of what is in it."""
-    name, found = store.new_name(), hasher("sha256")
+    name, found = secrets.token_hex(16), hasher("sha256")
     with store.part(name, 0, found) as part:
         part.write(memoryview(content))
         part.seal()

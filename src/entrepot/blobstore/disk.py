@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,11 +37,6 @@ class DiskStore:
             (self.folder / name).mkdir(exist_ok=True)  # another process may be as far
         sync_folder(self.folder)  # also where a start that was killed had made them
         sync_folder(self.folder.parent)
-
-    @staticmethod
-    def new_name() -> str:
-        """A name that no object has had."""
-        return secrets.token_hex(16)
 
     def path(self, name: str) -> Path:
         """The file of an object. The name is checked: it must never lead out of the folder."""
