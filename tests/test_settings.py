@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.tools import run
 
-from entrepot.settings import Address, Settings, SettingsError, load
+from entrepot.addresses import Address
+from entrepot.settings import Settings, SettingsError, load
 
 ROOT = Path(__file__).parent.parent
 
@@ -81,7 +82,58 @@ WRONG: dict[str, list[Any]] = {
     "log_format": ["yaml", "JSON"],
     "log_level": ["loud"],
     "access_log": ["perhaps"],
+    "redirect_listen": ["80", "127.0.0.1:"],
+    "hsts": [-1],
+    "trusted_proxies": ["proxy", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.1 10.0.0.2"],
+    "public_url": [
+        "registry.example.org",
+        "ftp://registry.example.org",
+        "https://",
+        "https://a/b",
+        "https://a@b",
+        "https://a:65536",
+        "https://a b",
+    ],
 }
+
+
+TOGETHER = [
+    ({"tls_cert": "c"}, "tls_cert and tls_key belong together"),
+    ({"tls_key": "k"}, "tls_cert and tls_key belong together"),
+    ({"tls_client_ca": "a"}, "tls_client_ca is for TLS"),
+    ({"redirect_listen": ":80"}, "redirect_listen is for TLS"),
+    ({"hsts": 1}, "hsts is for TLS"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), TOGETHER, ids=str)
+def test_settings_that_do_not_go_together(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{said}"):
+        load(**options)
+
+
+@pytest.mark.parametrize(
+    ("written", "proxies"),
+    [
+        ("", ()),
+        ("127.0.0.1", ("127.0.0.1/32",)),
+        ("10.0.0.0/8, ::1,", ("10.0.0.0/8", "::1/128")),
+    ],
+)
+def test_a_list_in_the_environment_has_commas(
+    monkeypatch: pytest.MonkeyPatch, written: str, proxies: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("ENTREPOT_TRUSTED_PROXIES", written)
+    assert load().trusted_proxies == proxies
+
+
+def test_a_list_in_the_file_is_one() -> None:
+    Path("entrepot.toml").write_text("trusted_proxies = ['10.0.0.0/8', '::1']")
+    assert load().trusted_proxies == ("10.0.0.0/8", "::1/128")
+
+
+def test_a_url_loses_its_slash() -> None:
+    assert load(public_url="https://[::1]:5000/").public_url == "https://[::1]:5000"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +146,7 @@ def test_wrong_value(monkeypatch: pytest.MonkeyPatch, way: str, name: str, value
     elif way == "file":
         Path("entrepot.toml").write_text(f"{name} = {json.dumps(value)}")
     said = {
-        "option": f"--{name}",
+        "option": f"--{name.replace('_', '-')}",
         "variable": f"ENTREPOT_{name.upper()}",
         "file": f"{name} in entrepot.toml",
     }
@@ -157,7 +209,9 @@ def test_the_guide_has_every_setting_as_it_is() -> None:
 
 
 def written(default: Any) -> str:
-    """As TOML has it."""
+    """As TOML has it, which has no word for nothing."""
+    if default is None:
+        return "none"
     return json.dumps(str(default) if isinstance(default, Path) else default)
 
 

@@ -5,15 +5,25 @@ nobody knows is an error, since a mistyped one that is silently ignored is worse
 """
 
 import difflib
-import ipaddress
 import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from entrepot import addresses
+from entrepot.addresses import Address
 
 PREFIX = "ENTREPOT_"
 FILE = "entrepot.toml"
@@ -26,34 +36,6 @@ _of_kubernetes = re.compile(
 
 class SettingsError(Exception):
     """A setting is unknown or has a value that cannot be."""
-
-
-class Address(NamedTuple):
-    """Where to listen."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Read HOST:PORT, [IPV6]:PORT or :PORT. Raises ValueError."""
-        host, colon, port = text.rpartition(":")
-        if not colon or not port.isdigit() or int(port) > 65535:
-            raise ValueError("an address is written HOST:PORT, such as 127.0.0.1:5000")
-        return cls(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what :PORT means
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can come here."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Settings(BaseSettings):
@@ -69,8 +51,22 @@ class Settings(BaseSettings):
     """HOST:PORT to listen on."""
     workers: PositiveInt = 1
     """Processes that serve, over one folder."""
+    tls_cert: Path | None = None
+    """File with the server's certificate, and its chain, in PEM; read again when it changes."""
+    tls_key: Path | None = None
+    """File with the key of the certificate."""
+    tls_client_ca: Path | None = None
+    """File with the CAs whose client certificates say who comes; a client may also have none."""
+    redirect_listen: str = ""
+    """HOST:PORT where plain HTTP is answered by a redirect to https."""
+    hsts: int = Field(default=0, ge=0)
+    """Seconds for which browsers shall come by https only; 0 says nothing to them."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses of proxies that end TLS: their X-Forwarded-For, -Proto and -Host are believed."""
+    public_url: str = ""
+    """https://HOST[:PORT] under which clients come, where it is not what they ask for."""
     dangerously_open_to_network: bool = False
-    """Listen beyond loopback although anyone who comes may then push and delete."""
+    """Listen beyond loopback without TLS: passwords and images can be read on the way."""
     sparse_manifests: bool = False
     """Accept manifests whose blobs or platforms are not (all) in the repository."""
     upload_expiry: PositiveFloat = 24 * 3600
@@ -98,11 +94,36 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What to log beside requests."""
 
-    @field_validator("listen")
+    @field_validator("listen", "redirect_listen")
     @classmethod
-    def _check_listen(cls, value: str) -> str:
-        Address.parse(value)
+    def _check_listen(cls, value: str, field: ValidationInfo) -> str:
+        if value or field.field_name == "listen":
+            Address.parse(value)
         return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(addresses.network(text)) for text in value if text)
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        return addresses.url(value) if value else value
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together: give both, or neither")
+        for name in ("tls_client_ca", "redirect_listen", "hsts"):
+            if self.tls_cert is None and getattr(self, name):
+                raise ValueError(f"{name} is for TLS: give tls_cert and tls_key, too")
+        return self
 
     @property
     def address(self) -> Address:
@@ -123,9 +144,12 @@ def load(file: Path | None = None, **options: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
-        where = variables.get(name) or (f"{name} in {FILE}" if name in from_file else f"--{name}")
         why = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        if not first["loc"]:  # several settings do not go together
+            raise SettingsError(why) from None
+        name = str(first["loc"][0])
+        option = f"--{name.replace('_', '-')}"
+        where = variables.get(name) or (f"{name} in {FILE}" if name in from_file else option)
         raise SettingsError(f"{where} is {first['input']!r}: {why}") from None
 
 

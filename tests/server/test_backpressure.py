@@ -31,7 +31,9 @@ def content(target: bytes, size: int) -> bytes:
     return (target + b" ").ljust(size, b".")
 
 
-def fast(method: str, target: bytes, _headers: Any, _client: Any) -> tuple[bytes, bytes] | None:
+def fast(
+    method: str, target: bytes, _headers: Any, _client: Any, _certificate: str
+) -> tuple[bytes, bytes] | None:
     if not target.startswith(b"/fast"):
         return None
     body = content(target, SIZE) if method == "GET" else b""
@@ -143,7 +145,7 @@ def test_peer_that_leaves_during_a_large_answer(serve_both: "Serve") -> None:
 def test_one_write_resumes_without_recursion(serve_both: "Serve") -> None:
     """Thousands of small answers, each of which may pause and resume the transport."""
 
-    def tiny(_method: str, _target: bytes, _headers: Any, _client: Any) -> tuple[bytes, bytes]:
+    def tiny(*_: Any) -> tuple[bytes, bytes]:
         return b"HTTP/1.1 200 OK\r\n", b"content-length: 1\r\n\r\nx"
 
     async def unused(*_: Any) -> None:

@@ -422,7 +422,7 @@ def test_requests_are_counted(serve: "Serve", respond: "Respond") -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await respond(send)
 
-    def fast(method: str, target: bytes, headers: PAIRS, client: Any) -> Any:
+    def fast(method: str, target: bytes, headers: PAIRS, client: Any, certificate: str) -> Any:
         return (b"HTTP/1.1 200 OK\r\n", b"content-length: 0\r\n\r\n") if target == b"/f" else None
 
     served = serve(app, state={"entrepot.fast": fast})
@@ -460,7 +460,7 @@ class TestFastPath:
         assert (answer.status, answer.body) == (203, b"fast")
         assert {"date", "server"} <= answer.headers.keys()
         headers = [(b"host", b"test"), (b"x-z", b"1")]
-        assert calls == [("GET", b"/x?y", headers, client.sock.getsockname())]
+        assert calls == [("GET", b"/x?y", headers, client.sock.getsockname(), "")]
 
     @pytest.mark.parametrize(
         ("method", "headers"),

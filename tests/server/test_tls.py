@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import socket
 import ssl
 import time
 from pathlib import Path
@@ -113,6 +114,47 @@ def test_extension(
     else:
         assert tls["client_cert_chain"] == []
         assert tls["client_cert_name"] is None
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+@pytest.mark.parametrize("known", [True, False], ids=["certificate", "no certificate"])
+def test_the_fast_path_knows_the_certificate(
+    serve_both: "Serve",
+    authority: trustme.CA,
+    settings: dict[str, Any],
+    known: bool,
+    version: str,
+) -> None:
+    """In a resumed session, too."""
+    seen: list[Any] = []
+
+    def fast(*call: Any) -> tuple[bytes, bytes]:
+        seen.append(call[4])
+        return b"HTTP/1.1 200 OK\r\n", b"content-length: 0\r\n\r\n"
+
+    async def unused(*_: Any) -> None:
+        raise AssertionError
+
+    context: ssl.SSLContext = settings["tls"]
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    own = authority.issue_cert("robot@example.org")
+    if known:
+        own.configure_cert(context)
+    served = serve_both(unused, state={"entrepot.fast": fast}, **settings)
+    first = served.connect()
+    assert first.get().answer().status == 200
+    assert isinstance(first.sock, ssl.SSLSocket)
+    with resumed(served.port, context, first.sock.session) as second:
+        second.sendall(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        assert second.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert second.session_reused
+    der = ssl.PEM_cert_to_DER_cert(own.cert_chain_pems[0].bytes().decode())
+    assert seen == [hashlib.sha256(der).hexdigest() if known else ""] * 2
+
+
+def resumed(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSocket:
+    sock = socket.create_connection(("127.0.0.1", port), timeout=15)
+    return context.wrap_socket(sock, server_hostname="localhost", session=session)
 
 
 def test_chain_begins_with_the_leaf(

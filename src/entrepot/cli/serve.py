@@ -3,7 +3,8 @@
 import socket
 import sqlite3
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,13 +12,16 @@ from entrepot import __version__, settings
 from entrepot.cli.options import Config, Data, fail
 from entrepot.settings import Settings
 
+if TYPE_CHECKING:
+    from entrepot.server.certificates import Files
+
 _BANNER = """\
-Entrepot {version} listens on http://{address}
+Entrepot {version} listens on {scheme}://{address}
 its data lies in {data}
 
   docker build -t {address}/team/app:1.0.0 .
   docker push {address}/team/app:1.0.0
-  curl http://{address}/v2/_catalog
+  curl {scheme}://{address}/v2/_catalog
 """
 
 
@@ -30,36 +34,78 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(help="Processes that serve.", show_default="1")
     ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Certificate to serve, with its chain.", show_default="none")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="Key of the certificate.", show_default="none")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Run the registry until SIGTERM or Ctrl-C; requests in flight are finished first.
 
     Every setting can also be given as `ENTREPOT_…` or in `entrepot.toml`: see docs/settings.md.
 
-    Examples: `entrepot serve`, `entrepot serve --data /srv/entrepot --workers 4`
+    Examples: `entrepot serve`, `entrepot serve --data /srv/entrepot --workers 4`,
+    `entrepot serve --listen :443 --tls-cert tls/server.crt --tls-key tls/server.key`
     """
     try:
-        chosen = settings.load(config, data=data, listen=listen, workers=workers)
+        chosen = settings.load(
+            config,
+            data=data,
+            listen=listen,
+            workers=workers,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+        )
     except settings.SettingsError as error:
         fail(str(error))
     _check_exposure(chosen)
+    _check_certificate(chosen)
     with _socket(chosen) as listener:
         _prepare(chosen)
         address = chosen.address._replace(port=listener.getsockname()[1])
         typer.echo(
-            _BANNER.format(version=__version__, address=address, data=chosen.data.absolute())
+            _BANNER.format(
+                version=__version__,
+                scheme="https" if chosen.tls_cert else "http",
+                address=address,
+                data=chosen.data.absolute(),
+            )
         )
         _run(chosen, listener)
 
 
 def _check_exposure(chosen: Settings) -> None:
-    if chosen.address.is_loopback or chosen.dangerously_open_to_network:
+    """Beyond loopback passwords and images want TLS: ours, or that of a proxy."""
+    protected = chosen.tls_cert or chosen.trusted_proxies or chosen.dangerously_open_to_network
+    if chosen.address.is_loopback or protected:
         return
     fail(
-        f"{chosen.listen} can be reached from other machines, and this version has no accounts "
-        "yet: whoever comes could push and delete. Listen on 127.0.0.1, or, in a network that "
-        "you trust, set ENTREPOT_DANGEROUSLY_OPEN_TO_NETWORK=true"
+        f"{chosen.listen} can be reached from other machines, and without TLS what they send can "
+        "be read on the way. Make a certificate by `entrepot tls init`, and serve it with "
+        "--tls-cert and --tls-key; or name the proxy that has one in ENTREPOT_TRUSTED_PROXIES; "
+        "or, in a network where nobody listens, set ENTREPOT_DANGEROUSLY_OPEN_TO_NETWORK=true"
     )
+
+
+def _check_certificate(chosen: Settings) -> None:
+    """Say now what is wrong with it, rather than in each worker."""
+    from entrepot.server.certificates import CertificateError
+
+    try:
+        if (files := _files(chosen)) is not None:
+            files.context()
+    except CertificateError as error:
+        fail(f"cannot serve TLS: {error}")
+
+
+def _files(chosen: Settings) -> "Files | None":
+    from entrepot.server.certificates import Files
+
+    if chosen.tls_cert is None or chosen.tls_key is None:
+        return None
+    return Files(chosen.tls_cert, chosen.tls_key, chosen.tls_client_ca)
 
 
 def _socket(chosen: Settings) -> socket.socket:
@@ -104,4 +150,12 @@ def _run(chosen: Settings, listener: socket.socket) -> None:
         send_timeout=chosen.send_timeout,
     )
     factory = partial(app.build, chosen, shared)
-    run(Plan(factory, chosen.workers, chosen.grace, limits=limits), listener)
+    plan = Plan(
+        factory,
+        chosen.workers,
+        chosen.grace,
+        limits=limits,
+        tls=_files(chosen),
+        hsts=chosen.hsts,
+    )
+    run(plan, listener)

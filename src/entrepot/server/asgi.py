@@ -15,8 +15,11 @@ Address: TypeAlias = tuple[str, int]
 Sink: TypeAlias = Callable[[memoryview], object]
 """Takes the next bytes of a body; the view is valid only during the call."""
 
-FastAnswer: TypeAlias = Callable[[str, bytes, Headers, Address | None], tuple[bytes, bytes] | None]
-"""Method, target, headers, client -> (status line, the rest), or None: ask the app."""
+FastAnswer: TypeAlias = Callable[
+    [str, bytes, Headers, Address | None, str], tuple[bytes, bytes] | None
+]
+"""Method, target, headers, client, fingerprint -> (status line, the rest), or None: ask the app.
+The fingerprint is the SHA-256 of the client's verified certificate in hex, "" if it has none."""
 
 Refused: TypeAlias = Callable[[int, str, bytes, Address | None, int], str | None]
 """Status, method, target, client, bytes of the body -> the id of the request, if it gets one.

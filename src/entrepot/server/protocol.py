@@ -24,7 +24,7 @@ from entrepot.server.limits import Limits
 from entrepot.server.refusal import HEAD_TIMEOUT, TOO_BUSY, Refusal
 from entrepot.server.request import Request
 from entrepot.server.sweeper import sweeper_of
-from entrepot.server.tls import tls_extension
+from entrepot.server.tls import fingerprint, tls_extension
 from entrepot.server.wire import Awaited, Wire
 
 FAST_METHODS = frozenset(("GET", "HEAD"))
@@ -60,6 +60,8 @@ class RegistryProtocol(asyncio.Protocol):
         self._sweeper = sweeper_of(server_state, self._loop, limits.sweep_interval)
         self.inbox = Inbox(limits)
         self._client: Address | None = None
+        self._certificate = ""
+        """The fingerprint of the peer's, "" where it has none."""
         self._scope: Scope = {}
         self._active: Exchange | None = None
         self._context = copy_context()
@@ -76,6 +78,7 @@ class RegistryProtocol(asyncio.Protocol):
         if self.wire.tls:
             certfile = self._config.ssl_certfile
             extensions["tls"] = tls_extension(transport, str(certfile) if certfile else None)
+            self._certificate = fingerprint(transport)
         self._scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -184,7 +187,9 @@ class RegistryProtocol(asyncio.Protocol):
         ):
             return False
         try:
-            answer = fast(request.method, request.target, request.headers, self._client)
+            answer = fast(
+                request.method, request.target, request.headers, self._client, self._certificate
+            )
         except Exception:  # noqa: BLE001 (a bug there must not cost anybody the answer)
             log.exception("the fast path failed; the app answers instead")
             return False

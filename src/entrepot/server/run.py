@@ -4,10 +4,12 @@ uvicorn has the processes, signals, TLS, lifespan and the graceful stop; `server
 connections.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -19,10 +21,14 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from entrepot.server.alongside import Companion, Lifespan, as_task
+from entrepot.server.certificates import CertificateError, Files, LiveContext
 from entrepot.server.limits import Limits
 from entrepot.server.protocol import RegistryProtocol
 
 BACKLOG = 2048
+
+_log = logging.getLogger("entrepot.tls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,10 @@ class Plan:
     name: str = "entrepot"
     """What the answers' Server header says."""
     limits: Limits = field(default_factory=Limits)
+    tls: Files | None = None
+    """The certificate to serve; None for plain HTTP."""
+    hsts: int = 0
+    """Seconds for which browsers shall come by https only; 0 says nothing."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -95,9 +105,22 @@ def _in_worker(factory: Callable[[], Any]) -> Any:
     return factory()
 
 
+class _Config(uvicorn.Config):
+    """uvicorn's, with what runs beside the app."""
+
+    def load(self) -> None:
+        """Make the app, the TLS context and the lifespan, in the process that serves."""
+        super().load()
+        companions: list[Companion] = []
+        if isinstance(self.ssl, LiveContext):
+            companions.append(partial(as_task, self.ssl.watch))
+        lifespan: Any = partial(Lifespan, companions=companions)
+        self.lifespan_class = lifespan
+
+
 def _config(plan: Plan) -> uvicorn.Config:
     protocol: Any = partial(RegistryProtocol, limits=plan.limits)
-    return uvicorn.Config(
+    return _Config(
         plan.factory if plan.workers == 1 else partial(_in_worker, plan.factory),
         factory=True,
         http=protocol,
@@ -107,9 +130,27 @@ def _config(plan: Plan) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # nobody is trusted to say where a request came from
-        headers=[("server", plan.name)],
+        proxy_headers=False,  # the protocol class does it, for trusted peers only
+        headers=_headers(plan),
         backlog=BACKLOG,
         workers=plan.workers,
         timeout_graceful_shutdown=plan.grace,
+        ssl_certfile=plan.tls.cert if plan.tls else None,
+        ssl_context_factory=partial(_live_context, plan.tls) if plan.tls else None,
     )
+
+
+def _headers(plan: Plan) -> list[tuple[str, str]]:
+    """Headers of every answer."""
+    found = [("server", plan.name)]
+    if plan.tls and plan.hsts:
+        found.append(("strict-transport-security", f"max-age={plan.hsts}"))
+    return found
+
+
+def _live_context(files: Files, *_: Any) -> ssl.SSLContext:
+    try:
+        return LiveContext.of(files)
+    except CertificateError as error:
+        _log.error("cannot serve TLS: %s", error)  # the supervisor tries again
+        raise SystemExit(1) from None

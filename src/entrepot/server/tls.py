@@ -5,6 +5,7 @@ https://asgi.readthedocs.io/en/latest/specs/tls.html. The certificate was verifi
 """
 
 import asyncio
+import hashlib
 import ssl
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +42,12 @@ def tls_extension(transport: asyncio.Transport, certfile: str | None) -> dict[st
         "tls_version": VERSIONS.get(connection.version() or ""),
         "cipher_suite": cipher_number(connection.context, cipher[0]) if cipher else None,
     }
+
+
+def fingerprint(transport: asyncio.Transport) -> str:
+    """Return the SHA-256 of the peer's verified certificate in hex, "" if it has none."""
+    leaf = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    return hashlib.sha256(leaf).hexdigest() if leaf else ""
 
 
 def client_chain(connection: ssl.SSLObject) -> list[str]:

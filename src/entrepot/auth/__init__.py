@@ -1,0 +1,1 @@
+"""Who is it, and may it: passwords, tokens, certificates, grants."""
