@@ -50,7 +50,7 @@ def network(text: str) -> Network:
     except ValueError as error:
         raise ValueError(f"{error}; write an address or a range, such as 10.0.0.0/8") from None
     if not found.prefixlen:
-        raise ValueError(f"{text} is everybody: name the addresses of the proxies")
+        raise ValueError(f"{text} is everybody: name the addresses that are meant")
     return found
 
 

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Addresses of proxies that end TLS: their X-Forwarded-For, -Proto and -Host are believed."""
     public_url: str = ""
     """https://HOST[:PORT] under which clients come, where it is not what they ask for."""
+    outbound_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """Networks beside the internet where identity providers may be, such as 10.0.0.0/8."""
     dangerously_open_to_network: bool = False
     """Listen beyond loopback without TLS: passwords and images can be read on the way."""
     sparse_manifests: bool = False
@@ -101,14 +103,14 @@ class Settings(BaseSettings):
             Address.parse(value)
         return value
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "outbound_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "outbound_allow")
     @classmethod
-    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(addresses.network(text)) for text in value if text)
 
     @field_validator("public_url")

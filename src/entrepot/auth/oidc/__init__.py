@@ -1,0 +1,1 @@
+"""What other identity providers say: workloads' tokens, and single sign-on of people."""

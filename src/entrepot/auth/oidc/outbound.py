@@ -1,0 +1,181 @@
+"""The only way out of the process to an address that somebody named: HTTP(S), under rules.
+
+A host's name is resolved once, every address that it has must be permitted, and the connection
+goes to one of those very addresses, so a name that changes its mind in between (DNS rebinding)
+changes nothing. HTTPS only, except to loopback addresses that the operator allows; no redirects,
+no proxy, and no credentials from the environment; answers and their time are limited.
+Next: `reach` says which are permitted, `discovery` and `sso` go out.
+"""
+
+import asyncio
+import functools
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from entrepot.addresses import Network
+from entrepot.auth.oidc.answer import Answer, OutboundError, receive
+from entrepot.auth.oidc.reach import Address, is_within, may_reach
+
+if TYPE_CHECKING:
+    import httpx2
+
+CONNECT_SECONDS = 5.0
+TOTAL_SECONDS = 10.0
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""From a host and a port to the host's addresses."""
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Ask the system's resolver."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Outbound:
+    """Goes out, to global addresses and to the networks in `allow`."""
+
+    def __init__(self, allow: tuple[Network, ...] = (), resolve: Resolve = resolve) -> None:
+        self._allow = allow
+        self._resolve = resolve
+
+    async def get(
+        self, url: str, *, ca: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """GET; `ca` (PEM) replaces the system's trust. Raises `OutboundError`."""
+        return await self._ask("GET", url, ca, {**(headers or {})}, None)
+
+    async def post(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        ca: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """POST a form; `ca` (PEM) replaces the system's trust. Raises `OutboundError`."""
+        return await self._ask("POST", url, ca, {**(headers or {})}, form)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        ca: str | None,
+        headers: dict[str, str],
+        form: Mapping[str, str] | None,
+    ) -> Answer:
+        import httpx2
+
+        try:
+            target = httpx2.URL(url)
+        except httpx2.InvalidURL:
+            raise OutboundError("the URL cannot be read") from None
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS):
+                addresses = await self._addresses(target)
+                async with _client(target, trust(ca)) as client:
+                    request = client.build_request(
+                        method,
+                        target,
+                        headers=headers,
+                        data=form,
+                        extensions={"sni_hostname": _host(target)},
+                    )
+                    return await _send(client, request, addresses)
+        except TimeoutError:
+            raise OutboundError(f"{target.host} took longer than {TOTAL_SECONDS:g} s") from None
+
+    async def _addresses(self, target: "httpx2.URL") -> list[Address]:
+        """Where the target is, all of it permitted; else `OutboundError`."""
+        if target.scheme not in {"https", "http"} or not target.host or target.userinfo:
+            raise OutboundError("the URL must be https://HOST… with no user name in it")
+        if not 0 < _port(target) <= 65535:
+            raise OutboundError("the URL has a port that cannot be")
+        try:
+            found = await self._resolve(_host(target), _port(target))
+            addresses = [ipaddress.ip_address(text) for text in found]
+        except (OSError, ValueError):
+            addresses = []
+        if not addresses:
+            raise OutboundError(f"{target.host} has no address")
+        for address in addresses:
+            self._check(target, address)
+        return addresses
+
+    def _check(self, target: "httpx2.URL", address: Address) -> None:
+        if not may_reach(address, self._allow):
+            raise OutboundError(
+                f"{target.host} has the address {address}, which is not global: "
+                "ENTREPOT_OUTBOUND_ALLOW can allow its network"
+            )
+        plain = target.scheme == "http"
+        if plain and not (address.is_loopback and is_within(address, self._allow)):
+            raise OutboundError(f"{target.host} is to be reached by https, not http")
+
+
+def trust(ca: str | None) -> ssl.SSLContext:
+    """What certificates are checked against. Raises `OutboundError` for a CA that is none."""
+    if ca is None:
+        return _system_trust()
+    # Not `create_default_context`: clusters' own CAs often lack extensions that it insists on
+    # from Python 3.13 on, and it takes an empty CA for the system's.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=ca)
+    except (ssl.SSLError, ValueError, TypeError):  # not PEM, nothing at all, not ASCII
+        raise OutboundError("the CA is not a certificate in PEM") from None
+    return context
+
+
+@functools.cache
+def _system_trust() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _client(target: "httpx2.URL", context: ssl.SSLContext) -> "httpx2.AsyncClient":
+    import httpx2
+
+    return httpx2.AsyncClient(
+        verify=context,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx2.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS),
+        headers={
+            "host": target.netloc.decode("ascii"),
+            "user-agent": "entrepot",
+            "accept": "application/json",
+            "accept-encoding": "identity",  # so that a limit of bytes is a limit of memory
+        },
+    )
+
+
+async def _send(
+    client: "httpx2.AsyncClient", request: "httpx2.Request", addresses: list[Address]
+) -> Answer:
+    """Try one address after the other until one accepts the connection."""
+    import httpx2
+
+    host, why = request.url.host, ""
+    for address in addresses:
+        request.url = request.url.copy_with(host=str(address))
+        try:
+            return await receive(await client.send(request, stream=True), host)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            why = str(error)
+        except httpx2.HTTPError as error:
+            raise OutboundError(f"{host} broke off: {error}") from None
+    raise OutboundError(f"{host} cannot be reached: {why or 'it does not answer'}")
+
+
+def _host(target: "httpx2.URL") -> str:
+    """The name as DNS and TLS have it: in ASCII."""
+    return target.raw_host.decode("ascii")
+
+
+def _port(target: "httpx2.URL") -> int:
+    if target.port is not None:
+        return target.port
+    return 443 if target.scheme == "https" else 80
