@@ -159,8 +159,10 @@ class StartRegistry(Protocol):
 def serving(folder: Path, **settings: str | int | bool) -> Iterator[Registry]:
     """A registry with its data and log in `folder`; `workers=2` becomes `ENTREPOT_WORKERS=2`.
 
+    Without accounts, unless the test says otherwise.
     Where all went well the data is removed in the end, since images are large; the log stays.
     """
+    settings = {"dangerously_without_accounts": True, **settings}
     registry = Registry(folder / "data", folder / "registry.log", environment(settings))
     registry.start()
     try:

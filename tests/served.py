@@ -98,8 +98,9 @@ def protocol(kind: str, limits: Limits) -> Any:
 def serving(
     folder: Path, kind: str, limits: Limits | None = None, **settings: Any
 ) -> Iterator[Served]:
-    """Serve the folder until the block ends."""
-    app = Entrepot(Settings(**{"data": folder, "access_log": False, **settings}))
+    """Serve the folder until the block ends; without accounts, unless the test says otherwise."""
+    open_ = {"dangerously_without_accounts": True}
+    app = Entrepot(Settings(**{"data": folder, "access_log": False, **open_, **settings}))
     config = uvicorn.Config(
         app,
         http=protocol(kind, limits or Limits()),

@@ -13,12 +13,18 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from entrepot.auth.actor import Actor
+from entrepot.auth.directory import Directory
+from entrepot.auth.login import Login, RefusedError
+from entrepot.auth.trail import Trail
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db.database import Database
 from entrepot.distribution.api import Api
 from entrepot.distribution.asgi import App, Receive, Scope, Send
 from entrepot.distribution.begun import Begun
+from entrepot.distribution.challenge import Challenge
 from entrepot.distribution.fast import Fast
+from entrepot.distribution.guard import Guard
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.resolved import Resolved
 from entrepot.observe import access, logs
@@ -78,12 +84,15 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
     store = DiskStore(folder_of(settings.data))
     store.prepare()
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
+    trail = Trail(database)
     registry = Registry(
         database,
         store,
         Resolved(database),
         Begun(database, alone=settings.workers == 1),
+        _guard(settings, database, trail),
         observer,
+        token_seconds=settings.token_seconds,
         sparse=settings.sparse_manifests,
         most_in_flight=settings.max_requests,
     )
@@ -94,15 +103,28 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
         expiry=settings.upload_expiry,
         pause=settings.upkeep_pause,
     )
-    tasks = [asyncio.create_task(rounds), asyncio.create_task(_flush(observer))]
+    tasks = [asyncio.create_task(each) for each in (rounds, _flush(observer), trail.run())]
     try:
         yield registry
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await trail.flush()
         await database.close()
         observer.flush()
+
+
+def _guard(settings: Settings, database: Database, trail: Trail) -> Guard:
+    directory = Directory(database)
+    login = Login(database, directory, trail, _no_workload)
+    challenge = Challenge(settings.public_url)
+    everyone = settings.dangerously_without_accounts
+    return Guard(database, directory, login, trail, challenge, everyone=everyone)
+
+
+async def _no_workload(_token: str) -> Actor:
+    raise RefusedError("tokens of other issuers are not taken here yet")
 
 
 async def _flush(observer: Observer) -> None:

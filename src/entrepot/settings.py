@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -69,6 +70,12 @@ class Settings(BaseSettings):
     """Networks beside the internet where identity providers may be, such as 10.0.0.0/8."""
     dangerously_open_to_network: bool = False
     """Listen beyond loopback without TLS: passwords and images can be read on the way."""
+    dangerously_without_accounts: bool = False
+    """Ask nobody who they are: whoever comes may pull, push and delete."""
+    admin_password: SecretStr | None = None
+    """Password of the user admin, who is made at the first start; made up and shown where unset."""
+    token_seconds: int = Field(default=300, ge=60, le=24 * 3600)
+    """How long a registry token is good, and so how long one lasts whose grant was taken back."""
     sparse_manifests: bool = False
     """Accept manifests whose blobs or platforms are not (all) in the repository."""
     upload_expiry: PositiveFloat = 24 * 3600
@@ -152,7 +159,8 @@ def load(file: Path | None = None, **options: Any) -> Settings:
         name = str(first["loc"][0])
         option = f"--{name.replace('_', '-')}"
         where = variables.get(name) or (f"{name} in {FILE}" if name in from_file else option)
-        raise SettingsError(f"{where} is {first['input']!r}: {why}") from None
+        value = "not shown here" if name == "admin_password" else repr(first["input"])
+        raise SettingsError(f"{where} is {value}: {why}") from None
 
 
 def _variables() -> dict[str, str]:

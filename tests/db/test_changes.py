@@ -68,10 +68,10 @@ def test_followers_read_what_is_behind_their_cursor(db: sqlite3.Connection) -> N
     assert cursor == 2
     blob(db, b"{}", OTHER)
     manifest(db, ONE, "a", "b", repository=OTHER)
-    rows = [(3, "team/other"), (4, "team/other"), (5, "team/other")]
-    assert changes.repositories_after(db, cursor, 10) == rows
-    assert changes.repositories_after(db, cursor, 2) == rows[:2]
-    assert changes.repositories_after(db, 5, 10) == []
+    rows = [(n, kind, "team/other") for n, kind in [(3, "pushed"), (4, "tagged"), (5, "tagged")]]
+    assert changes.after(db, cursor, 10) == rows
+    assert changes.after(db, cursor, 2) == rows[:2]
+    assert changes.after(db, 5, 10) == []
 
 
 def test_a_log_cut_down_to_its_newest_row_counts_on(db: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ from tests.content import image
 from tests.db.pushed import APP, blob, manifest
 
 from entrepot.db import repositories, tags
+from entrepot.db.repositories import EVERYTHING
 from entrepot.oci.names import Repository
 
 NAMES = sorted(["a", "B", "a-b", "a.b", "a_b", "Z9", "0", "aa", "ab", "_x", "z" * 128])
@@ -33,6 +34,6 @@ def test_the_catalog_in_pages(db: sqlite3.Connection, size: int) -> None:
         if name in wanted:
             manifest(db, image(), repository=Repository.parse(name))
     found: list[str] = []
-    while page := repositories.catalog(db, found[-1] if found else "", size):
+    while page := repositories.catalog(db, EVERYTHING, found[-1] if found else "", size):
         found += page
     assert found == wanted

@@ -7,6 +7,7 @@ from tests.content import dump, image, index
 from tests.db.pushed import APP, OTHER, blob, manifest
 
 from entrepot.db import blobs, manifests, repositories
+from entrepot.db.repositories import EVERYTHING
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Tag
@@ -99,8 +100,8 @@ def test_pushing_again_heals_the_bytes(db: sqlite3.Connection) -> None:
 
 def test_the_catalog_has_what_holds_a_manifest(db: sqlite3.Connection) -> None:
     blob(db, b"{}")
-    assert repositories.catalog(db, "", 10) == []
+    assert repositories.catalog(db, EVERYTHING, "", 10) == []
     digest = manifest(db, PLAIN)
-    assert repositories.catalog(db, "", 10) == ["team/app"]
+    assert repositories.catalog(db, EVERYTHING, "", 10) == ["team/app"]
     manifests.remove(db, APP, digest)
-    assert repositories.catalog(db, "", 10) == []
+    assert repositories.catalog(db, EVERYTHING, "", 10) == []

@@ -15,6 +15,8 @@ ADDRESSES = {
     "/livez": "GET",
     "/readyz": "GET",
     "/metrics": "GET",
+    "/token": "GET, POST",
+    "/.well-known/jwks.json": "GET",
     "/v2": "GET",
     "/v2/": "GET",
     "/v2/_catalog": "GET",

@@ -1,1 +1,1 @@
-"""Who is it, and may it: passwords, tokens, certificates, grants."""
+"""Who is it, and may it: passwords, tokens, certificates, workloads; roles, grants, policies."""

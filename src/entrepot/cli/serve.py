@@ -1,5 +1,6 @@
 """`entrepot serve`: run the registry."""
 
+import contextlib
 import socket
 import sqlite3
 from functools import partial
@@ -22,6 +23,12 @@ its data lies in {data}
   docker build -t {address}/team/app:1.0.0 .
   docker push {address}/team/app:1.0.0
   curl {scheme}://{address}/v2/_catalog
+"""
+
+_FIRST = """\
+  This is the first start: log in as admin with the password
+      {password}
+  It is not shown again. Change it by `entrepot user password admin`.
 """
 
 
@@ -64,6 +71,7 @@ def serve(
     _check_certificate(chosen)
     with _socket(chosen) as listener:
         _prepare(chosen)
+        password = None if chosen.dangerously_without_accounts else _admit_admin(chosen)
         address = chosen.address._replace(port=listener.getsockname()[1])
         typer.echo(
             _BANNER.format(
@@ -73,13 +81,22 @@ def serve(
                 data=chosen.data.absolute(),
             )
         )
+        if password:
+            typer.echo(_FIRST.format(password=password))
         _run(chosen, listener)
 
 
 def _check_exposure(chosen: Settings) -> None:
     """Beyond loopback passwords and images want TLS: ours, or that of a proxy."""
-    protected = chosen.tls_cert or chosen.trusted_proxies or chosen.dangerously_open_to_network
-    if chosen.address.is_loopback or protected:
+    if chosen.address.is_loopback or chosen.dangerously_open_to_network:
+        return
+    if chosen.dangerously_without_accounts:
+        fail(
+            f"{chosen.listen} can be reached from other machines, and without accounts whoever "
+            "comes may push and delete. Leave ENTREPOT_DANGEROUSLY_WITHOUT_ACCOUNTS away, or set "
+            "ENTREPOT_DANGEROUSLY_OPEN_TO_NETWORK=true, too"
+        )
+    if chosen.tls_cert or chosen.trusted_proxies:
         return
     fail(
         f"{chosen.listen} can be reached from other machines, and without TLS what they send can "
@@ -130,6 +147,19 @@ def _prepare(chosen: Settings) -> None:
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
         fail(f"cannot use {chosen.data.absolute()}: {why}; name a folder with --data")
+
+
+def _admit_admin(chosen: Settings) -> str | None:
+    """At the first start, make the user admin; the password, if it was made up."""
+    from entrepot.auth import bootstrap
+    from entrepot.db.engine import connect
+
+    given = chosen.admin_password
+    with contextlib.closing(connect(chosen.data)) as db:
+        try:
+            return bootstrap.furnish(db, given.get_secret_value() if given else None)
+        except ValueError as error:
+            fail(f"ENTREPOT_ADMIN_PASSWORD: {error}")
 
 
 def _run(chosen: Settings, listener: socket.socket) -> None:

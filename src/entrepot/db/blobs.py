@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from entrepot.db import repositories
+from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
@@ -79,16 +80,23 @@ def add(
     )
 
 
-def mount(
-    db: sqlite3.Connection, target: Repository, source: Repository | None, digest: Digest
-) -> bool:
-    """Link in `target` what `source`, or where None any repository, links. False: not there."""
-    query = "select b.id from blob b join repository_blob x on x.blob = b.id where b.digest = ?"
-    values = [str(digest)]
-    if source is not None:
-        query += " and x.repository = (select id from repository where name = ?)"
-        values.append(source.name)
-    row = db.execute(query + " limit 1", values).fetchone()
+def linked(db: sqlite3.Connection, digest: Digest, limit: int) -> list[Repository]:
+    """Repositories that link a blob; some of them, where there are more than `limit`."""
+    rows = db.execute(
+        "select r.name from blob b join repository_blob x on x.blob = b.id "
+        "join repository r on r.id = x.repository where b.digest = ? limit ?",
+        (str(digest), limit),
+    )
+    return [Repository(name) for (name,) in rows]
+
+
+def mount(db: sqlite3.Connection, target: Repository, source: Repository, digest: Digest) -> bool:
+    """Link in `target` what `source` links. False: not there."""
+    row = db.execute(
+        "select b.id from blob b join repository_blob x on x.blob = b.id where b.digest = ? "
+        "and x.repository = (select id from repository where name = ?)",
+        (str(digest), source.name),
+    ).fetchone()
     if row is None:
         return False
     db.execute(
@@ -99,7 +107,12 @@ def mount(
 
 
 def remove(
-    db: sqlite3.Connection, repository: Repository, digest: Digest, *, even_if_used: bool = False
+    db: sqlite3.Connection,
+    repository: Repository,
+    digest: Digest,
+    *,
+    even_if_used: bool = False,
+    by: By = NOBODY,
 ) -> bool:
     """Unlink a blob; the last link takes the content with it. False where it was not linked.
 
@@ -121,7 +134,7 @@ def remove(
     if others is None:
         db.execute("delete from blob where id = ?", (blob,))
         discard(db, stored)
-    record(db, Change(Kind.BLOB_DELETED, repository, text, old=text))
+    record(db, Change(Kind.BLOB_DELETED, repository, text, old=text, by=by))
     return True
 
 

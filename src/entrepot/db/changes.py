@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
+from entrepot.db import audit
+from entrepot.db.audit import NOBODY, By, Event
 from entrepot.oci.names import Repository
 
 
@@ -23,10 +25,8 @@ class Kind(StrEnum):
     DELETED = "deleted"
     """A manifest went."""
     BLOB_DELETED = "blob deleted"
-
-
-ANONYMOUS = "anonymous"
-"""The actor where nobody has logged in."""
+    ACCESS = "access"
+    """Accounts, grants, projects or keys: whoever keeps what they say must ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,17 @@ class Change:
     reference: str
     old: str | None = None
     new: str | None = None
-    actor: str = ANONYMOUS
+    by: By = NOBODY
 
 
 def record(db: sqlite3.Connection, change: Change) -> None:
-    """Append to the log; call it in the transaction that makes the change."""
+    """Append to the log and to the audit; call it in the transaction that makes the change."""
     db.execute(
         "insert into change (at, actor, kind, repository, reference, old, new) "
         "values (?, ?, ?, ?, ?, ?, ?)",
         (
             time.time(),
-            change.actor,
+            change.by.actor,
             change.kind.value,
             change.repository.name,
             change.reference,
@@ -56,6 +56,26 @@ def record(db: sqlite3.Connection, change: Change) -> None:
             change.new,
         ),
     )
+    audit.append(
+        db,
+        Event(
+            change.kind.value,
+            change.by,
+            change.repository.name,
+            change.reference,
+            change.new or change.old or "",
+            detail={"old": change.old} if change.old and change.new else {},
+        ),
+    )
+
+
+def record_access(db: sqlite3.Connection, event: Event) -> None:
+    """The same for what changes who may do what: it belongs to no one repository."""
+    db.execute(
+        "insert into change (at, actor, kind, repository, reference) values (?, ?, ?, '', ?)",
+        (time.time(), event.by.actor, Kind.ACCESS.value, event.reference),
+    )
+    audit.append(db, event)
 
 
 def newest(db: sqlite3.Connection) -> int:
@@ -64,8 +84,9 @@ def newest(db: sqlite3.Connection) -> int:
     return found
 
 
-def repositories_after(db: sqlite3.Connection, cursor: int, limit: int) -> list[tuple[int, str]]:
-    """Ids and repositories' names of the rows behind `cursor`, in order."""
+def after(db: sqlite3.Connection, cursor: int, limit: int) -> list[tuple[int, str, str]]:
+    """Ids, kinds and repositories' names of the rows behind `cursor`, in order."""
     return db.execute(
-        "select id, repository from change where id > ? order by id limit ?", (cursor, limit)
+        "select id, kind, repository from change where id > ? order by id limit ?",
+        (cursor, limit),
     ).fetchall()

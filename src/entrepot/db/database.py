@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from entrepot.db.engine import connect, prepare
 from entrepot.db.generation import Generation
+from entrepot.db.log import Log
 from entrepot.db.writer import Write, Writer
 
 T = TypeVar("T")
@@ -25,6 +26,8 @@ class Database:
         self.generation.bump()
         self.reader: sqlite3.Connection = connect(folder)
         """For the event loop's own queries, which must stay in the microseconds."""
+        self.log = Log(self.reader, self.generation)
+        """Tells caches what has changed."""
         self._aside: sqlite3.Connection = connect(folder)
         self._aside_lock = threading.Lock()
         self._writer = Writer(folder, self.generation)

@@ -9,7 +9,10 @@ import sqlite3
 from importlib import resources
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCRIPTS = ("schema.sql", "accounts.sql")
+"""Version n of the schema is what the first n of them make."""
+
+SCHEMA_VERSION = len(SCRIPTS)
 FILE = "entrepot.sqlite"
 
 BUSY_SECONDS = 30
@@ -54,7 +57,7 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder and the schema where they are missing. Raises `SchemaError`."""
+    """Make the folder and the schema, or what an older one lacks. Raises `SchemaError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -72,22 +75,23 @@ def _make(folder: Path) -> None:
     try:
         db.execute("begin immediate")
         version = db.execute("pragma user_version").fetchone()[0]
-        if version == 0:
-            schema = resources.files(__package__).joinpath("schema.sql").read_text("utf-8")
-            for statement in _statements(schema):
-                db.execute(statement)
-            db.execute(f"pragma user_version = {SCHEMA_VERSION}")
-        elif version != SCHEMA_VERSION:
+        if version > SCHEMA_VERSION:
             raise _unknown_version(folder, version)
+        for script in SCRIPTS[version:]:
+            text = resources.files(__package__).joinpath(script).read_text("utf-8")
+            for statement in _statements(text):
+                db.execute(statement)
+        db.execute(f"pragma user_version = {SCHEMA_VERSION}")
         db.execute("commit")
     finally:
         db.close()
 
 
 def _unknown_version(folder: Path, version: int) -> SchemaError:
+    newer = version > SCHEMA_VERSION
     return SchemaError(
         f"{folder.absolute() / FILE} has schema {version}, this Entrepot knows {SCHEMA_VERSION}: "
-        "run the version that wrote it"
+        + ("run the version that wrote it" if newer else "start its server once, which renews it")
     )
 
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from entrepot.db import repositories, tags
+from entrepot.db.audit import NOBODY, By
 from entrepot.db.blobs import check_unused
 from entrepot.db.changes import Change, Kind, record
 from entrepot.oci import media
@@ -57,18 +58,21 @@ def put(
     names: list[Tag],
     *,
     sparse: bool,
+    move: bool = True,
+    by: By = NOBODY,
 ) -> list[Digest]:
     """Store a manifest and point the tags to it; what is missing of it, where sparse allows that.
 
-    Raises MANIFEST_BLOB_UNKNOWN with what is missing, SIZE_INVALID for a wrong size.
+    Raises MANIFEST_BLOB_UNKNOWN with what is missing, SIZE_INVALID for a wrong size, DENIED for a
+    tag that would have to `move` and may not.
     """
     number = repositories.ensure(db, repository)
     missing, depth = _check_parts(db, number, manifest)
     if missing and not sparse:
         raise _lacks(repository, missing)
-    _insert(db, (number, repository), manifest, depth)
+    _insert(db, (number, repository), manifest, depth, by)
     for name in names:
-        tags.point(db, (number, repository), name, manifest.digest)
+        tags.point(db, (number, repository), name, manifest.digest, move=move, by=by)
     return missing
 
 
@@ -84,7 +88,12 @@ def _lacks(repository: Repository, missing: list[Digest]) -> OCIError:
 
 
 def remove(
-    db: sqlite3.Connection, repository: Repository, digest: Digest, *, even_if_used: bool = False
+    db: sqlite3.Connection,
+    repository: Repository,
+    digest: Digest,
+    *,
+    even_if_used: bool = False,
+    by: By = NOBODY,
 ) -> bool:
     """Delete a manifest and the tags that point to it. False where there is none.
 
@@ -105,11 +114,11 @@ def remove(
         "delete from tag where repository = ? and digest = ? returning name", (number, text)
     ).fetchall()
     for (name,) in gone:
-        record(db, Change(Kind.UNTAGGED, repository, name, old=text))
+        record(db, Change(Kind.UNTAGGED, repository, name, old=text, by=by))
     db.execute("delete from edge where manifest = ?", (manifest,))
     db.execute("delete from manifest where id = ?", (manifest,))
     repositories.relist(db, number)
-    record(db, Change(Kind.DELETED, repository, text, old=text))
+    record(db, Change(Kind.DELETED, repository, text, old=text, by=by))
     return True
 
 
@@ -165,7 +174,11 @@ def _check_size(part: Descriptor, size: int) -> None:
 
 
 def _insert(
-    db: sqlite3.Connection, repository: tuple[int, Repository], manifest: Manifest, depth: int
+    db: sqlite3.Connection,
+    repository: tuple[int, Repository],
+    manifest: Manifest,
+    depth: int,
+    by: By,
 ) -> None:
     number, name = repository
     text = str(manifest.digest)
@@ -195,4 +208,4 @@ def _insert(
         "insert or ignore into edge (repository, child, manifest) values (?, ?, ?)",
         ((number, part, made[0]) for part in parts),
     )
-    record(db, Change(Kind.PUSHED, name, text, new=text))
+    record(db, Change(Kind.PUSHED, name, text, new=text, by=by))

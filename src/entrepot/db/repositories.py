@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Sequence
 
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -41,10 +42,27 @@ def relist(db: sqlite3.Connection, number: int) -> None:
     )
 
 
-def catalog(db: sqlite3.Connection, after: str, limit: int) -> list[str]:
-    """Names in order, from the one behind `after` on, of repositories that hold a manifest."""
-    rows = db.execute(
-        "select name from repository where listed = 1 and name > ? order by name limit ?",
-        (after, limit),
-    )
-    return [name for (name,) in rows]
+EVERYTHING = [("", "\U0010ffff")]
+"""The range of all names."""
+
+
+def catalog(
+    db: sqlite3.Connection, ranges: Sequence[tuple[str, str]], after: str, limit: int
+) -> list[str]:
+    """Names in order, from the one behind `after` on, of repositories that hold a manifest.
+
+    Only those in `ranges` count: first and last name, both included, in order.
+    """
+    found: list[str] = []
+    for first, last in ranges:
+        if last <= after:
+            continue
+        rows = db.execute(
+            "select name from repository where listed = 1 and name > ? and name >= ? "
+            "and name <= ? order by name limit ?",
+            (after, first, last, limit - len(found)),
+        )
+        found += [name for (name,) in rows]
+        if len(found) >= limit:
+            break
+    return found

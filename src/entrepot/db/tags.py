@@ -3,15 +3,26 @@
 import sqlite3
 import time
 
+from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository, Tag
 
 
 def point(
-    db: sqlite3.Connection, repository: tuple[int, Repository], tag: Tag, digest: Digest
+    db: sqlite3.Connection,
+    repository: tuple[int, Repository],
+    tag: Tag,
+    digest: Digest,
+    *,
+    move: bool = True,
+    by: By = NOBODY,
 ) -> None:
-    """Make or move a tag. Pushing the same again is no change."""
+    """Make or move a tag. Pushing the same again is no change.
+
+    Raises DENIED for one that would have to `move` and may not.
+    """
     number, name = repository
     row = db.execute(
         "select digest from tag where repository = ? and name = ?", (number, tag.name)
@@ -19,16 +30,27 @@ def point(
     old, new = row[0] if row else None, str(digest)
     if old == new:
         return
+    if old is not None and not move:
+        raise _held(name, tag)
     db.execute(
         "insert into tag (repository, name, digest, moved_at) values (?, ?, ?, ?) "
         "on conflict (repository, name) do update set "
         "digest = excluded.digest, moved_at = excluded.moved_at",
         (number, tag.name, new, time.time()),
     )
-    record(db, Change(Kind.TAGGED, name, tag.name, old, new))
+    record(db, Change(Kind.TAGGED, name, tag.name, old, new, by))
 
 
-def remove(db: sqlite3.Connection, repository: Repository, tag: Tag) -> bool:
+def _held(repository: Repository, tag: Tag) -> OCIError:
+    return OCIError(
+        Code.DENIED,
+        f"{repository}:{tag} is another image already, and moving a tag takes the role maintainer: "
+        "push under a new tag, or ask an owner of the project for that role",
+        detail={"tag": tag.name},
+    )
+
+
+def remove(db: sqlite3.Connection, repository: Repository, tag: Tag, *, by: By = NOBODY) -> bool:
     """Take a tag away; the manifest stays. False where there was none."""
     row = db.execute(
         "delete from tag where name = ? and repository = "
@@ -37,7 +59,7 @@ def remove(db: sqlite3.Connection, repository: Repository, tag: Tag) -> bool:
     ).fetchone()
     if row is None:
         return False
-    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=row[0]))
+    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=row[0], by=by))
     return True
 
 

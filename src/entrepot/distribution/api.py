@@ -1,6 +1,6 @@
 """The ASGI app of the API: route, answer, tell. Every error of every handler is told here.
 
-Next: `router` reads the path; the handlers are in the table below.
+Next: `router` reads the path, `guard` lets in; the handlers are in the table below.
 """
 
 import errno
@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from entrepot.distribution import blobs, health, lists, manifests, uploads
+from entrepot.distribution import blobs, health, lists, manifests, token, uploads
 from entrepot.distribution.asgi import Receive, Scope, Send
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
@@ -25,6 +25,8 @@ HANDLERS: dict[Kind, dict[str, Handler]] = {
     Kind.LIVEZ: {"GET": health.livez},
     Kind.READYZ: {"GET": health.readyz},
     Kind.METRICS: {"GET": health.metrics_text},
+    Kind.TOKEN: {"GET": token.get, "POST": token.post},
+    Kind.KEYS: {"GET": token.keys},
     Kind.BASE: {"GET": health.base},
     Kind.CATALOG: {"GET": lists.catalog},
     Kind.TAGS: {"GET": lists.tag_list},
@@ -61,7 +63,7 @@ class Api:
     async def _serve(self, request: Request, send: Send) -> None:
         started = time.perf_counter()
         observer = self._registry.observer
-        identity = request.id or observer.request_id()
+        identity = request.identity = request.id or observer.request_id()
         response = await self._answer(request, identity)
         response.headers += [API_VERSION, (b"x-request-id", identity.encode())]
         sent = 0
@@ -87,7 +89,9 @@ class Api:
         try:
             self._check_load(request)
             request.route = route(request.scope["path"])
-            return await _handler(request)(self._registry, request)
+            handler = _handler(request)
+            await self._registry.guard.admit(request)
+            return await handler(self._registry, request)
         except OCIError as error:
             return problem(error)
         except ConnectionResetError as error:

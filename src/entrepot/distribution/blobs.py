@@ -27,6 +27,7 @@ async def get(registry: Registry, request: Request) -> Response:
     """GET and HEAD of a blob."""
     digest = request.route.digest
     blob = _require(registry, request)
+    registry.guard.pulled(request, str(digest))
     if not_modified(request, str(digest)):
         return Response(304, [(b"etag", etag(str(digest)).encode())])
     span = _span(request, blob.size)
@@ -97,7 +98,13 @@ async def delete(registry: Registry, request: Request) -> Response:
     """DELETE: the repository links the blob no more."""
     repository, digest = request.route.repository, request.route.digest
     removed = await registry.database.write(
-        partial(blobs.remove, repository=repository, digest=digest, even_if_used=registry.sparse)
+        partial(
+            blobs.remove,
+            repository=repository,
+            digest=digest,
+            even_if_used=registry.sparse,
+            by=request.by(),
+        )
     )
     if not removed:
         raise unknown(registry, repository, digest)

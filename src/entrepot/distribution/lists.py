@@ -31,9 +31,10 @@ async def tag_list(registry: Registry, request: Request) -> Response:
 
 
 async def catalog(registry: Registry, request: Request) -> Response:
-    """GET of the repositories' names."""
+    """GET of the names of repositories that whoever asks may pull from."""
     size = _size(request)
-    names = repositories.catalog(registry.database.reader, _last(request), size + 1)
+    readable = registry.guard.readable(request)
+    names = repositories.catalog(registry.database.reader, readable, _last(request), size + 1)
     return as_json({"repositories": names[:size]}, headers=_link(request, names, size))
 
 

@@ -6,6 +6,7 @@ Source: OCI Distribution Specification, "Pulling manifests", "Pushing Manifests"
 import asyncio
 from functools import partial
 
+from entrepot.auth.roles import Action
 from entrepot.db import manifests, repositories, tags
 from entrepot.db.manifests import Stored
 from entrepot.distribution import body
@@ -33,6 +34,7 @@ async def get(registry: Registry, request: Request) -> Response:
     """GET and HEAD of a manifest."""
     answer = _resolve(registry, request)
     chosen = await _negotiate(registry, request, answer)
+    registry.guard.pulled(request, chosen.digest)
     if not_modified(request, chosen.digest):
         return Response(304, [(b"etag", etag(chosen.digest).encode()), _VARY])
     return Response(200, list(chosen.headers), chosen.content)
@@ -109,6 +111,8 @@ async def put(registry: Registry, request: Request) -> Response:
             manifest=manifest,
             names=names,
             sparse=registry.sparse,
+            move=bool(registry.guard.may(request, Action.MOVE, repository)),
+            by=request.by(),
         ),
         large=len(manifest.blobs) + len(manifest.children) > _FEW_PARTS,
     )
@@ -166,10 +170,14 @@ async def delete(registry: Registry, request: Request) -> Response:
     """DELETE of a tag, or of a manifest with its tags."""
     repository, reference = request.route.repository, request.route.reference
     if isinstance(reference, Tag):
-        remove = partial(tags.remove, repository=repository, tag=reference)
+        remove = partial(tags.remove, repository=repository, tag=reference, by=request.by())
     else:
         remove = partial(
-            manifests.remove, repository=repository, digest=reference, even_if_used=registry.sparse
+            manifests.remove,
+            repository=repository,
+            digest=reference,
+            even_if_used=registry.sparse,
+            by=request.by(),
         )
     if not await registry.database.write(remove):
         raise _unknown(registry, repository, reference)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from entrepot.blobstore.disk import DiskStore
 from entrepot.db.database import Database
 from entrepot.distribution.begun import Begun
+from entrepot.distribution.guard import Guard
 from entrepot.distribution.resolved import Resolved
 from entrepot.observe.observer import Observer
 from entrepot.oci.digest import Hasher
@@ -45,7 +46,10 @@ class Registry:
     store: DiskStore
     resolved: Resolved
     begun: Begun
+    guard: Guard
     observer: Observer
+    token_seconds: int = 300
+    """How long a registry token is good."""
     sparse: bool = False
     """Whether a manifest may come before, or without, what it refers to."""
     in_flight: int = 0

@@ -1,16 +1,24 @@
 """`Request`: what a handler may ask of a request. Bodies are read by `distribution.body`."""
 
+import hashlib
 import re
+import ssl
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
 
+from entrepot.auth.actor import NO_SESSION, Actor
+from entrepot.auth.decision import Visit
+from entrepot.db.audit import By
 from entrepot.distribution.asgi import Receive, Scope
 from entrepot.distribution.router import Kind, Route
 from entrepot.oci.errors import Code, OCIError
 
 MAX_PARAMETERS = 64
 """Query parameters of one request; `tag` may come several times."""
+
+MAX_AGENT = 200
+"""Characters of a client's name that are kept."""
 
 _request_id = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
 
@@ -25,6 +33,9 @@ class Request:
         self.route = Route(Kind.NOWHERE)
         self.received = 0
         """Bytes of the body taken in."""
+        self.session = NO_SESSION
+        self.identity = self.id
+        """What logs and the audit call the request."""
 
     @cached_property
     def headers(self) -> dict[bytes, bytes]:
@@ -76,9 +87,52 @@ class Request:
         return int(text) if text else 0
 
     @property
+    def actor(self) -> Actor:
+        """Who asks; anonymous until the guard has asked."""
+        return self.session.actor
+
+    @property
+    def certificate(self) -> str:
+        """The client certificate that the handshake verified, as PEM; "" for none."""
+        tls: Any = (self.scope.get("extensions") or {}).get("tls")
+        chain: list[str] = tls["client_cert_chain"] if tls else []
+        return chain[0] if chain else ""
+
+    @cached_property
+    def credential(self) -> bytes:
+        """What the client showed, as a key: the Authorization header, else the certificate."""
+        given = self.headers.get(b"authorization", b"")
+        if given or not (pem := self.certificate):
+            return given
+        der = ssl.PEM_cert_to_DER_cert(pem)
+        return certificate_credential(hashlib.sha256(der).hexdigest())
+
+    @property
+    def visit(self) -> Visit:
+        """From where, and whether with a certificate."""
+        return Visit(self.client, bool(self.certificate))
+
+    def by(self) -> By:
+        """Who did it, for the audit."""
+        actor = self.actor
+        return By(
+            actor.subject,
+            actor.via,
+            self.client,
+            self.header(b"user-agent")[:MAX_AGENT],
+            self.identity,
+            actor.detail,
+        )
+
+    @property
     def id(self) -> str:
         """The id that the client or a proxy gave the request, "" where there is none."""
         return sane_id(self.headers.get(b"x-request-id", b""))
+
+
+def certificate_credential(fingerprint: str) -> bytes:
+    """A client certificate as a key; no Authorization header begins so."""
+    return b"\0certificate " + fingerprint.encode()
 
 
 def sane_id(given: bytes) -> str:

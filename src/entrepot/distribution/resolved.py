@@ -1,13 +1,11 @@
 """Resolved references: answers that lie ready. Next: `fast`, which hands them out.
 
 A cache in each worker, from the target of a request to its whole answer. It is no authority: the
-log of changes says what to drop, and the shared generation counter says that there is something
-to read in the log (`db.generation`).
+log of changes says what to drop (`db.log`).
 """
 
 from dataclasses import dataclass
 
-from entrepot.db import changes
 from entrepot.db.database import Database
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag
@@ -20,7 +18,6 @@ MAX_TOTAL = 24 * 1024 * 1024
 """Bytes of all answers in one worker; the oldest go first."""
 
 _OVERHEAD = 1024
-_LOG_PAGE = 1000
 
 
 @dataclass(slots=True)
@@ -67,17 +64,20 @@ class Resolved:
     """The answers that lie ready in this worker."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._follow = database.log.follow
         self._answers: dict[bytes, Answer] = {}
         self._targets: dict[str, set[bytes]] = {}
         self._size = 0
-        self._seen = database.generation.read()
-        self._cursor = changes.newest(database.reader)
+        database.log.subscribe(self._changed)
+
+    def _changed(self, _kind: str, repository: str) -> None:
+        """Forget whatever belongs to a repository that changed."""
+        for target in list(self._targets.get(repository, ())):
+            self._drop(target)
 
     def get(self, target: bytes) -> Answer | None:
         """The answer for a request's target, exactly as the client wrote it."""
-        if self._database.generation.read() != self._seen:
-            self._follow()
+        self._follow()
         return self._answers.get(target)
 
     def put(self, target: bytes, answer: Answer) -> None:
@@ -98,16 +98,3 @@ class Resolved:
         targets.discard(target)
         if not targets:
             del self._targets[answer.repository]
-
-    def _follow(self) -> None:
-        """Read the log and forget whatever belongs to a repository that changed."""
-        seen = self._database.generation.read()
-        while True:
-            rows = changes.repositories_after(self._database.reader, self._cursor, _LOG_PAGE)
-            for number, repository in rows:
-                self._cursor = number
-                for target in list(self._targets.get(repository, ())):
-                    self._drop(target)
-            if len(rows) < _LOG_PAGE:
-                self._seen = seen  # not before: a read that fails is made again
-                return

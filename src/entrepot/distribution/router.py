@@ -27,6 +27,8 @@ class Kind(StrEnum):
     LIVEZ = "livez"
     READYZ = "readyz"
     METRICS = "metrics"
+    TOKEN = "token"  # noqa: S105 - a route
+    KEYS = "keys"
     NOWHERE = "nowhere"
 
 
@@ -66,6 +68,8 @@ _FIXED = {
     "/livez": Route(Kind.LIVEZ),
     "/readyz": Route(Kind.READYZ),
     "/metrics": Route(Kind.METRICS),
+    "/token": Route(Kind.TOKEN),
+    "/.well-known/jwks.json": Route(Kind.KEYS),
 }
 
 # The name is taken greedily, since its parts may be called `blobs` or `manifests` too; it is

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from functools import partial
 
+from entrepot.auth.roles import Action
 from entrepot.db import blobs, uploads
 from entrepot.db.blobs import SMALL, Blob
 from entrepot.db.uploads import Upload
@@ -23,6 +24,9 @@ from entrepot.oci.digest import CANONICAL, Digest, check_algorithm
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 from entrepot.oci.ranges import parse_chunk
+
+_MOST_ORIGINS = 100
+"""Repositories that are looked at for a blob that may come from any."""
 
 
 async def post(registry: Registry, request: Request) -> Response:
@@ -53,13 +57,27 @@ async def _mount(registry: Registry, request: Request, digest: Digest) -> bool:
     """Whether the blob is now linked here. What cannot be mounted is uploaded instead."""
     if _is_lost(registry, digest):
         return False
-    source = request.parameter("from")
-    try:
-        origin = Repository.parse(source) if source else None
-    except OCIError:
+    origin = _origin(registry, request, digest)
+    if origin is None:
         return False
     mount = partial(blobs.mount, target=request.route.repository, source=origin, digest=digest)
     return await registry.database.write(mount)
+
+
+def _origin(registry: Registry, request: Request, digest: Digest) -> Repository | None:
+    """A repository to mount from, which whoever asks may pull from: the one named, or any."""
+    source = request.parameter("from")
+    if source:
+        try:
+            named = [Repository.parse(source)]
+        except OCIError:
+            return None
+    else:
+        named = blobs.linked(registry.database.reader, digest, _MOST_ORIGINS)
+    for each in named:
+        if registry.guard.may(request, Action.PULL, each):
+            return each
+    return None
 
 
 def _is_small(request: Request) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from entrepot.blobstore.disk import DiskStore
-from entrepot.db import audit
+from entrepot.db import faults
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 
@@ -38,7 +38,7 @@ def findings(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterato
 
 
 def _database(db: sqlite3.Connection) -> Iterator[Finding]:
-    for text in audit.faults(db):
+    for text in faults.faults(db):
         yield unreadable(text)
 
 
@@ -48,14 +48,14 @@ def unreadable(text: object) -> Finding:
 
 
 def _tags(db: sqlite3.Connection) -> Iterator[Finding]:
-    for name, tag, digest in audit.dangling_tags(db):
+    for name, tag, digest in faults.dangling_tags(db):
         yield Finding(
             True, f"the tag points to {digest}, which is missing", f"{name}:{tag}", "push it again"
         )
 
 
 def _parts(db: sqlite3.Connection) -> Iterator[Finding]:
-    for name, digest, child in audit.missing_parts(db):
+    for name, digest, child in faults.missing_parts(db):
         yield Finding(
             True,
             f"{child} of this manifest is missing (expected where sparse manifests are allowed)",
@@ -66,7 +66,7 @@ def _parts(db: sqlite3.Connection) -> Iterator[Finding]:
 
 def _contents(db: sqlite3.Connection) -> Iterator[Finding]:
     """What lies in the database itself is read always: it is not much."""
-    for where, digest, content in audit.contents(db):
+    for where, digest, content in faults.contents(db):
         try:
             wanted = Digest.parse(digest)
         except OCIError as error:
@@ -86,12 +86,12 @@ def _malformed(where: str, digest: str, error: Exception) -> Finding:
 
 
 def _objects(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
-    for digest, size, name in audit.objects(db):
+    for digest, size, name in faults.objects(db):
         try:
             found = _object(store, Digest.parse(digest), size, name, read=read)
         except (OCIError, ValueError) as error:
             found = _malformed("the blob table", digest, error)
-        if found is not None and audit.is_blob(db, name):  # not deleted meanwhile
+        if found is not None and faults.is_blob(db, name):  # not deleted meanwhile
             yield found
 
 
@@ -134,5 +134,5 @@ def _unnamed(
     db: sqlite3.Connection, store: DiskStore, listed: list[tuple[str, int]]
 ) -> Iterator[Finding]:
     for name, size in listed:
-        if not audit.is_named(db, name) and store.size(name) is not None:
+        if not faults.is_named(db, name) and store.size(name) is not None:
             yield Finding(False, f"{size} bytes that no row names", name, "it may be deleted")

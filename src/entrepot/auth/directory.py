@@ -1,0 +1,135 @@
+"""`Directory`: what the database says of accounts, grants and projects, kept at hand.
+
+A cache in each process, cleared whenever the log says that access changed (`db.changes`); it is no
+authority. All of it is asked on the event loop, by index, in microseconds.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+from entrepot.auth import pattern
+from entrepot.auth.actor import Actor
+from entrepot.auth.decision import Decision, Visit, decide, holds
+from entrepot.auth.roles import ACTIONS, Action, Role
+from entrepot.db import certificates, grants, groups, issuers, keys, projects
+from entrepot.db.certificates import Rule
+from entrepot.db.database import Database
+from entrepot.db.grants import Grant
+from entrepot.db.issuers import Issuer, Trust
+from entrepot.db.keys import SigningKey
+from entrepot.db.projects import Project
+from entrepot.oci.names import Repository
+
+T = TypeVar("T")
+
+_MOST = 50_000
+"""Answers kept at once."""
+
+
+class Directory:
+    """Answers about who may do what."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[object, object] = {}
+        self.renewed = 0
+        """Counts how often all of it was forgotten; whoever keeps more compares."""
+        database.log.subscribe(self._changed)
+
+    def _changed(self, kind: str, _repository: str) -> None:
+        if kind == "access":
+            self._known.clear()
+            self.renewed += 1
+
+    def follow(self) -> None:
+        """Forget what has changed since the last time; costs 0.1 µs where nothing has."""
+        self._database.log.follow()
+
+    def _get(self, key: object, read: Callable[[], T]) -> T:
+        self.follow()
+        if key in self._known:
+            return self._known[key]  # type: ignore[return-value]
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        found = self._known[key] = read()
+        return found
+
+    @property
+    def _reader(self) -> sqlite3.Connection:
+        return self._database.reader
+
+    def grants(self, actor: Actor) -> list[Grant]:
+        """The grants of an actor and of its groups."""
+        key = ("grants", actor.subjects)
+        return self._get(key, lambda: grants.of_subjects(self._reader, actor.subjects))
+
+    def groups(self, account: int) -> list[str]:
+        """An account's groups."""
+        return self._get(("groups", account), lambda: groups.of_account(self._reader, account))
+
+    def project(self, repository: Repository) -> Project | None:
+        """The project of a repository, None where nobody made it yet."""
+        name = pattern.project(repository)
+        return self._get(("project", name), lambda: projects.find(self._reader, name))
+
+    def public(self) -> list[str]:
+        """The names of public projects."""
+        return self._get("public", lambda: projects.public(self._reader))
+
+    def issuers(self) -> dict[str, Issuer]:
+        """By address, the issuers whose tokens workloads may bring."""
+        return self._get(
+            "issuers", lambda: {issuer.url: issuer for issuer in issuers.issuers(self._reader)}
+        )
+
+    def trusts(self) -> list[Trust]:
+        """The rules that say whom such a token means."""
+        return self._get("trusts", lambda: issuers.trusts(self._reader))
+
+    def certificate_rules(self) -> list[Rule]:
+        """The rules that say whom a client certificate means."""
+        return self._get("certificates", lambda: certificates.rules(self._reader))
+
+    def keys(self) -> list[SigningKey]:
+        """The keys that sign and verify registry tokens, the newest first."""
+        return self._get("keys", lambda: keys.every(self._reader))
+
+    def decide(
+        self, actor: Actor, action: Action, repository: Repository, visit: Visit | None
+    ) -> Decision:
+        """Whether the actor may, by policies and grants, and why."""
+        return decide(
+            actor,
+            action,
+            repository,
+            project=self.project(repository),
+            grants=self.grants(actor),
+            visit=visit,
+        )
+
+    def holds(self, actor: Actor, action: Action, where: str = pattern.ANY) -> bool:
+        """Whether the actor may on all that the pattern means."""
+        return holds(actor, action, self.grants(actor), where)
+
+    def readable(self, actor: Actor) -> list[pattern.Range]:
+        """The names of repositories that the actor may see, as ranges."""
+        patterns = [
+            grant.pattern
+            for grant in self.grants(actor)
+            if Action.PULL in ACTIONS[Role(grant.role)]
+        ]
+        if actor.limits is not None:
+            patterns = _both(patterns, actor.limits)
+        return pattern.ranges(patterns + [f"{name}/*" for name in self.public()])
+
+
+def _both(patterns: list[str], limits: tuple[tuple[str, str], ...]) -> list[str]:
+    """What is meant by one of the patterns and by one of the limits, too."""
+    inner = [where for role, where in limits if Action.PULL in ACTIONS[Role(role)]]
+    return [
+        one if pattern.contains(other, one) else other
+        for one in patterns
+        for other in inner
+        if pattern.contains(other, one) or pattern.contains(one, other)
+    ]

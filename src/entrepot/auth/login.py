@@ -1,0 +1,135 @@
+"""`Login`: what someone brings, a password, a secret, a token, a certificate, becomes an actor.
+
+A name that nobody has takes as long to refuse as a wrong password, and gets the same words.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from entrepot.auth import certificates
+from entrepot.auth.actor import Actor, Session
+from entrepot.auth.directory import Directory
+from entrepot.auth.passwords import Passwords
+from entrepot.auth.secrets import fingerprint, is_ours
+from entrepot.auth.throttle import Throttle
+from entrepot.auth.trail import Trail
+from entrepot.db import accounts, secrets
+from entrepot.db.accounts import Account
+from entrepot.db.audit import DENIED, By, Event
+from entrepot.db.database import Database
+from entrepot.db.secrets import Kind, Secret
+
+FRESH = 60.0
+"""Seconds for which a checked password or secret is not checked again."""
+
+Workload = Callable[[str], Awaitable[Actor]]
+"""Turns a workload's own token into an actor. Raises `RefusedError`."""
+
+_VIA = {Kind.PERSONAL: "token", Kind.ROBOT: "robot secret", Kind.REFRESH: "refresh token"}
+
+
+class RefusedError(Exception):
+    """A credential is not good; the text may be told to whoever brought it."""
+
+    def __init__(self, message: str, *, who: str = "", wait: int = 0) -> None:
+        super().__init__(message)
+        self.who = who
+        """The account that they tried to be, where there is one of that name."""
+        self.wait = wait
+        """Seconds after which another try is let through."""
+
+
+class Login:
+    """Lets actors in."""
+
+    def __init__(
+        self, database: Database, directory: Directory, trail: Trail, workload: Workload
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._trail = trail
+        self._workload = workload
+        self._passwords = Passwords()
+        self._throttle = Throttle()
+
+    async def basic(self, name: str, password: str, by: By) -> Session:
+        """A name and a password, secret or workload's token; `by` says from where."""
+        try:
+            session = await self._basic(name, password, by.address)
+        except RefusedError as error:
+            by = replace(by, via="password")
+            self._trail.note(
+                Event("login", by, reference=error.who, result=DENIED, detail={"why": str(error)})
+            )
+            raise
+        self.note(session.actor, by)
+        return session
+
+    def note(self, actor: Actor, by: By) -> None:
+        """Write down that someone came in."""
+        detail = dict(actor.detail)
+        self._trail.note(
+            Event("login", replace(by, actor=actor.subject, via=actor.via, detail=detail))
+        )
+        self._trail.used(actor.account, actor.secret)
+
+    async def _basic(self, name: str, password: str, address: str) -> Session:
+        if is_ours(password):
+            return self.secret(password, Kind.PERSONAL, Kind.ROBOT)
+        if password.startswith("eyJ") and password.count(".") == 2:
+            return await self.workload(password)
+        return await self._password(name, password, address)
+
+    async def _password(self, name: str, password: str, address: str) -> Session:
+        account = accounts.find(self._database.reader, accounts.Kind.USER, name)
+        who = account.subject if account else ""
+        if wait := self._throttle.wait(name, address):
+            raise RefusedError(f"too many failed logins: wait {wait} s", who=who, wait=wait)
+        self._throttle.tries(name, address)
+        kept = account.password if account and not account.disabled else None
+        if not await self._passwords.verify(kept, password) or account is None:
+            raise RefusedError("wrong user name or password", who=who)
+        self._throttle.succeeded(name, address)
+        return Session(self.actor(account, "password"), expires=time.time() + FRESH)
+
+    def secret(self, text: str, *kinds: Kind) -> Session:
+        """One of the secrets that we made. Raises `RefusedError`."""
+        found = secrets.by_hash(self._database.reader, fingerprint(text))
+        account = accounts.by_id(self._database.reader, found.account) if found else None
+        if found is None or account is None or found.kind not in kinds or account.disabled:
+            raise RefusedError("this token is not good: it was revoked, or never was one")
+        now = time.time()
+        if found.expires_at is not None and found.expires_at <= now:
+            raise RefusedError("this token has expired: make a new one", who=account.subject)
+        expires = min(now + FRESH, found.expires_at or float("inf"))
+        return Session(self._by_secret(account, found), expires=expires)
+
+    def _by_secret(self, account: Account, found: Secret) -> Actor:
+        via = f"{_VIA[found.kind]} {found.name}"
+        return replace(
+            self.actor(account, via), secret=found.id, limits=found.limits, life=found.life
+        )
+
+    async def workload(self, token: str) -> Session:
+        """A token of an issuer that is trusted here. Raises `RefusedError`."""
+        actor = await self._workload(token)
+        return Session(actor, expires=time.time() + FRESH)
+
+    def certificate(self, pem: str) -> Session | None:
+        """A client certificate that the handshake verified; None where no rule knows it."""
+        rules = self._directory.certificate_rules()
+        found = certificates.subject(rules, certificates.names(pem)) if rules else None
+        if found is None:
+            return None
+        (kind, _, name), rule = found[0].partition(":"), found[1]
+        account = accounts.find(self._database.reader, accounts.Kind(kind), name)
+        if account is None or account.disabled:
+            return None
+        actor = self.actor(account, f"certificate {rule}")
+        return Session(actor, expires=time.time() + FRESH)
+
+    def actor(self, account: Account, via: str) -> Actor:
+        """An account as an actor, with its groups."""
+        groups = (f"group:{name}" for name in self._directory.groups(account.id))
+        return Actor(account.subject, (account.subject, *groups), via, account.id)

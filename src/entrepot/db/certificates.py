@@ -1,0 +1,44 @@
+"""Rules that say whom a client certificate means."""
+
+import sqlite3
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row; times are seconds since 1970."""
+
+    name: str
+    field: str
+    """cn, dns, email, uri, or subject for the whole of it."""
+    pattern: str
+    """What the field must be; one * takes any characters."""
+    subject: str
+    """The account, user:alice or robot:ci; in robot:* the * is what the pattern's * took."""
+    created_at: float = 0
+    created_by: str = ""
+
+
+def rules(db: sqlite3.Connection) -> list[Rule]:
+    """All rules, by name: in this order they are tried."""
+    rows = db.execute(
+        "select name, field, pattern, subject, created_at, created_by from certificate_rule "
+        "order by name"
+    )
+    return [Rule(*row) for row in rows]
+
+
+def put(db: sqlite3.Connection, rule: Rule, by: str) -> None:
+    """Make a rule, or change one."""
+    db.execute(
+        "insert into certificate_rule (name, field, pattern, subject, created_at, created_by) "
+        "values (?, ?, ?, ?, ?, ?) on conflict (name) do update set field = excluded.field, "
+        "pattern = excluded.pattern, subject = excluded.subject",
+        (rule.name, rule.field, rule.pattern, rule.subject, time.time(), by),
+    )
+
+
+def remove(db: sqlite3.Connection, name: str) -> bool:
+    """Delete a rule. False where there was none."""
+    return db.execute("delete from certificate_rule where name = ?", (name,)).rowcount > 0

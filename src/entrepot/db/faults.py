@@ -1,0 +1,77 @@
+"""Questions that only `upkeep.check` asks: they read whole tables."""
+
+import sqlite3
+from collections.abc import Iterator
+
+_PAGE = 1000
+
+
+def faults(db: sqlite3.Connection) -> list[str]:
+    """What SQLite finds wrong with its own file and with references between rows."""
+    texts = [text for (text,) in db.execute("pragma integrity_check") if text != "ok"]
+    rows = db.execute("pragma foreign_key_check").fetchall()
+    return texts + [
+        f"a row of {table} refers to a missing {parent}" for table, _, parent, _ in rows
+    ]
+
+
+def dangling_tags(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    """Repository, tag and digest of tags whose manifest is not there."""
+    return iter(
+        db.execute(
+            "select r.name, t.name, t.digest from tag t join repository r on r.id = t.repository "
+            "where not exists (select 1 from manifest m where m.repository = t.repository "
+            "and m.digest = t.digest)"
+        )
+    )
+
+
+def missing_parts(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    """Repository, manifest and part, where the repository has no such blob or manifest."""
+    return iter(
+        db.execute(
+            "select r.name, m.digest, e.child from edge e join manifest m on m.id = e.manifest "
+            "join repository r on r.id = e.repository "
+            "where not exists (select 1 from manifest c where c.repository = e.repository "
+            "and c.digest = e.child) and not exists (select 1 from blob b "
+            "join repository_blob x on x.blob = b.id and x.repository = e.repository "
+            "where b.digest = e.child)"
+        )
+    )
+
+
+def contents(db: sqlite3.Connection) -> Iterator[tuple[str, str, bytes]]:
+    """Table, digest and bytes of what lies in the database."""
+    yield from db.execute("select 'manifest', digest, content from manifest")
+    yield from db.execute("select 'blob', digest, content from blob where content is not null")
+
+
+def objects(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
+    """Digest, size and object of every blob that lies in the store.
+
+    In pages: hashing what they name takes hours, and a query that is open so long would show the
+    past, and keep the log of the database from being emptied.
+    """
+    last = ""
+    while page := db.execute(
+        "select digest, size, object from blob where object > ? order by object limit ?",
+        (last, _PAGE),
+    ).fetchall():
+        yield from page
+        last = page[-1][2]
+
+
+def is_blob(db: sqlite3.Connection, name: str) -> bool:
+    """Whether a blob lies in this object now."""
+    return db.execute("select 1 from blob where object = ?", (name,)).fetchone() is not None
+
+
+def is_named(db: sqlite3.Connection, name: str) -> bool:
+    """Whether a blob, an upload or the garbage list speaks of an object."""
+    row = db.execute(
+        "select exists (select 1 from blob where object = :name) "
+        "or exists (select 1 from upload where id = :name) "
+        "or exists (select 1 from garbage where object = :name)",
+        {"name": name},
+    ).fetchone()
+    return bool(row[0])

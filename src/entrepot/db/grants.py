@@ -1,0 +1,69 @@
+"""Grants: a subject has a role on the repositories of a pattern."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_COLUMNS = "id, subject, role, pattern, created_at, created_by, used_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A row; times are seconds since 1970."""
+
+    id: int
+    subject: str
+    """kind:name, where the kind is user, group, robot or workload."""
+    role: str
+    pattern: str
+    created_at: float
+    created_by: str
+    used_at: float | None
+
+    def __str__(self) -> str:
+        return f"grant {self.id}: {self.subject} is {self.role} on {self.pattern}"
+
+
+def of_subjects(db: sqlite3.Connection, subjects: Sequence[str]) -> list[Grant]:
+    """The grants of any of these subjects."""
+    marks = ", ".join("?" * len(subjects))
+    query = f"select {_COLUMNS} from permission where subject in ({marks}) order by id"
+    return [Grant(*row) for row in db.execute(query, tuple(subjects))]
+
+
+def every(db: sqlite3.Connection) -> list[Grant]:
+    """All grants, in the order in which they were made."""
+    return [Grant(*row) for row in db.execute(f"select {_COLUMNS} from permission order by id")]
+
+
+def find(db: sqlite3.Connection, number: int) -> Grant | None:
+    """A grant by its number."""
+    row = db.execute(f"select {_COLUMNS} from permission where id = ?", (number,)).fetchone()
+    return Grant(*row) if row else None
+
+
+def add(db: sqlite3.Connection, subject: str, role: str, pattern: str, by: str) -> Grant:
+    """Make a grant; one that is there already stays as it is."""
+    db.execute(
+        "insert or ignore into permission (subject, role, pattern, created_at, created_by) "
+        "values (?, ?, ?, ?, ?)",
+        (subject, role, pattern, time.time(), by),
+    )
+    row = db.execute(
+        f"select {_COLUMNS} from permission where subject = ? and role = ? and pattern = ?",
+        (subject, role, pattern),
+    ).fetchone()
+    return Grant(*row)
+
+
+def remove(db: sqlite3.Connection, number: int) -> bool:
+    """Take a grant back. False where there was none."""
+    return db.execute("delete from permission where id = ?", (number,)).rowcount > 0
+
+
+def used(db: sqlite3.Connection, number: int, at: float) -> None:
+    """Note when a grant let someone do something last."""
+    db.execute(
+        "update permission set used_at = max(coalesce(used_at, 0), ?) where id = ?", (at, number)
+    )

@@ -1,0 +1,38 @@
+"""The keys that sign registry tokens. The newest one that is not retired signs; all verify."""
+
+import sqlite3
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A row; times are seconds since 1970."""
+
+    id: str
+    private: str
+    """PEM."""
+    created_at: float
+    retired_at: float | None = None
+
+
+def every(db: sqlite3.Connection) -> list[SigningKey]:
+    """All keys, the newest first."""
+    rows = db.execute(
+        "select id, private, created_at, retired_at from signing_key order by created_at desc, id"
+    )
+    return [SigningKey(*row) for row in rows]
+
+
+def add(db: sqlite3.Connection, key: SigningKey) -> None:
+    """Keep a new key; those before it sign no more."""
+    db.execute("update signing_key set retired_at = ? where retired_at is null", (time.time(),))
+    db.execute(
+        "insert into signing_key (id, private, created_at) values (?, ?, ?)",
+        (key.id, key.private, key.created_at),
+    )
+
+
+def forget(db: sqlite3.Connection, before: float) -> int:
+    """Delete keys that were retired before `before`: what they signed has ended."""
+    return db.execute("delete from signing_key where retired_at < ?", (before,)).rowcount

@@ -1,0 +1,72 @@
+"""The challenge: where a client is to log in, and for what.
+
+Source: Docker Registry v2 authentication, "Token Authentication Specification"; RFC 6750.
+"""
+
+import re
+
+from entrepot.auth.login import RefusedError
+from entrepot.auth.roles import Action
+from entrepot.auth.tokens import AUDIENCE
+from entrepot.distribution.request import Request
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import Repository
+
+TOKEN_PATH = "/token"  # noqa: S105 - a path
+
+_SCOPES = {
+    Action.PULL: "pull",
+    Action.PUSH: "pull,push",
+    Action.MOVE: "pull,push",
+    Action.DELETE: "delete",
+}
+"""What a client has to ask for; docker wants to pull what it pushes, too."""
+
+
+CATALOG_SCOPE = "registry:catalog:*"
+
+_host = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}").fullmatch
+
+
+def scope_of(repository: Repository, action: Action) -> str:
+    """What to ask a token for, to do this."""
+    return f"repository:{repository}:{_SCOPES[action]}"
+
+
+class Challenge:
+    """Makes the errors that make clients log in."""
+
+    def __init__(self, public_url: str = "") -> None:
+        self._public_url = public_url
+
+    def origin(self, request: Request) -> str:
+        """Scheme and host under which the client came, or is to come."""
+        if self._public_url:
+            return self._public_url.rstrip("/")
+        host = request.header(b"host")
+        return f"{request.scope['scheme']}://{host if _host(host) else 'localhost'}"
+
+    def wanted(self, request: Request, scope: str = "") -> OCIError:
+        """Log in first."""
+        return self._error(request, "log in first", scope)
+
+    def insufficient(self, request: Request, scope: str) -> OCIError:
+        """The token is good, but for less: ask for a better one."""
+        text = "this token does not carry that, or you may not"
+        return self._error(request, text, scope, "insufficient_scope")
+
+    def refusal(self, request: Request, error: Exception) -> OCIError:
+        """What they brought is not good. Too many tries are 429."""
+        if isinstance(error, RefusedError) and error.wait:
+            after = (b"retry-after", b"%d" % error.wait)
+            return OCIError(Code.TOOMANYREQUESTS, str(error), headers=(after,))
+        return self._error(request, str(error), "", "invalid_token")
+
+    def _error(self, request: Request, text: str, scope: str, error: str = "") -> OCIError:
+        words = [f'realm="{self.origin(request)}{TOKEN_PATH}"', f'service="{AUDIENCE}"']
+        if scope:
+            words.append(f'scope="{scope}"')
+        if error:
+            words.append(f'error="{error}"')
+        value = f"Bearer {','.join(words)}".encode("latin-1")
+        return OCIError(Code.UNAUTHORIZED, text, headers=((b"www-authenticate", value),))

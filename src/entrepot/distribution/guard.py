@@ -1,0 +1,268 @@
+"""The guard: who asks, and may they. Every request of the API passes here before its handler.
+
+What it has decided once it keeps as a pass, so that the next request with the same credential for
+the same repository is let through at once (`fast`); passes are dropped when access changes. What
+depends on more than credential and repository, such as the peer's address, is never kept.
+Next: `needs` has the table of actions, `challenge` tells clients where to log in.
+"""
+
+import base64
+import binascii
+import sqlite3
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import partial
+
+from entrepot.auth import pattern, tokens
+from entrepot.auth.actor import ANYONE, NO_SESSION, Actor, Session
+from entrepot.auth.decision import Decision, Visit, objection
+from entrepot.auth.directory import Directory
+from entrepot.auth.login import Login, RefusedError
+from entrepot.auth.roles import CHANGING, Action, Role
+from entrepot.auth.secrets import is_ours
+from entrepot.auth.tokens import CATALOG, CREATE, TokenError
+from entrepot.auth.trail import Trail
+from entrepot.db import grants, projects
+from entrepot.db.audit import DENIED, By, Event
+from entrepot.db.changes import record_access
+from entrepot.db.database import Database
+from entrepot.db.projects import Project
+from entrepot.db.repositories import EVERYTHING
+from entrepot.db.secrets import Kind as SecretKind
+from entrepot.distribution.challenge import CATALOG_SCOPE, Challenge, scope_of
+from entrepot.distribution.needs import NEEDS, Open
+from entrepot.distribution.request import Request
+from entrepot.distribution.router import Kind
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import Repository
+
+_MOST = 10_000
+"""Sessions, and passes, kept at once; the oldest go first."""
+
+_ENDLESS = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Lets one credential pull from one repository until it ends."""
+
+    expires: float
+    actor: Actor
+    private: bool
+    """Whether each pull has to be written down."""
+
+
+class Guard:
+    """Holds requests to `needs`."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        login: Login,
+        trail: Trail,
+        challenge: Challenge,
+        *,
+        everyone: bool = False,
+    ) -> None:
+        self._database = database
+        self.directory = directory
+        self.login = login
+        self.trail = trail
+        self.challenge = challenge
+        self.everyone = everyone
+        """Whether there are no accounts, and whoever comes may do what the API can."""
+        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
+        self._passes: OrderedDict[tuple[bytes, str], Pass] = OrderedDict()
+        database.log.subscribe(self._changed)
+
+    def _changed(self, kind: str, _repository: str) -> None:
+        if kind == "access":
+            self._sessions.clear()
+            self._passes.clear()
+
+    # Who is it
+
+    async def identify(self, request: Request) -> Session:
+        """Who asks, as they say and can show. Raises UNAUTHORIZED for what is not good."""
+        if self.everyone:
+            return Session(ANYONE)
+        given = request.credential
+        if not given:
+            return NO_SESSION
+        self.directory.follow()
+        known = self._sessions.get(given)
+        if known is not None and known.expires > time.time():
+            return known
+        try:
+            session = await self._let_in(request)
+        except (RefusedError, TokenError) as error:
+            raise self.challenge.refusal(request, error) from None
+        self._sessions[given] = session
+        while len(self._sessions) > _MOST:
+            self._sessions.popitem(last=False)
+        return session
+
+    async def _let_in(self, request: Request) -> Session:
+        scheme, _, value = request.header(b"authorization").partition(" ")
+        if not scheme:
+            found = self.login.certificate(request.certificate)
+            if found is not None:
+                self.login.note(found.actor, request.by())
+            return found or NO_SESSION
+        if scheme.lower() == "basic":
+            name, password = _pair(value.strip())
+            return await self.login.basic(name, password, request.by())
+        if scheme.lower() == "bearer":
+            return self._bearer(value.strip())
+        raise RefusedError("log in with Basic or Bearer")
+
+    def _bearer(self, value: str) -> Session:
+        if is_ours(value):
+            return self.login.secret(value, SecretKind.PERSONAL, SecretKind.ROBOT)
+        return tokens.read(value, self.directory.keys())
+
+    # May they
+
+    async def admit(self, request: Request) -> None:
+        """Let a request through to its handler, or raise UNAUTHORIZED or DENIED."""
+        kind, method = request.route.kind, request.method
+        need = NEEDS[kind]["GET" if method == "HEAD" else method]
+        if need is Open.ANYONE:
+            return
+        request.session = await self.identify(request)
+        if need is Open.LOGIN and not (request.actor.known or self.everyone):
+            raise self.challenge.wanted(request)
+        if kind is Kind.CATALOG:
+            self._admit_to_catalog(request)
+        if isinstance(need, Action):
+            await self._admit(request, need)
+
+    def _admit_to_catalog(self, request: Request) -> None:
+        """A registry token is good for what it was asked for, and for no more."""
+        access = request.session.access
+        if access is not None and CATALOG not in access:
+            raise self.challenge.insufficient(request, CATALOG_SCOPE)
+
+    async def _admit(self, request: Request, action: Action) -> None:
+        repository = request.route.repository
+        decision = self.may(request, action, repository)
+        if not decision:
+            raise self._refuse(request, action, repository, decision)
+        if decision.creates and not await self._create(request, repository, owns=decision.owns):
+            await self._admit(request, action)  # it is somebody's now: whose, and do they let us
+            return
+        actor = request.actor
+        self.trail.used(actor.account, actor.secret, decision.grant)
+        if action is Action.PULL:
+            self._keep(request, repository)
+
+    def may(self, request: Request, action: Action, repository: Repository) -> Decision:
+        """Whether whoever asks may do this, and why."""
+        if self.everyone:
+            return Decision(True, "there are no accounts here")
+        session = request.session
+        if session.access is None:
+            return self.directory.decide(session.actor, action, repository, request.visit)
+        return self._by_token(session, action, repository, request.visit)
+
+    def _by_token(
+        self, session: Session, action: Action, repository: Repository, visit: Visit
+    ) -> Decision:
+        """The token says what it is good for; policies and what is public hold beside it."""
+        project = self.directory.project(repository)
+        if project and (reason := objection(session.actor, action, project, visit)):
+            return Decision(False, reason)
+        if project and project.public and action is Action.PULL:
+            return Decision(True, f"project {project.name} is public")
+        carried = (session.access or {}).get(repository.name, frozenset())
+        if CREATE in carried and project is not None:  # by now it is somebody's, maybe theirs
+            return self.directory.decide(session.actor, action, repository, visit)
+        if action not in carried:
+            return Decision(False, f"the token does not carry {action} on {repository}")
+        creates = project is None and action in CHANGING
+        return Decision(True, "the token carries it", None, creates, CREATE in carried)
+
+    def _refuse(
+        self, request: Request, action: Action, repository: Repository, decision: Decision
+    ) -> OCIError:
+        """The same for a repository that is not here and for one that they may not see."""
+        actor = request.actor
+        if not actor.known:
+            return self.challenge.wanted(request, scope_of(repository, action))
+        event = Event(action.value, request.by(), repository.name, result=DENIED)
+        self.trail.note(replace(event, detail={"why": decision.reason}))
+        project = self.directory.project(repository)
+        barred = project and objection(actor, action, project, request.visit)
+        if request.session.access is not None and not barred:
+            return self.challenge.insufficient(request, scope_of(repository, action))
+        sees = self.directory.decide(actor, Action.PULL, repository, None)
+        return OCIError(Code.DENIED, decision.reason if sees else "")
+
+    async def _create(self, request: Request, repository: Repository, *, owns: bool) -> bool:
+        """Make the project that a first push needs. False where someone else was faster."""
+        name = pattern.project(repository)
+        owner = request.actor.subject if owns else None
+        make = partial(_make_project, name=name, owner=owner, by=request.by())
+        return await self._database.write(make)
+
+    # What was decided
+
+    def _keep(self, request: Request, repository: Repository) -> None:
+        project = self.directory.project(repository)
+        if project and (project.networks or project.certificate):
+            return
+        actor, session = request.actor, request.session
+        private = not self.everyone and not (project and project.public)
+        found = Pass(session.expires, actor, private)
+        self._passes[request.credential, repository.name] = found
+        while len(self._passes) > _MOST:
+            self._passes.popitem(last=False)
+
+    def passes(self, credential: bytes, repository: str) -> Pass | None:
+        """The pass for a credential, exactly as the client wrote it; ask after `Resolved.get`."""
+        found = self._passes.get((credential, repository))
+        if found is None or (found.expires != _ENDLESS and found.expires <= time.time()):
+            return None
+        return found
+
+    def readable(self, request: Request) -> list[pattern.Range]:
+        """The names of repositories that whoever asks may see, as ranges."""
+        if self.everyone:
+            return EVERYTHING
+        return self.directory.readable(request.actor)
+
+    def pulled(self, request: Request, digest: str) -> None:
+        """Write down a pull, where not everybody may."""
+        found = self._passes.get((request.credential, request.route.repository.name))
+        if request.method == "GET" and (found is None or found.private):
+            self.write_down(request.by(), request.route.repository.name, request.target, digest)
+
+    def write_down(self, by: By, repository: str, target: str, digest: str) -> None:
+        """The same, of a pull that was answered at once."""
+        reference = target.partition("?")[0].rpartition("/")[2]
+        tag = "" if ":" in reference else reference
+        self.trail.note(Event(Action.PULL.value, by, repository, tag, digest))
+
+
+def _pair(value: str) -> tuple[str, str]:
+    """Name and password of Basic (RFC 7617)."""
+    try:
+        name, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise RefusedError("the Authorization header is not Basic as RFC 7617 has it") from None
+    if not colon:
+        raise RefusedError("Basic wants a name and a password, with a colon between them")
+    return name, password
+
+
+def _make_project(db: sqlite3.Connection, name: str, owner: str | None, by: By) -> bool:
+    if projects.find(db, name) is not None:
+        return False
+    projects.create(db, Project(name), by.actor)
+    record_access(db, Event("project create", by, reference=f"project:{name}"))
+    if owner is not None:
+        grants.add(db, owner, Role.OWNER, f"{name}/*", by.actor)
+        record_access(db, Event("grant add", by, reference=f"{owner} owner {name}/*"))
+    return True

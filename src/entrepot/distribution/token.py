@@ -1,0 +1,203 @@
+"""The token endpoint: credentials become a short registry token, for the scopes that one may have.
+
+What is not allowed is left out of the token, and the request is not refused, as clients expect.
+Source: Docker Registry v2 authentication, "Token" and "OAuth2"; RFC 6749, RFC 8693 for workloads.
+"""
+
+import re
+import time
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs
+
+from entrepot.auth import keyring, secrets, tokens
+from entrepot.auth.actor import NO_SESSION, Session
+from entrepot.auth.login import RefusedError
+from entrepot.auth.roles import Action
+from entrepot.auth.tokens import CATALOG, CREATE, Issued
+from entrepot.db import secrets as kept
+from entrepot.db.audit import DENIED, Event
+from entrepot.db.secrets import Kind
+from entrepot.distribution import body
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import Request
+from entrepot.distribution.response import Response, as_json
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import Repository
+
+REFRESH_SECONDS = 90 * 24 * 3600
+"""How long a refresh token is good, as `docker login` keeps one."""
+
+MOST_SCOPES = 100
+_MOST_BODY = 64 * 1024
+_JWT = "urn:ietf:params:oauth:token-type:jwt"
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+_ASKED = {
+    "pull": {Action.PULL},
+    "push": {Action.PUSH, Action.MOVE},
+    "delete": {Action.DELETE},
+    "*": {Action.PULL, Action.PUSH, Action.MOVE, Action.DELETE},
+}
+"""What the actions of a scope mean here; who pushes may also move tags, if allowed."""
+
+_scope = re.compile(r"repository(?:\([^)]*\))?:(?P<name>[^\s]+):(?P<actions>[a-z*,]+)").fullmatch
+
+Form = dict[str, list[str]]
+
+
+async def get(registry: Registry, request: Request) -> Response:
+    """GET: log in by Basic or certificate, or not at all; then as asked by the query."""
+    session = await registry.guard.identify(request)
+    request.session = session
+    offline = request.parameter("offline_token") == "true"
+    return await _answer(registry, request, request.query, offline=offline)
+
+
+async def post(registry: Registry, request: Request) -> Response:
+    """POST of an OAuth 2 form: a password, a refresh token, or a workload's own token."""
+    form = _form(await body.read(request, _MOST_BODY))
+    kind = _first(form, "grant_type")
+    try:
+        request.session = await _granted(registry, request, form, kind)
+    except RefusedError as error:
+        raise registry.guard.challenge.refusal(request, error) from None
+    offline = _first(form, "access_type") == "offline" and kind != "refresh_token"
+    return await _answer(registry, request, form, offline=offline)
+
+
+async def _granted(registry: Registry, request: Request, form: Form, kind: str) -> Session:
+    login = registry.guard.login
+    if registry.guard.everyone:
+        return NO_SESSION
+    if kind == "password":
+        return await login.basic(_first(form, "username"), _first(form, "password"), request.by())
+    if kind == "refresh_token":
+        found = login.secret(_first(form, "refresh_token"), Kind.REFRESH, Kind.PERSONAL, Kind.ROBOT)
+    elif kind == _EXCHANGE:
+        if _first(form, "subject_token_type") not in ("", _JWT):
+            raise OCIError(Code.UNSUPPORTED, f"subject_token_type must be {_JWT}", status=400)
+        found = await login.workload(_first(form, "subject_token"))
+    else:
+        raise OCIError(
+            Code.UNSUPPORTED,
+            f"grant_type is password, refresh_token or {_EXCHANGE}",
+            status=400,
+        )
+    login.note(found.actor, request.by())
+    return found
+
+
+async def keys(registry: Registry, _request: Request) -> Response:
+    """GET of the public halves of the keys that sign tokens (RFC 7517)."""
+    return as_json(keyring.public(registry.guard.directory.keys()))
+
+
+async def _answer(registry: Registry, request: Request, form: Form, *, offline: bool) -> Response:
+    if registry.guard.everyone:
+        return as_json({"token": "unneeded", "access_token": "unneeded", "expires_in": 3600})
+    access = _access(registry, request, form)
+    issued = _issue(registry, request.session, access)
+    document: dict[str, Any] = {
+        "token": issued.token,
+        "access_token": issued.token,
+        "expires_in": issued.expires_in,
+        "issued_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(issued.issued_at)),
+        "token_type": "Bearer",
+    }
+    if request.actor.known:
+        document["scope"] = _told(access)
+    if offline and request.actor.account is not None:
+        document["refresh_token"] = await _refresh_token(registry, request)
+    elif _first(form, "grant_type") == "refresh_token":
+        document["refresh_token"] = _first(form, "refresh_token")
+    return as_json(document, headers=[(b"cache-control", b"no-store")])
+
+
+def _issue(registry: Registry, session: Session, access: tokens.Access) -> Issued:
+    """No token outlives what it was made from."""
+    left = session.actor.life if session.actor.life is not None else float("inf")
+    seconds = int(min(registry.token_seconds, left))
+    return tokens.issue(session.actor, access, registry.guard.directory.keys(), max(1, seconds))
+
+
+def _access(registry: Registry, request: Request, form: Form) -> dict[str, frozenset[str]]:
+    """Of the scopes that were asked for, what whoever asks may have."""
+    asked = [text for value in form.get("scope", ()) for text in value.split()]
+    found: dict[str, frozenset[str]] = {}
+    for text in asked[:MOST_SCOPES]:
+        if text == f"{CATALOG}:*":
+            found[CATALOG] = frozenset("*")
+        elif match := _scope(text):
+            name, actions = match["name"], match["actions"]
+            found[name] = found.get(name, frozenset()) | _allowed(registry, request, name, actions)
+    return {name: actions for name, actions in found.items() if actions}
+
+
+def _allowed(registry: Registry, request: Request, name: str, actions: str) -> frozenset[str]:
+    try:
+        repository = Repository.parse(name)
+    except OCIError:
+        return frozenset()
+    found: set[str] = set()
+    for asked in actions.split(","):
+        for action in _ASKED.get(asked, ()):
+            decision = registry.guard.may(request, action, repository)
+            if decision:
+                found.add(action.value)
+            elif action.value == asked:
+                _note_denial(registry, request, repository, action, decision.reason)
+            if decision and decision.owns:
+                found.add(CREATE)
+    return frozenset(found)
+
+
+def _note_denial(
+    registry: Registry, request: Request, repository: Repository, action: Action, why: str
+) -> None:
+    event = Event(action.value, request.by(), repository.name, result=DENIED, detail={"why": why})
+    registry.guard.trail.note(event)
+
+
+def _told(access: tokens.Access) -> str:
+    """The scope that was granted (RFC 6749, 5.1), in the words in which clients ask."""
+    told = {
+        name: ",".join(action for action in ("pull", "push", "delete") if action in found)
+        for name, found in access.items()
+        if name != CATALOG
+    }
+    return " ".join(f"repository:{name}:{actions}" for name, actions in told.items())
+
+
+async def _refresh_token(registry: Registry, request: Request) -> str:
+    """A secret that stands for the one that was shown, and ends with it."""
+    actor, text = request.actor, secrets.make(Kind.REFRESH)
+    life = min(REFRESH_SECONDS, actor.life if actor.life is not None else REFRESH_SECONDS)
+    assert actor.account is not None
+    await registry.database.write(
+        partial(
+            kept.add,
+            kind=Kind.REFRESH,
+            account=actor.account,
+            name=request.by().agent[:60],
+            fingerprint=secrets.fingerprint(text),
+            limits=actor.limits,
+            parent=actor.secret,
+            expires_at=time.time() + life,
+        )
+    )
+    return text
+
+
+def _form(content: bytes) -> Form:
+    try:
+        return parse_qs(content.decode(), keep_blank_values=True, max_num_fields=MOST_SCOPES)
+    except ValueError:
+        raise OCIError(
+            Code.UNSUPPORTED, "the body is no form that can be read", status=400
+        ) from None
+
+
+def _first(form: Form, name: str) -> str:
+    values = form.get(name)
+    return values[0] if values else ""
