@@ -136,13 +136,14 @@ def test_the_banner_leads_to_the_registry(host: str, tmp_path: Path) -> None:
         assert second == f"its data lies in {tmp_path / 'data'}\n"
         assert address.startswith(f"{host}:")
         with Connection(address) as at:
-            assert at.expect(200, "GET", "/v2/").body == b"{}"
+            assert at.expect(200, "GET", "/v2/_catalog").body == b'{"repositories": []}'
     finally:
         serving.terminate()
         assert serving.wait(30) == 0
         output = serving.stdout.read()
         serving.communicate()
-    assert f"docker push {address}/team/app:1.0.0" in output
+    assert f"docker login {address}" in output
+    assert "log in as admin with the password" in output
 
 
 def test_one_option_goes_before_the_environment_and_that_before_the_file(

@@ -20,9 +20,9 @@ _BANNER = """\
 Entrepot {version} listens on {scheme}://{address}
 its data lies in {data}
 
+  docker login {address}
   docker build -t {address}/team/app:1.0.0 .
   docker push {address}/team/app:1.0.0
-  curl {scheme}://{address}/v2/_catalog
 """
 
 _FIRST = """\
