@@ -17,6 +17,7 @@ import uvicorn
 from entrepot.server.asgi import App, Message, Receive, Scope, Send
 from entrepot.server.limits import Limits
 from entrepot.server.protocol import RegistryProtocol
+from entrepot.server.proxies import Proxies
 
 
 @dataclass
@@ -168,11 +169,14 @@ def start(
     limits: Limits,
     state: dict[str, Any],
     tls: ssl.SSLContext | None,
+    proxies: Proxies | None,
     options: dict[str, Any],
 ) -> Served:
     config = uvicorn.Config(
         with_lifespan(app, state),
-        http=functools.partial(RegistryProtocol, limits=limits),  # type: ignore[arg-type]
+        http=functools.partial(  # type: ignore[arg-type]
+            RegistryProtocol, limits=limits, proxies=proxies
+        ),
         loop=loop,
         lifespan="on",
         log_config=None,
@@ -202,10 +206,11 @@ def serving(loop: str) -> Iterator[Serve]:
             limits: Limits | None = None,
             state: dict[str, Any] | None = None,
             tls: ssl.SSLContext | None = None,
+            proxies: Proxies | None = None,
             **options: Any,
         ) -> Served:
             RUNNING.append(
-                served := start(app, loop, limits or Limits(), state or {}, tls, options)
+                served := start(app, loop, limits or Limits(), state or {}, tls, proxies, options)
             )
             stack.callback(served.close)
             return served

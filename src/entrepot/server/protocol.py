@@ -21,6 +21,7 @@ from entrepot.server.asgi import Address, FastAnswer, Refused, Scope
 from entrepot.server.exchange import Exchange
 from entrepot.server.inbox import Inbox, log
 from entrepot.server.limits import Limits
+from entrepot.server.proxies import Proxies, replace_host, scheme
 from entrepot.server.refusal import HEAD_TIMEOUT, TOO_BUSY, Refusal
 from entrepot.server.request import Request
 from entrepot.server.sweeper import sweeper_of
@@ -43,6 +44,7 @@ class RegistryProtocol(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: Limits = Limits(),  # noqa: B008 (frozen)
+        proxies: Proxies | None = None,
     ):
         if not config.loaded:
             config.load()
@@ -57,6 +59,8 @@ class RegistryProtocol(asyncio.Protocol):
         self._refused: Refused | None = app_state.get("entrepot.refused")
         self._loop = _loop or asyncio.get_event_loop()
         self._limits = limits
+        self._proxies = proxies
+        """Those that are trusted; None once it is known that the peer is not one."""
         self._sweeper = sweeper_of(server_state, self._loop, limits.sweep_interval)
         self.inbox = Inbox(limits)
         self._client: Address | None = None
@@ -74,6 +78,8 @@ class RegistryProtocol(asyncio.Protocol):
         self._connections.add(self)
         self._sweeper.watch(self)
         self._client = _address(transport.get_extra_info("peername"))
+        if self._proxies is not None and not self._proxies.trusts(self._client):
+            self._proxies = None
         extensions: dict[str, Any] = {"http.response.zerocopysend": {}}
         if self.wire.tls:
             certfile = self._config.ssl_certfile
@@ -157,6 +163,8 @@ class RegistryProtocol(asyncio.Protocol):
             self.wire.resume_reading()
 
     def _begin(self, request: Request) -> None:
+        if self._proxies is not None:
+            replace_host(request)
         if self._fast is not None and self._answer_at_once(self._fast, request):
             return
         self.wire.expect(Awaited.NOTHING)
@@ -187,8 +195,9 @@ class RegistryProtocol(asyncio.Protocol):
         ):
             return False
         try:
+            client = self._client if self._proxies is None else self._client_of(request)
             answer = fast(
-                request.method, request.target, request.headers, self._client, self._certificate
+                request.method, request.target, request.headers, client, self._certificate
             )
         except Exception:  # noqa: BLE001 (a bug there must not cost anybody the answer)
             log.exception("the fast path failed; the app answers instead")
@@ -203,7 +212,7 @@ class RegistryProtocol(asyncio.Protocol):
         raw_path, _, query = request.target.partition(b"?")
         path = raw_path.decode("latin-1")
         root = self._config.root_path
-        return {
+        found = {
             **self._scope,
             "http_version": request.version,
             "method": request.method,
@@ -213,6 +222,14 @@ class RegistryProtocol(asyncio.Protocol):
             "headers": request.headers,
             "state": self._app_state.copy(),
         }
+        if self._proxies is not None:
+            found["client"] = self._client_of(request)
+            found["scheme"] = scheme(request, found["scheme"])
+        return found
+
+    def _client_of(self, request: Request) -> Address | None:
+        """Where it comes from: from the peer, or from behind it."""
+        return self._proxies.client(request, self._client) if self._proxies else self._client
 
     def _is_too_busy(self) -> bool:
         limit = self._config.limit_concurrency
@@ -244,8 +261,9 @@ class RegistryProtocol(asyncio.Protocol):
         lines = self.default_lines
         if self._refused is not None:
             try:
+                client = self._client_of(request)
                 found = self._refused(
-                    refusal.status, request.method, request.target, self._client, len(body)
+                    refusal.status, request.method, request.target, client, len(body)
                 )
             except Exception:  # noqa: BLE001 (a bug there must not cost anybody the answer)
                 log.exception("the app failed to log a refusal")
@@ -296,5 +314,8 @@ class RegistryProtocol(asyncio.Protocol):
 
 
 def _address(name: object) -> Address | None:
-    """Return host and port; a Unix socket has none."""
-    return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else None
+    """Return host and port; a Unix socket has none. A socket for both versions of IP writes IPv4
+    its own way (RFC 4291 §2.5.5.2)."""
+    if not isinstance(name, tuple) or len(name) < 2:
+        return None
+    return str(name[0]).removeprefix("::ffff:"), int(name[1])

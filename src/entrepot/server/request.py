@@ -10,7 +10,10 @@ from entrepot.server.asgi import Headers
 from entrepot.server.body import Body
 from entrepot.server.refusal import RefusedError, bad_request
 
-FRAMING = frozenset((b"content-length", b"transfer-encoding", b"host", b"expect"))
+FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+"""The headers that only a trusted proxy may send; the app never sees them (proxies.py)."""
+
+FRAMING = FORWARDED | {b"content-length", b"transfer-encoding", b"host", b"expect"}
 """The headers that decide how a request is read."""
 
 
@@ -27,6 +30,7 @@ class Request:
     expects_continue = False
     keep_alive = False
     body: Body | None = None
+    forwarded: tuple[tuple[bytes, bytes], ...] = ()
 
     def __init__(self) -> None:
         self.headers: Headers = []
@@ -39,6 +43,8 @@ class Request:
             self.length = int(value)
         elif name == b"transfer-encoding":
             self.coding = value if self.coding is None else self.coding + b"," + value
+        elif name in FORWARDED:
+            self.forwarded += (self.headers.pop(),)
         else:
             self.expects_continue = value.lower() == b"100-continue"
 
@@ -57,7 +63,8 @@ class Request:
 
     def head_size(self) -> int:
         """Return about how many bytes request line and headers took."""
-        return len(self.target) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        headers = (*self.headers, *self.forwarded)
+        return len(self.target) + sum(len(name) + len(value) + 4 for name, value in headers)
 
     def _check_body(self, wants_upgrade: bool) -> None:
         if self.coding is not None:
