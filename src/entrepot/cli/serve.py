@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import sqlite3
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entrepot import __version__, settings
+from entrepot.addresses import Address
 from entrepot.cli.options import Config, Data, fail
 from entrepot.settings import Settings
 
@@ -69,7 +71,12 @@ def serve(
         fail(str(error))
     _check_exposure(chosen)
     _check_certificate(chosen)
-    with _socket(chosen) as listener:
+    with ExitStack() as stack:
+        listener = stack.enter_context(_socket(chosen.listen, "--listen"))
+        plain = None
+        if chosen.redirect_listen:
+            plain = _socket(chosen.redirect_listen, "ENTREPOT_REDIRECT_LISTEN")
+            stack.enter_context(plain)
         _prepare(chosen)
         password = None if chosen.dangerously_without_accounts else _admit_admin(chosen)
         address = chosen.address._replace(port=listener.getsockname()[1])
@@ -83,7 +90,7 @@ def serve(
         )
         if password:
             typer.echo(_FIRST.format(password=password))
-        _run(chosen, listener)
+        _run(chosen, listener, plain)
 
 
 def _check_exposure(chosen: Settings) -> None:
@@ -125,13 +132,14 @@ def _files(chosen: Settings) -> "Files | None":
     return Files(chosen.tls_cert, chosen.tls_key, chosen.tls_client_ca)
 
 
-def _socket(chosen: Settings) -> socket.socket:
+def _socket(address: str, setting: str) -> socket.socket:
     from entrepot.server import run
 
     try:
-        return run.bind(chosen.address.host, chosen.address.port)
+        return run.bind(*Address.parse(address))
     except OSError as error:
-        fail(f"cannot listen on {chosen.listen}: {error.strerror or error}; try another --listen")
+        why = error.strerror or error
+        fail(f"cannot listen on {address}: {why}; try another {setting}")
 
 
 def _prepare(chosen: Settings) -> None:
@@ -162,10 +170,11 @@ def _admit_admin(chosen: Settings) -> str | None:
             fail(f"ENTREPOT_ADMIN_PASSWORD: {error}")
 
 
-def _run(chosen: Settings, listener: socket.socket) -> None:
+def _run(chosen: Settings, listener: socket.socket, plain: socket.socket | None) -> None:
     from entrepot import app
     from entrepot.observe import logs, tally
     from entrepot.server.limits import Limits
+    from entrepot.server.redirect import Redirect
     from entrepot.server.run import Plan, run
 
     shared = chosen.data / tally.FOLDER if chosen.workers > 1 else None
@@ -186,6 +195,8 @@ def _run(chosen: Settings, listener: socket.socket) -> None:
         chosen.grace,
         limits=limits,
         tls=_files(chosen),
+        trusted_proxies=chosen.trusted_proxies,
         hsts=chosen.hsts,
     )
-    run(plan, listener)
+    port = listener.getsockname()[1]
+    run(plan, listener, Redirect(plain, port, chosen.public_url) if plain is not None else None)

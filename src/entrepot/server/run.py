@@ -25,6 +25,8 @@ from entrepot.server.alongside import Companion, Lifespan, as_task
 from entrepot.server.certificates import CertificateError, Files, LiveContext
 from entrepot.server.limits import Limits
 from entrepot.server.protocol import RegistryProtocol
+from entrepot.server.proxies import Proxies
+from entrepot.server.redirect import Redirect, redirecting
 
 BACKLOG = 2048
 
@@ -45,6 +47,8 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     tls: Files | None = None
     """The certificate to serve; None for plain HTTP."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and ranges that say who the client is."""
     hsts: int = 0
     """Seconds for which browsers shall come by https only; 0 says nothing."""
 
@@ -64,12 +68,13 @@ def bind(host: str, port: int) -> socket.socket:
     return found
 
 
-def run(plan: Plan, listener: socket.socket) -> None:
+def run(plan: Plan, listener: socket.socket, redirect: Redirect | None = None) -> None:
     """Serve until SIGTERM or SIGINT; comes back once the requests in flight are answered."""
     # uvicorn raises the signal again for whoever called it; we called, and are done then.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     config = _config(plan)
+    config.redirect = redirect
     if plan.workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
     else:
@@ -79,10 +84,14 @@ def run(plan: Plan, listener: socket.socket) -> None:
 class _Supervisor(Multiprocess):
     """uvicorn's, which keeps so many workers running."""
 
+    config: "_Config"
+
     def terminate_all(self) -> None:
         """Stop listening, too: else the kernel goes on taking connections that nobody serves."""
         for listener in self.sockets:
             listener.close()
+        if self.config.redirect is not None:
+            self.config.redirect.listener.close()
         super().terminate_all()
 
     def run(self) -> None:
@@ -108,18 +117,23 @@ def _in_worker(factory: Callable[[], Any]) -> Any:
 class _Config(uvicorn.Config):
     """uvicorn's, with what runs beside the app."""
 
+    redirect: Redirect | None = None
+
     def load(self) -> None:
         """Make the app, the TLS context and the lifespan, in the process that serves."""
         super().load()
         companions: list[Companion] = []
         if isinstance(self.ssl, LiveContext):
             companions.append(partial(as_task, self.ssl.watch))
+        if self.redirect is not None:
+            companions.append(partial(redirecting, self.redirect))
         lifespan: Any = partial(Lifespan, companions=companions)
         self.lifespan_class = lifespan
 
 
-def _config(plan: Plan) -> uvicorn.Config:
-    protocol: Any = partial(RegistryProtocol, limits=plan.limits)
+def _config(plan: Plan) -> _Config:
+    proxies = Proxies(plan.trusted_proxies) if plan.trusted_proxies else None
+    protocol: Any = partial(RegistryProtocol, limits=plan.limits, proxies=proxies)
     return _Config(
         plan.factory if plan.workers == 1 else partial(_in_worker, plan.factory),
         factory=True,
