@@ -30,7 +30,7 @@ def start_registry(tmp_path: Path) -> Iterator[StartRegistry]:
     with ExitStack() as running:
         count = 0
 
-        def start(**settings: str | int | bool) -> Registry:
+        def start(**settings: str | int | bool | Path) -> Registry:
             nonlocal count
             count += 1
             return running.enter_context(serving(tmp_path / f"registry-{count}", **settings))

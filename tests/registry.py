@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -40,7 +41,9 @@ class Registry:
         self.log = log
         self.settings = dict(settings)
         self.address = f"127.0.0.1:{free_port()}"
-        self.url = f"http://{self.address}"
+        certificate = self.settings.get("ENTREPOT_TLS_CERT")
+        self.url = f"{'https' if certificate else 'http'}://{self.address}"
+        self.verify = trusting(Path(certificate)) if certificate else True
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -98,12 +101,16 @@ class Registry:
     def head(self, repository: str, reference: str) -> httpx.Headers:
         """The headers of a manifest."""
         url = f"{self.url}/v2/{repository}/manifests/{reference}"
-        return httpx.head(url, headers={"Accept": MANIFESTS}).raise_for_status().headers
+        return (
+            httpx.head(url, headers={"Accept": MANIFESTS}, verify=self.verify)
+            .raise_for_status()
+            .headers
+        )
 
     def has(self, repository: str, reference: str) -> bool:
         """Whether a manifest is there."""
         url = f"{self.url}/v2/{repository}/manifests/{reference}"
-        status = httpx.head(url, headers={"Accept": MANIFESTS}).status_code
+        status = httpx.head(url, headers={"Accept": MANIFESTS}, verify=self.verify).status_code
         assert status in {200, 404}, status
         return status == 200
 
@@ -114,12 +121,16 @@ class Registry:
     def manifest(self, repository: str, reference: str) -> bytes:
         """The bytes of a manifest."""
         url = f"{self.url}/v2/{repository}/manifests/{reference}"
-        return httpx.get(url, headers={"Accept": MANIFESTS}).raise_for_status().content
+        return (
+            httpx.get(url, headers={"Accept": MANIFESTS}, verify=self.verify)
+            .raise_for_status()
+            .content
+        )
 
     def blob(self, repository: str, digest: str) -> bytes:
         """The bytes of a blob."""
         url = f"{self.url}/v2/{repository}/blobs/{digest}"
-        return httpx.get(url, follow_redirects=True).raise_for_status().content
+        return httpx.get(url, follow_redirects=True, verify=self.verify).raise_for_status().content
 
     def _command(self) -> list[str]:
         serve = [sys.executable, "-m", "entrepot", "serve"]
@@ -138,7 +149,10 @@ class Registry:
             code = self._running().poll()
             assert code is None, f"exit code {code} at the start\n{self._tail()}"
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                if (
+                    httpx.get(f"{self.url}/readyz", timeout=2, verify=self.verify).status_code
+                    == 200
+                ):
                     return
             except httpx.TransportError:
                 pass
@@ -152,11 +166,11 @@ class Registry:
 class StartRegistry(Protocol):
     """Starts a registry of the test's own: `start_registry(sparse_manifests=True)`."""
 
-    def __call__(self, **settings: str | int | bool) -> Registry: ...
+    def __call__(self, **settings: str | int | bool | Path) -> Registry: ...
 
 
 @contextmanager
-def serving(folder: Path, **settings: str | int | bool) -> Iterator[Registry]:
+def serving(folder: Path, **settings: str | int | bool | Path) -> Iterator[Registry]:
     """A registry with its data and log in `folder`; `workers=2` becomes `ENTREPOT_WORKERS=2`.
 
     Without accounts, unless the test says otherwise.
@@ -176,12 +190,17 @@ def serving(folder: Path, **settings: str | int | bool) -> Iterator[Registry]:
     shutil.rmtree(registry.data, ignore_errors=True)
 
 
-def environment(settings: Mapping[str, str | int | bool]) -> dict[str, str]:
+def environment(settings: Mapping[str, str | int | bool | Path]) -> dict[str, str]:
     """Settings as the environment carries them."""
     return {
         f"ENTREPOT_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in settings.items()
     }
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    """Trust what `entrepot tls init` made beside a server's certificate."""
+    return ssl.create_default_context(cafile=certificate.with_name("ca.crt"))
 
 
 def free_port() -> int:

@@ -8,25 +8,35 @@ import sqlite3
 import pytest
 import typer
 from tests.cli.command import entrepot
+from typer.core import TyperGroup
 
 import entrepot as package
 from entrepot.cli import app
 
-COMMANDS = sorted(
-    typer.main.get_group(app).commands  # what `entrepot --help` lists
-)
+
+def paths(group: TyperGroup, *above: str) -> list[tuple[str, ...]]:
+    """Every command, as it is written: `("tls", "init")`."""
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():
+        path = (*above, name)
+        found += paths(command, *path) if isinstance(command, TyperGroup) else [path]
+    return found
 
 
-def test_all_commands_are_known_here() -> None:
-    assert COMMANDS == ["check", "serve", "version"]
+GROUP = typer.main.get_group(app)
+COMMANDS = sorted(GROUP.commands)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example_that_works(command: str) -> None:
-    done = entrepot(command, "--help")
+@pytest.mark.parametrize("path", sorted(paths(GROUP)), ids=" ".join)
+def test_help_has_an_example_that_works(path: tuple[str, ...]) -> None:
+    done = entrepot(*path, "--help")
     assert done.status == 0
     text = " ".join(done.output.split())
-    assert re.search(rf"Examples?: entrepot {command}\b", text.replace("`", "")), text
+    assert re.search(rf"Examples?: entrepot {' '.join(path)}\b", text.replace("`", "")), text
+
+
+def test_commands_of_groups_are_seen() -> None:
+    assert {("serve",), ("tls", "init"), ("tls", "show")} <= set(paths(GROUP))
 
 
 def test_help_lists_the_commands() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from entrepot.cli import check, serve, version
+from entrepot.cli import check, serve, tls, version
 
 app = typer.Typer(
     name="entrepot",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.add_typer(tls.app, name="tls")
 app.command("version")(version.version)
 
 
