@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtensionOID, NameOID
 
+BEGIN = b"-----BEGIN CERTIFICATE-----"
+
 LARGEST = 4 << 20
 """Bytes of a file; a system's whole trust store is a tenth of it."""
 
@@ -31,10 +33,16 @@ def read(path: Path) -> bytes:
 
 def certificates(path: Path) -> list[x509.Certificate]:
     """The certificates of a file, at least one. Raises `PemError`."""
+    content = read(path)
     try:
-        return x509.load_pem_x509_certificates(read(path))
+        found = x509.load_pem_x509_certificates(content)
     except ValueError:
-        raise PemError(f"{path} holds no certificate in PEM, or a broken one") from None
+        found = []
+    if len(found) != content.count(BEGIN):  # the last one may be written in part
+        found = []
+    if not found:
+        raise PemError(f"{path} holds no certificate in PEM, or a broken one")
+    return found
 
 
 def key(path: Path) -> PrivateKeyTypes:

@@ -38,6 +38,7 @@ class Files:
         try:
             context.load_cert_chain(self.cert, self.key, password=_no_password)
             if self.client_ca is not None:
+                _check_whole(self.client_ca)
                 context.load_verify_locations(self.client_ca)
                 context.verify_mode = ssl.CERT_OPTIONAL
                 context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the file may name no root
@@ -70,6 +71,13 @@ class Files:
         except pem.PemError as error:
             raise CertificateError(str(error)) from None
         return f"{', '.join(pem.names(first))}, until {first.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _check_whole(path: Path) -> None:
+    """OpenSSL leaves out without a word what was written in part. Raises ValueError."""
+    content = path.read_bytes()
+    if content.count(b"-----BEGIN ") != content.count(b"-----END "):
+        raise ValueError(f"{path} is not whole")
 
 
 def _no_password() -> bytes:
