@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from entrepot.admin import asgi
 from entrepot.auth.actor import Actor
 from entrepot.auth.directory import Directory
 from entrepot.auth.login import Login, RefusedError
@@ -43,6 +44,7 @@ class Entrepot:
         self._settings = settings
         self._shared = shared
         self._api: App | None = None
+        self._admin: App | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -50,12 +52,14 @@ class Entrepot:
             await self._lifespan(scope, receive, send)
         elif scope["type"] == "http":
             assert self._api is not None, "the server did not run the lifespan"
-            await self._api(scope, receive, send)
+            assert self._admin is not None
+            app = self._admin if scope["path"].startswith(asgi.PREFIX) else self._api
+            await app(scope, receive, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         async with furnish(self._settings, self._shared) as registry:
-            self._api = Api(registry)
+            self._api, self._admin = Api(registry), asgi.Admin(registry)
             state = scope.get("state", {})
             state["entrepot.fast"] = Fast(registry)
             state["entrepot.refused"] = registry.observer.refused

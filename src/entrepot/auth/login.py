@@ -50,7 +50,7 @@ class Login:
         self._directory = directory
         self._trail = trail
         self._workload = workload
-        self._passwords = Passwords()
+        self.passwords = Passwords()
         self._throttle = Throttle()
 
     async def basic(self, name: str, password: str, by: By) -> Session:
@@ -88,7 +88,7 @@ class Login:
             raise RefusedError(f"too many failed logins: wait {wait} s", who=who, wait=wait)
         self._throttle.tries(name, address)
         kept = account.password if account and not account.disabled else None
-        if not await self._passwords.verify(kept, password) or account is None:
+        if not await self.passwords.verify(kept, password) or account is None:
             raise RefusedError("wrong user name or password", who=who)
         self._throttle.succeeded(name, address)
         return Session(self.actor(account, "password"), expires=time.time() + FRESH)

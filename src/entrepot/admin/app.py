@@ -1,0 +1,55 @@
+"""The FastAPI app: one router per noun, one dependency that lets in, problems as RFC 9457."""
+
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from entrepot import __version__
+from entrepot.admin import can, grants, groups, problem, projects, session, users
+from entrepot.admin.caller import PREFIX, admit
+from entrepot.admin.problem import Problem
+from entrepot.distribution.registry import Registry
+from entrepot.oci.errors import OCIError
+
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+
+NOUNS = (session, users, groups, projects, grants, can)
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {"application/problem+json": {"schema": _PROBLEM}}}
+    for status, text in problem.TITLES.items()
+}
+
+
+def build(registry: Registry) -> FastAPI:
+    """The app over a furnished registry."""
+    app = FastAPI(
+        title="Entrepot",
+        version=__version__,
+        summary="Accounts, grants, projects and the audit of an image registry.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=PROBLEMS,
+    )
+    app.state.registry = registry
+    for noun in NOUNS:
+        app.include_router(noun.router, prefix=PREFIX, dependencies=[Depends(admit)])
+    app.add_exception_handler(Problem, problem.on_problem)
+    app.add_exception_handler(OCIError, problem.on_oci)
+    app.add_exception_handler(RequestValidationError, problem.on_invalid)
+    app.add_exception_handler(HTTPException, problem.on_http)
+    app.add_exception_handler(Exception, problem.on_failure)
+    return app

@@ -1,0 +1,66 @@
+"""The one table that says what each route of the admin API needs; what is not in it is refused.
+
+Where the need is for an object, the handler checks the very object that it changes or shows, and
+not the one that the path names (CVE-2022-31667). Next: `caller`.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from entrepot.auth.roles import Action
+
+
+class On(Enum):
+    """Where an action is needed."""
+
+    REGISTRY = "the whole registry"
+    PROJECT = "the project in the path"
+    OBJECT = "the object, as the handler finds it"
+    SELF = "what is the caller's own, or what they may see"
+    NOTHING = "nothing: anyone may ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An action, and where it is needed."""
+
+    on: On
+    action: Action | None = None
+
+
+_ANYONE = Need(On.NOTHING)
+_SELF = Need(On.SELF)
+_READ = Need(On.REGISTRY, Action.AUDIT)
+_WRITE = Need(On.REGISTRY, Action.ADMINISTER)
+_GRANT = Need(On.OBJECT, Action.GRANT)
+
+NEEDS: dict[tuple[str, str], Need] = {
+    ("GET", "/openapi.json"): _ANYONE,
+    ("GET", "/session"): _SELF,
+    ("POST", "/session"): _SELF,
+    ("DELETE", "/session"): _SELF,
+    ("GET", "/users"): _READ,
+    ("POST", "/users"): _WRITE,
+    ("GET", "/users/{name}"): Need(On.OBJECT, Action.AUDIT),
+    ("PATCH", "/users/{name}"): _WRITE,
+    ("DELETE", "/users/{name}"): _WRITE,
+    ("PUT", "/users/{name}/password"): Need(On.OBJECT, Action.ADMINISTER),
+    ("GET", "/groups"): _READ,
+    ("POST", "/groups"): _WRITE,
+    ("GET", "/groups/{name}"): _READ,
+    ("PATCH", "/groups/{name}"): _WRITE,
+    ("DELETE", "/groups/{name}"): _WRITE,
+    ("PUT", "/groups/{name}/members/{user}"): _WRITE,
+    ("DELETE", "/groups/{name}/members/{user}"): _WRITE,
+    ("GET", "/projects"): _SELF,
+    ("POST", "/projects"): Need(On.REGISTRY, Action.CREATE),
+    ("GET", "/projects/{project}"): Need(On.OBJECT, Action.PULL),
+    ("PATCH", "/projects/{project}"): Need(On.PROJECT, Action.CONFIGURE),
+    ("DELETE", "/projects/{project}"): Need(On.PROJECT, Action.GRANT),
+    ("GET", "/projects/{project}/repositories"): _SELF,
+    ("GET", "/grants"): _SELF,
+    ("POST", "/grants"): _GRANT,
+    ("DELETE", "/grants/{number}"): _GRANT,
+    ("GET", "/can"): Need(On.OBJECT, Action.GRANT),
+}
+"""By method and path below /api/v1."""

@@ -1,0 +1,81 @@
+"""Pages of lists, and entity tags against lost updates."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Header, Query, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from entrepot.admin.problem import Problem
+from entrepot.auth import actor, pattern
+from entrepot.auth.roles import Role
+
+T = TypeVar("T")
+
+MOST = 1000
+
+After = Annotated[str, Query(max_length=255, description="Go on behind this one.")]
+Limit = Annotated[int, Query(ge=1, le=MOST, description="Entries of the page.")]
+IfMatch = Annotated[
+    str | None, Header(description="The entity tag that the object must still have.")
+]
+
+Name = Annotated[str, AfterValidator(actor.parse_name)]
+Subject = Annotated[str, AfterValidator(actor.parse_subject)]
+Pattern = Annotated[str, AfterValidator(pattern.parse)]
+
+
+class Model(BaseModel):
+    """What comes and goes; fields that nobody knows are refused."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class Page(BaseModel, Generic[T]):
+    """Some entries of a list."""
+
+    items: list[T]
+    next: str | None = None
+    """What to give as `after` for the next page; null where this is the last."""
+
+
+class Allowance(Model):
+    """A role on what a pattern means."""
+
+    role: Role
+    pattern: Pattern
+
+
+def moment(at: float | None) -> datetime | None:
+    """Seconds since 1970 as JSON shows them."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def etag(document: BaseModel) -> str:
+    """The entity tag of what is shown; what changes by mere use does not count."""
+    used = {name for name in type(document).model_fields if name in ("seen_at", "used_at")}
+    text = document.model_dump_json(exclude=used)
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def tagged(response: Response, document: T) -> T:
+    """Show an object with its entity tag."""
+    assert isinstance(document, BaseModel)
+    response.headers["etag"] = etag(document)
+    return document
+
+
+def check_match(given: str | None, document: BaseModel) -> None:
+    """Raise a problem where the object is not what the caller has seen."""
+    if given is None or given == "*":
+        return
+    if etag(document) not in {each.strip().removeprefix("W/") for each in given.split(",")}:
+        raise Problem(412, "it was changed since you read it: read it again, then decide")
+
+
+def paged(items: list[Any], limit: int, key: str) -> dict[str, Any]:
+    """A page from one entry more than fits."""
+    more = len(items) > limit
+    shown = items[:limit]
+    return {"items": shown, "next": str(getattr(shown[-1], key)) if more else None}

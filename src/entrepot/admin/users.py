@@ -1,0 +1,229 @@
+"""Users: people, with a password or single sign-on."""
+
+import sqlite3
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Response
+from pydantic import AfterValidator, SecretStr
+
+from entrepot.admin.caller import Called, Caller
+from entrepot.admin.page import (
+    After,
+    IfMatch,
+    Limit,
+    Model,
+    Name,
+    Page,
+    check_match,
+    moment,
+    paged,
+    tagged,
+)
+from entrepot.admin.problem import Problem
+from entrepot.auth import passwords
+from entrepot.auth.login import RefusedError
+from entrepot.auth.roles import Action, Role
+from entrepot.db import accounts, grants, groups
+from entrepot.db.accounts import Account, Kind
+from entrepot.db.grants import Grant
+
+router = APIRouter(prefix="/users", tags=["users"])
+
+
+def _fit(given: SecretStr) -> SecretStr:
+    passwords.check_new(given.get_secret_value())
+    return given
+
+
+Password = Annotated[SecretStr, AfterValidator(_fit)]
+
+
+class User(Model):
+    """A user as shown: no password, nor its hash."""
+
+    name: str
+    description: str
+    email: str | None
+    groups: list[str]
+    disabled: bool
+    password: bool
+    """Whether there is one; else single sign-on lets them in."""
+    created_at: datetime | None
+    created_by: str
+    seen_at: datetime | None
+    """When they were here last."""
+
+
+class NewUser(Model):
+    """A user to be made."""
+
+    name: Name
+    password: Password | None = None
+    """Without one they cannot log in by password; an admin may set it later."""
+    description: str = ""
+    email: str | None = None
+
+
+class UserChange(Model):
+    """What is not given stays as it is."""
+
+    description: str | None = None
+    email: str | None = None
+    disabled: bool | None = None
+
+
+class PasswordChange(Model):
+    """A new password."""
+
+    password: Password
+    current: SecretStr | None = None
+    """The one that is good now; an admin needs it only for their own."""
+
+
+def shown(db: sqlite3.Connection, account: Account) -> User:
+    """A user as the API shows it."""
+    return User(
+        name=account.name,
+        description=account.description,
+        email=account.email,
+        groups=groups.of_account(db, account.id),
+        disabled=account.disabled,
+        password=account.password is not None,
+        created_at=moment(account.created_at),
+        created_by=account.created_by,
+        seen_at=moment(account.seen_at),
+    )
+
+
+def required(db: sqlite3.Connection, name: str) -> Account:
+    """The user of this name, or a problem."""
+    found = accounts.find(db, Kind.USER, name)
+    if found is None:
+        raise Problem(404, f"there is no user {name[:128]!r}")
+    return found
+
+
+@router.get("")
+async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[User]:
+    """Users by name."""
+    found = accounts.listed(caller.db, Kind.USER, after, limit + 1)
+    return Page.model_validate(paged([shown(caller.db, each) for each in found], limit, "name"))
+
+
+@router.post("", status_code=201)
+async def create(caller: Called, wanted: Annotated[NewUser, Body()], response: Response) -> User:
+    """Make a user."""
+    given = wanted.password
+    hashed = await caller.hashed(given.get_secret_value()) if given else None
+
+    def write(db: sqlite3.Connection) -> User:
+        if accounts.find(db, Kind.USER, wanted.name):
+            raise Problem(409, f"there is a user {wanted.name} already")
+        made = accounts.create(
+            db,
+            Kind.USER,
+            wanted.name,
+            caller.actor.subject,
+            description=wanted.description,
+            email=wanted.email,
+            password=hashed,
+        )
+        return shown(db, made)
+
+    made = await caller.change("user create", f"user:{wanted.name}", write)
+    return tagged(response, made)
+
+
+@router.get("/{name}")
+async def show(caller: Called, name: str, response: Response) -> User:
+    """A user; each may see themselves."""
+    if caller.actor.subject != f"user:{name}":
+        caller.require(Action.AUDIT)
+    return tagged(response, shown(caller.db, required(caller.db, name)))
+
+
+@router.patch("/{name}")
+async def update(
+    caller: Called,
+    name: str,
+    wanted: Annotated[UserChange, Body()],
+    response: Response,
+    if_match: IfMatch = None,
+) -> User:
+    """Describe, disable or enable a user."""
+    given = wanted.model_dump(exclude_unset=True)
+
+    def write(db: sqlite3.Connection) -> User:
+        account = required(db, name)
+        check_match(if_match, shown(db, account))
+        description = given.get("description", account.description) or ""
+        accounts.describe(db, account.id, description, given.get("email", account.email))
+        if wanted.disabled is not None:
+            if wanted.disabled:
+                _keep_an_admin(db, account)
+            accounts.set_disabled(db, account.id, wanted.disabled)
+        return shown(db, required(db, name))
+
+    return tagged(response, await caller.change("user change", f"user:{name}", write, **given))
+
+
+@router.delete("/{name}", status_code=204)
+async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Response:
+    """Delete a user with their tokens and grants; disabling keeps those."""
+
+    def write(db: sqlite3.Connection) -> None:
+        account = required(db, name)
+        check_match(if_match, shown(db, account))
+        _keep_an_admin(db, account)
+        accounts.remove(db, account)
+
+    await caller.change("user delete", f"user:{name}", write)
+    return Response(status_code=204)
+
+
+def _keep_an_admin(db: sqlite3.Connection, account: Account) -> None:
+    """Raise a problem where nobody could administer the registry without this account."""
+    for grant in grants.every(db):
+        if (
+            grant.role == Role.ADMIN
+            and grant.pattern == "*"
+            and _leads_to_others(db, grant, account)
+        ):
+            return
+    raise Problem(409, f"{account.name} is the only admin: make another one first")
+
+
+def _leads_to_others(db: sqlite3.Connection, grant: Grant, account: Account) -> bool:
+    kind, _, name = grant.subject.partition(":")
+    names = groups.members(db, name) if kind == "group" else [name] if kind == "user" else []
+    found = [accounts.find(db, Kind.USER, each) for each in names]
+    return any(each and not each.disabled and each.id != account.id for each in found)
+
+
+@router.put("/{name}/password", status_code=204)
+async def set_password(
+    caller: Called, name: str, wanted: Annotated[PasswordChange, Body()]
+) -> Response:
+    """Change one's own password, or as an admin anybody's; refresh tokens made by the old end."""
+    own = caller.actor.subject == f"user:{name}"
+    if not own:
+        caller.require(Action.ADMINISTER)
+    account = required(caller.db, name)
+    if own:
+        await _check_current(caller, account, wanted.current)
+    hashed = await caller.hashed(wanted.password.get_secret_value())
+    write = partial(accounts.set_password, number=account.id, password=hashed)
+    await caller.change("user password", f"user:{name}", write)
+    return Response(status_code=204)
+
+
+async def _check_current(caller: Caller, account: Account, given: SecretStr | None) -> None:
+    """Who has stolen a token, or found a terminal open, must not lock the owner out."""
+    if given is None:
+        raise Problem(422, "give your current password, too")
+    try:
+        await caller.login.basic(account.name, given.get_secret_value(), caller.by())
+    except RefusedError as error:
+        raise Problem(403, f"the current password is not good: {error}") from None
