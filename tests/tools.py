@@ -21,9 +21,11 @@ CRASH_ROUNDS = int(os.environ.pop("ENTREPOT_CRASH_ROUNDS", "40"))
 
 REQUIRED = os.environ.pop("ENTREPOT_TEST_TOOLS", "") == "required"
 
+TOOLS = Path(os.environ.pop("ENTREPOT_TOOLS", Path.home() / ".cache" / "entrepot-tools"))
+
 SEARCH = os.pathsep.join(
     [
-        os.environ.pop("ENTREPOT_TOOLS", str(Path.home() / ".cache" / "entrepot-tools")),
+        str(TOOLS),
         os.environ.get("PATH", os.defpath),
         "/usr/local/sbin:/usr/sbin:/sbin",
     ]
@@ -36,6 +38,14 @@ def tool(name: str) -> Path:
     if found is None:
         lacking(f"no {name} on this machine: run .ci/tools as root, it installs what tests use")
     return Path(found)
+
+
+def packages(name: str) -> Path:
+    """The folder with the npm packages that `.ci/tools` installed as `name`."""
+    found = TOOLS / name
+    if not (found / "node_modules").is_dir():
+        lacking(f"no npm packages {name} on this machine: run .ci/tools, it installs them")
+    return found
 
 
 def as_root(what: str) -> None:
