@@ -29,6 +29,9 @@ from entrepot.addresses import Address
 PREFIX = "ENTREPOT_"
 FILE = "entrepot.toml"
 
+OTHERS = ("config", "context", "contexts", "url", "token")
+"""Variables that are no settings of the server: they say where its file lies, and guide the CLI."""
+
 # Kubernetes tells every pod of every Service in such variables; one may be called `entrepot`.
 _of_kubernetes = re.compile(
     r"(\w+_)?(service_host|service_port(_\w+)?|port(_\d+_(tcp|udp|sctp)(_(proto|port|addr))?)?)"
@@ -166,7 +169,8 @@ def load(file: Path | None = None, **options: Any) -> Settings:
 def _variables() -> dict[str, str]:
     """Settings in the environment: their names, and how they are written there."""
     found = {name[len(PREFIX) :].lower(): name for name in os.environ if name.startswith(PREFIX)}
-    found.pop("config", None)  # says where the file lies
+    for name in OTHERS:
+        found.pop(name, None)
     return {name: written for name, written in found.items() if not _of_kubernetes(name)}
 
 

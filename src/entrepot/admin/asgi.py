@@ -61,9 +61,9 @@ class Admin:
     async def _built(self) -> App:
         """Importing takes a quarter of a second, so it happens in a thread."""
         async with self._building:
-            app = self._app or await asyncio.to_thread(_build, self._registry)
-            self._app = app
-            return app
+            if self._app is None:
+                self._app = await asyncio.to_thread(_build, self._registry)
+            return self._app
 
 
 def _build(registry: Registry) -> App:

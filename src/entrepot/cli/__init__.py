@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from entrepot.cli import check, serve, tls, version
+from entrepot.cli import check, grant, group, login, project, recover, serve, tls, user, version
 
 app = typer.Typer(
     name="entrepot",
@@ -16,7 +16,17 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
+app.command("whoami")(login.whoami)
+app.add_typer(login.contexts, name="context")
+app.add_typer(user.app, name="user")
+app.add_typer(group.app, name="group")
+app.add_typer(project.app, name="project")
+app.add_typer(grant.app, name="grant")
+app.command("can")(grant.can)
 app.add_typer(tls.app, name="tls")
+app.command("recover")(recover.recover)
 app.command("version")(version.version)
 
 
@@ -28,13 +38,19 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def entrepot(
+    ctx: typer.Context,
     *,
+    context: Annotated[
+        str | None,
+        typer.Option(help="Which registry, of those logged in to.", show_default="the last one"),
+    ] = None,
     _version: Annotated[
         bool,
         typer.Option("--version", help="Say which Entrepot this is.", callback=_show_version),
     ] = False,
 ) -> None:
     """An image registry for Kubernetes: one process, a folder and SQLite."""
+    ctx.obj = {"context": context}
 
 
 def main() -> None:

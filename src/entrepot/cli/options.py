@@ -15,6 +15,17 @@ Config = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone; without a terminal it takes --yes."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{question} Say --yes, since there is no terminal to ask at")
+    typer.confirm(question, abort=True, err=True)
+
 
 def fail(message: str, status: int = 2) -> NoReturn:
     """Say on standard error what went wrong, and end."""

@@ -1,0 +1,106 @@
+"""The client of the admin API: what every command but `serve` and the like talks through."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from entrepot import __version__
+from entrepot.cli import context
+from entrepot.cli.context import Context
+from entrepot.cli.options import fail
+
+_PAGE = 500
+
+
+class Client:
+    """One registry, one caller. What goes wrong ends the command, with a word on how to mend it."""
+
+    def __init__(self, where: Context, auth: tuple[str, str] | None = None) -> None:
+        import httpx2
+
+        self.where = where
+        self._errors: type[Exception] = httpx2.HTTPError
+        headers = {"user-agent": f"entrepot/{__version__}"}
+        if where.token:
+            headers["authorization"] = f"Bearer {where.token}"
+        self._http = httpx2.Client(
+            base_url=f"{where.url}/api/v1",
+            headers=headers,
+            auth=auth,
+            verify=_trust(where),
+            timeout=60,
+        )
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """An object, or a page of a list."""
+        return self.call("GET", path, params=_given(parameters))
+
+    def post(self, path: str, document: Any) -> Any:
+        """Make something."""
+        return self.call("POST", path, json=document)
+
+    def put(self, path: str, document: Any = None) -> Any:
+        """Set something."""
+        return self.call("PUT", path, json=document)
+
+    def patch(self, path: str, document: Any) -> Any:
+        """Change something."""
+        return self.call("PATCH", path, json=document)
+
+    def delete(self, path: str) -> None:
+        """Remove something."""
+        self.call("DELETE", path)
+
+    def every(self, path: str, **parameters: Any) -> Iterator[Any]:
+        """All entries of a list, page after page."""
+        after: str | None = None
+        while True:
+            page = self.get(path, after=after, limit=_PAGE, **parameters)
+            yield from page["items"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def call(self, method: str, path: str, **given: Any) -> Any:
+        """One request; its document, None where there is none."""
+        try:
+            answer = self._http.request(method, path, **given)
+        except self._errors as error:
+            fail(f"cannot reach {self.where.url}: {error or type(error).__name__}", 1)
+        if answer.status_code >= 400:
+            fail(_problem(answer.status_code, answer.text), 1)
+        return answer.json() if answer.content else None
+
+
+def _given(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value not in (None, "")}
+
+
+def _trust(where: Context) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=where.ca)
+    except OSError as error:
+        fail(f"cannot read the CA {where.ca}: {error}")
+
+
+def _problem(status: int, text: str) -> str:
+    try:
+        document = json.loads(text)
+        detail = str(document["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the answer was {status}: is this an Entrepot?"
+    return f"{detail}: entrepot login URL -u NAME" if status == 401 else detail
+
+
+def connect(ctx: typer.Context) -> Client:
+    """The client for the registry that the command line means, until the command ends."""
+    client = Client(context.chosen((ctx.obj or {}).get("context")))
+    ctx.call_on_close(client.close)
+    return client

@@ -1,0 +1,47 @@
+"""`entrepot recover`: when nobody knows the admin's password any more."""
+
+import contextlib
+import sqlite3
+from typing import Annotated
+
+import typer
+
+from entrepot import settings
+from entrepot.cli.options import Config, Data, Json, fail
+from entrepot.cli.output import done
+from entrepot.db import engine
+from entrepot.db.generation import Generation
+
+
+def recover(
+    *,
+    user: Annotated[str, typer.Option("--user", "-u", help="Whom to make an admin.")] = "admin",
+    data: Data = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Make a user an admin with a new password, shown once. Works on the data folder itself.
+
+    Whoever can write that folder can do this; the audit shows it. A server may be running.
+
+    Example: `entrepot recover --data /srv/entrepot`
+    """
+    from entrepot.auth import actor, bootstrap
+
+    try:
+        folder = settings.load(config, data=data).data
+        name = actor.parse_name(user)
+    except (settings.SettingsError, ValueError) as error:
+        fail(str(error))
+    if not (folder / engine.FILE).exists():
+        fail(f"there is no registry in {folder.absolute()}: name its folder with --data")
+    try:
+        engine.prepare(folder)
+        with contextlib.closing(engine.connect(folder)) as db:
+            password = bootstrap.recover(db, name)
+        with contextlib.closing(Generation(folder)) as generation:
+            generation.bump()  # a server that runs reads what has changed
+    except (OSError, sqlite3.Error, engine.SchemaError) as error:
+        fail(f"cannot use {folder.absolute()}: {error}; run it as the user of the server")
+    document = {"user": name, "password": password}
+    done(f"{name} is an admin with the password\n    {password}", document, as_json=as_json)
