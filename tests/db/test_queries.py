@@ -6,20 +6,25 @@ They are taken from the functions themselves, as SQLite was asked to run them.
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from tests.content import dump, image, index
+from tests.db.audited import fill
 from tests.db.pushed import APP, OTHER, blob, large, manifest
 
 from entrepot.db import (
+    audit,
     blobs,
     changes,
+    entries,
     manifests,
     referrers,
     repositories,
     tags,
     uploads,
 )
+from entrepot.db.entries import Wanted
 from entrepot.db.uploads import Upload
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Tag
@@ -28,6 +33,15 @@ PLAIN, LAYERED = image(), image(b"layer")
 DIGEST, CONFIG = Digest.of(dump(PLAIN)), Digest.of(b"{}")
 UPLOAD = Upload("f" * 32, APP, "sha256")
 V1 = Tag.parse("1")
+
+
+def found(db: sqlite3.Connection, wanted: Wanted) -> object:
+    return [entries.page(db, wanted, after, 2) for after in (None, 3)]
+
+
+def fill_more(db: sqlite3.Connection) -> None:
+    fill(db, 2, 9)
+
 
 QUERIES: dict[str, Callable[[sqlite3.Connection], object]] = {
     "blob": lambda db: blobs.find(db, APP, CONFIG),
@@ -62,6 +76,20 @@ QUERIES: dict[str, Callable[[sqlite3.Connection], object]] = {
     "upload cancelled": lambda db: uploads.cancel(db, UPLOAD.id),
     "upload expired": lambda db: uploads.expire(db, [UPLOAD.id], 0),
     "upload abandoned": lambda db: uploads.abandon(db, UPLOAD.id),
+    "audit appended": fill_more,
+    "audit expired": lambda db: audit.expire(db, 9e9, 9, 10),
+    "audit followed": lambda db: entries.following(db, 0, 10),
+    **{
+        f"audit of {wanted}": partial(found, wanted=wanted)
+        for wanted in (
+            Wanted(),
+            Wanted(since=1, until=9e9),
+            Wanted(actor="user:u1", since=1),
+            Wanted(repository="team/app", since=1),
+            Wanted(actor="user:u1", repository="team/app", action="push", address="10.0.0.1"),
+            Wanted(ranges=(("team", "team"),), result="ok"),
+        )
+    },
     "idle uploads": lambda db: uploads.idle(db, 60, (0, ""), 10),
 }
 
@@ -80,6 +108,7 @@ def filled(db: sqlite3.Connection) -> sqlite3.Connection:
     large(db, "a" * 32)
     manifest(db, PLAIN, "1")
     uploads.begin(db, UPLOAD)
+    fill(db, 4)
     return db
 
 

@@ -129,8 +129,8 @@ create table audit (
     times       integer not null,   -- how often the same came within a second
     hash        text not null
 );
-create index audit_repository on audit (repository, id) where repository <> '';
-create index audit_actor on audit (actor, id);
+create index audit_repository on audit (repository, at) where repository <> '';
+create index audit_actor on audit (actor, at);
 create index audit_at on audit (at);
 
 -- Where something has come to: the row before the oldest one kept, the copy of the trail.

@@ -1,20 +1,24 @@
 """The audit: one row for whatever someone did, or was not let do. Rows are chained by hash.
 
 A row's hash covers all its words and the hash of the row before, so a row that was altered or
-taken out shows (`verify`). Changes write theirs in the transaction that makes the change; the
-rest comes in batches (`auth.trail`). Ids are never used twice, so rows missing at the end show too.
+taken out shows. Changes write theirs in the transaction that makes the change; the rest comes in
+batches (`auth.trail`). Next: `db.chain` verifies, `db.entries` finds.
 """
 
 import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
 OK, DENIED, FAILED = "ok", "denied", "failed"
+
+EXPIRED = "audit expire"
+"""The action of the row that says which rows retention took."""
 
 _FIRST = "0" * 64
 """Stands for the hash of the row before the first."""
@@ -22,13 +26,14 @@ _FIRST = "0" * 64
 START = "audit start"
 """The marker of the last row that retention took: its id and its hash."""
 
-_COLUMNS = (
+Link = tuple[int, str]
+"""Id and hash of a row: what the next one goes on from."""
+
+COLUMNS = (
     "id, at, actor, via, address, agent, request, action, repository, reference, digest, result, "
     "detail, times"
 )
-_INSERT = (
-    f"insert into audit ({_COLUMNS}, hash) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_INSERT = f"insert into audit ({COLUMNS}, hash) values ({', '.join('?' * 15)})"
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -48,6 +53,7 @@ class By:
 
 
 NOBODY = By()
+_RETENTION = By("entrepot", via="retention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +73,25 @@ class Event:
     times: int = 1
 
 
-def append(db: sqlite3.Connection, event: Event) -> None:
-    """Add a row, chained to the last; call it in the transaction that makes the change."""
-    last, before = _last(db)
+def append(db: sqlite3.Connection, *events: Event) -> None:
+    """Add rows, chained to the last; call it in the transaction that makes the change."""
+    db.executemany(_INSERT, _linked(head(db), events))
+
+
+def _linked(last: Link, events: Iterable[Event]) -> Iterable[tuple[Any, ...]]:
+    first, before = last[0] + 1, last[1]
+    for number, event in enumerate(events, first):
+        row = _row(number, event)
+        before = chained(before, row)
+        yield (*row, before)
+
+
+def _row(number: int, event: Event) -> tuple[Any, ...]:
     by = event.by
     detail = {**by.detail, **event.detail}
-    row = (
-        last + 1,
-        round(event.at or time.time(), 6),
+    return (
+        number,
+        round(float(event.at or time.time()), 6),
         by.actor,
         by.via,
         by.address,
@@ -88,40 +105,55 @@ def append(db: sqlite3.Connection, event: Event) -> None:
         json.dumps(detail, sort_keys=True) if detail else "{}",
         event.times,
     )
-    db.execute(_INSERT, (*row, chained(before, row)))
 
 
 def chained(before: str, row: tuple[Any, ...]) -> str:
     """The hash of a row without its own hash, behind the hash of the row before."""
-    return hashlib.sha256((before + json.dumps(row)).encode()).hexdigest()
+    text = before + json.dumps(row, default=list)  # bytes, which we never write, are no text
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _last(db: sqlite3.Connection) -> tuple[int, str]:
-    """The id and the hash that the next row goes on from."""
+def head(db: sqlite3.Connection) -> Link:
+    """The newest row; kept elsewhere, it proves later that nothing before it was changed."""
     row = db.execute("select id, hash from audit where id = (select max(id) from audit)").fetchone()
-    return row or _start(db)
+    return row or start(db)
 
 
-def _start(db: sqlite3.Connection) -> tuple[int, str]:
-    row = db.execute("select number, text from marker where name = ?", (START,)).fetchone()
-    return row or (0, _FIRST)
+def start(db: sqlite3.Connection) -> Link:
+    """What the oldest row goes on from."""
+    number, found = marked(db, START)
+    return number, found or _FIRST
 
 
-def verify(db: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong with the chain, in words; nothing where all is as it was written."""
-    number, before = _start(db)
-    rows = db.execute(f"select {_COLUMNS}, hash from audit order by id")
-    for *row, found in rows:
-        if row[0] != number + 1:
-            yield f"rows {number + 1} to {row[0] - 1} are missing"
-        elif chained(before, tuple(row)) != found:
-            yield f"row {row[0]} is not as it was written"
-        number, before = row[0], found
-    newest = db.execute("select seq from sqlite_sequence where name = 'audit'").fetchone()
-    if newest and newest[0] > number:
-        yield f"rows {number + 1} to {newest[0]} are missing"
+def expire(db: sqlite3.Connection, before: float, last: int, limit: int) -> int:
+    """Delete the oldest rows, from before a time and up to the id `last`; how many those were.
+
+    They go in the order of the chain: a row that is older than one before it waits for that one.
+    """
+    oldest = db.execute(
+        "select id, at, hash from audit where id <= ? order by id limit ?", (last, limit)
+    )
+    gone = list(takewhile(lambda row: row[1] < before, oldest))
+    if not gone:
+        return 0
+    first, (last, at, found) = gone[0][0], gone[-1]
+    db.execute("delete from audit where id <= ?", (last,))
+    mark(db, START, (last, found))
+    detail = {"first": first, "last": last, "until": at}
+    append(db, Event(EXPIRED, _RETENTION, detail=detail, times=len(gone)))
+    return len(gone)
 
 
-def head(db: sqlite3.Connection) -> tuple[int, str]:
-    """The id and the hash of the newest row; kept elsewhere, they prove that nothing went."""
-    return _last(db)
+def marked(db: sqlite3.Connection, name: str) -> Link:
+    """Where something has come to, (0, "") where it has not begun."""
+    row = db.execute("select number, text from marker where name = ?", (name,)).fetchone()
+    return row or (0, "")
+
+
+def mark(db: sqlite3.Connection, name: str, link: Link) -> None:
+    """Note where something has come to."""
+    db.execute(
+        "insert into marker (name, number, text) values (?, ?, ?) "
+        "on conflict do update set number = excluded.number, text = excluded.text",
+        (name, *link),
+    )
