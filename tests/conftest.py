@@ -7,9 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 from tests import served as apps
+from tests.cli.command import entrepot
 from tests.registry import Registry, StartRegistry, serving
 from tests.served import CLASSES, Served
 from tests.tools import REQUIRED
+
+from entrepot.auth.ca_folder import Folder
 
 
 def pytest_report_header() -> str:
@@ -22,6 +25,17 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """One registry for the whole run, with the settings it has by itself."""
     with serving(tmp_path_factory.mktemp("registry")) as registry:
         yield registry
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A CA, and a certificate for servers on loopback, as `entrepot tls init` makes them."""
+    folder = tmp_path_factory.mktemp("tls")
+    done = entrepot(
+        *("tls", "init", "--dir", str(folder), "--name", "127.0.0.1", "--name", "localhost")
+    )
+    assert done.status == 0, done.error
+    return Folder(folder)
 
 
 @pytest.fixture

@@ -29,6 +29,9 @@ CREATE = "create"
 CATALOG = "registry:catalog"
 """Stands among the repositories of a token that is good for the list of them."""
 
+BLOBS = "registry:blobs"
+"""Stands there in a token that may mount blobs from wherever its actor may pull."""
+
 LONGEST = 16 * 1024
 """Characters of a token that is looked at."""
 

@@ -7,8 +7,9 @@ import re
 
 from entrepot.auth.login import RefusedError
 from entrepot.auth.roles import Action
-from entrepot.auth.tokens import AUDIENCE
+from entrepot.auth.tokens import AUDIENCE, BLOBS, CATALOG
 from entrepot.distribution.request import Request
+from entrepot.distribution.router import Kind
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 
@@ -23,7 +24,9 @@ _SCOPES = {
 """What a client has to ask for; docker wants to pull what it pushes, too."""
 
 
-CATALOG_SCOPE = "registry:catalog:*"
+CATALOG_SCOPE = f"{CATALOG}:*"
+MOUNT_SCOPE = f"{BLOBS}:mount"
+"""For a mount that does not say from where: a token is good for named repositories alone else."""
 
 _host = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}").fullmatch
 
@@ -31,6 +34,20 @@ _host = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}").fullmatch
 def scope_of(repository: Repository, action: Action) -> str:
     """What to ask a token for, to do this."""
     return f"repository:{repository}:{_SCOPES[action]}"
+
+
+def scopes_of(request: Request, action: Action) -> str:
+    """What to ask a token for, for this request; a mount reads from elsewhere, too."""
+    own = scope_of(request.route.repository, action)
+    if request.route.kind is not Kind.UPLOADS or request.parameter("mount") is None:
+        return own
+    source = request.parameter("from")
+    if not source:
+        return f"{own} {MOUNT_SCOPE}"
+    try:
+        return f"{own} {scope_of(Repository.parse(source), Action.PULL)}"
+    except OCIError:
+        return own
 
 
 class Challenge:

@@ -30,7 +30,7 @@ from entrepot.db.database import Database
 from entrepot.db.projects import Project
 from entrepot.db.repositories import EVERYTHING
 from entrepot.db.secrets import Kind as SecretKind
-from entrepot.distribution.challenge import CATALOG_SCOPE, Challenge, scope_of
+from entrepot.distribution.challenge import CATALOG_SCOPE, Challenge, scope_of, scopes_of
 from entrepot.distribution.needs import NEEDS, Open
 from entrepot.distribution.request import Request
 from entrepot.distribution.router import Kind
@@ -190,7 +190,7 @@ class Guard:
         """The same for a repository that is not here and for one that they may not see."""
         actor = request.actor
         if not actor.known:
-            return self.challenge.wanted(request, scope_of(repository, action))
+            return self.challenge.wanted(request, scopes_of(request, action))
         event = Event(action.value, request.by(), repository.name, result=DENIED)
         self.trail.note(replace(event, detail={"why": decision.reason}))
         project = self.directory.project(repository)

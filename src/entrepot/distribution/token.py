@@ -14,11 +14,12 @@ from entrepot.auth import keyring, secrets, tokens
 from entrepot.auth.actor import NO_SESSION, Session
 from entrepot.auth.login import RefusedError
 from entrepot.auth.roles import Action
-from entrepot.auth.tokens import CATALOG, CREATE, Issued
+from entrepot.auth.tokens import CREATE, Issued
 from entrepot.db import secrets as kept
 from entrepot.db.audit import DENIED, Event
 from entrepot.db.secrets import Kind
 from entrepot.distribution import body
+from entrepot.distribution.challenge import CATALOG_SCOPE, MOUNT_SCOPE
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response, as_json
@@ -40,6 +41,9 @@ _ASKED = {
     "*": {Action.PULL, Action.PUSH, Action.MOVE, Action.DELETE},
 }
 """What the actions of a scope mean here; who pushes may also move tags, if allowed."""
+
+_REGISTRY = (CATALOG_SCOPE, MOUNT_SCOPE)
+"""Scopes that anyone may have: what they show is what the actor may see."""
 
 _scope = re.compile(r"repository(?:\([^)]*\))?:(?P<name>[^\s]+):(?P<actions>[a-z*,]+)").fullmatch
 
@@ -126,8 +130,9 @@ def _access(registry: Registry, request: Request, form: Form) -> dict[str, froze
     asked = [text for value in form.get("scope", ()) for text in value.split()]
     found: dict[str, frozenset[str]] = {}
     for text in asked[:MOST_SCOPES]:
-        if text == f"{CATALOG}:*":
-            found[CATALOG] = frozenset("*")
+        if text in _REGISTRY:
+            kind, _, action = text.rpartition(":")
+            found[kind] = frozenset({action})
         elif match := _scope(text):
             name, actions = match["name"], match["actions"]
             found[name] = found.get(name, frozenset()) | _allowed(registry, request, name, actions)
@@ -164,7 +169,7 @@ def _told(access: tokens.Access) -> str:
     told = {
         name: ",".join(action for action in ("pull", "push", "delete") if action in found)
         for name, found in access.items()
-        if name != CATALOG
+        if ":" not in name
     }
     return " ".join(f"repository:{name}:{actions}" for name, actions in told.items())
 

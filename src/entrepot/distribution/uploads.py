@@ -9,11 +9,10 @@ import sqlite3
 from collections.abc import AsyncIterator
 from functools import partial
 
-from entrepot.auth.roles import Action
 from entrepot.db import blobs, uploads
 from entrepot.db.blobs import SMALL, Blob
 from entrepot.db.uploads import Upload
-from entrepot.distribution import body
+from entrepot.distribution import body, mounts
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
@@ -25,15 +24,12 @@ from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 from entrepot.oci.ranges import parse_chunk
 
-_MOST_ORIGINS = 100
-"""Repositories that are looked at for a blob that may come from any."""
-
 
 async def post(registry: Registry, request: Request) -> Response:
     """POST: mount what is here already, take a whole blob, or begin an upload."""
     repository = request.route.repository
     wanted = request.parameter("mount")
-    if wanted is not None and await _mount(registry, request, Digest.parse(wanted)):
+    if wanted is not None and await mounts.mount(registry, request, Digest.parse(wanted)):
         return _created(repository, Digest.parse(wanted))
     given = request.parameter("digest")
     digest = Digest.parse(given) if given is not None else None
@@ -51,33 +47,6 @@ async def post(registry: Registry, request: Request) -> Response:
     except ConnectionResetError:  # nobody was told its id, so nobody could go on with it
         await registry.database.note(partial(uploads.cancel, upload=upload.id))
         raise
-
-
-async def _mount(registry: Registry, request: Request, digest: Digest) -> bool:
-    """Whether the blob is now linked here. What cannot be mounted is uploaded instead."""
-    if _is_lost(registry, digest):
-        return False
-    origin = _origin(registry, request, digest)
-    if origin is None:
-        return False
-    mount = partial(blobs.mount, target=request.route.repository, source=origin, digest=digest)
-    return await registry.database.write(mount)
-
-
-def _origin(registry: Registry, request: Request, digest: Digest) -> Repository | None:
-    """A repository to mount from, which whoever asks may pull from: the one named, or any."""
-    source = request.parameter("from")
-    if source:
-        try:
-            named = [Repository.parse(source)]
-        except OCIError:
-            return None
-    else:
-        named = blobs.linked(registry.database.reader, digest, _MOST_ORIGINS)
-    for each in named:
-        if registry.guard.may(request, Action.PULL, each):
-            return each
-    return None
 
 
 def _is_small(request: Request) -> bool:
@@ -221,7 +190,7 @@ async def _finish(registry: Registry, request: Request, upload: Upload, digest: 
                 upload=upload,
                 digest=digest,
                 blob=_blob(after),
-                renew=_is_lost(registry, digest),
+                renew=mounts.is_lost(registry, digest),
             )
         )
     return _created(upload.repository, digest)
@@ -249,14 +218,6 @@ def _compare(found: Digest, wanted: Digest) -> None:
             f"these bytes have the digest {found}, not {wanted}: start again with POST",
             detail={"digest": str(wanted), "received": str(found)},
         )
-
-
-def _is_lost(registry: Registry, digest: Digest) -> bool:
-    """Whether the content known under this digest lies nowhere any more; then the new one heals."""
-    known = blobs.stored(registry.database.reader, digest)
-    if known is None or known.object is None:
-        return False
-    return registry.store.size(known.object) != known.size
 
 
 def _progress(upload: Upload) -> list[Header]:
