@@ -61,6 +61,9 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/grants"): _SELF,
     ("POST", "/grants"): _GRANT,
     ("DELETE", "/grants/{number}"): _GRANT,
+    ("GET", "/certificates"): _READ,
+    ("PUT", "/certificates/{name}"): _WRITE,
+    ("DELETE", "/certificates/{name}"): _WRITE,
     ("GET", "/can"): Need(On.OBJECT, Action.GRANT),
 }
 """By method and path below /api/v1."""

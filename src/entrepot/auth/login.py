@@ -119,7 +119,10 @@ class Login:
     def certificate(self, pem: str) -> Session | None:
         """A client certificate that the handshake verified; None where no rule knows it."""
         rules = self._directory.certificate_rules()
-        found = certificates.subject(rules, certificates.names(pem)) if rules else None
+        try:
+            found = certificates.subject(rules, certificates.names(pem)) if rules else None
+        except ValueError:  # verified, and yet written as no certificate should be
+            return None
         if found is None:
             return None
         (kind, _, name), rule = found[0].partition(":"), found[1]

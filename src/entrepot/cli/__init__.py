@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from entrepot.cli import check, grant, group, login, project, recover, serve, tls, user, version
+from entrepot.cli import (
+    certificate,
+    check,
+    grant,
+    group,
+    login,
+    project,
+    recover,
+    serve,
+    tls,
+    user,
+    version,
+)
 
 app = typer.Typer(
     name="entrepot",
@@ -25,6 +37,7 @@ app.add_typer(group.app, name="group")
 app.add_typer(project.app, name="project")
 app.add_typer(grant.app, name="grant")
 app.command("can")(grant.can)
+app.add_typer(certificate.app, name="certificate")
 app.add_typer(tls.app, name="tls")
 app.command("recover")(recover.recover)
 app.command("version")(version.version)
