@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entrepot.server.handshake import Handshake
+
 log = logging.getLogger("entrepot.tls")
 
 LOOK = 1.0
@@ -34,6 +36,7 @@ class Files:
     def context(self) -> ssl.SSLContext:
         """A context of what they say now. Raises `CertificateError`."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.sslobject_class = Handshake
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             context.load_cert_chain(self.cert, self.key, password=_no_password)
@@ -108,9 +111,14 @@ class LiveContext(ssl.SSLContext):
         live.current = files.context()
         return live
 
-    def wrap_bio(self, *args: Any, **named: Any) -> ssl.SSLObject:
+    def wrap_bio(
+        self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **named: Any
+    ) -> ssl.SSLObject:
         """What asyncio and uvloop call for each connection."""
-        return self.current.wrap_bio(*args, **named)
+        connection = self.current.wrap_bio(incoming, outgoing, *args, **named)
+        if isinstance(connection, Handshake):
+            connection.outgoing = outgoing
+        return connection
 
     def look(self) -> None:
         """Take over files that have changed; told once, whatever comes of it."""
