@@ -40,7 +40,7 @@ class Registry:
         self.data = data
         self.log = log
         self.settings = dict(settings)
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = self.settings.pop("ENTREPOT_LISTEN", "") or f"127.0.0.1:{free_port()}"
         certificate = self.settings.get("ENTREPOT_TLS_CERT")
         self.url = f"{'https' if certificate else 'http'}://{self.address}"
         self.verify = trusting(Path(certificate)) if certificate else True

@@ -4,9 +4,11 @@ import contextlib
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from entrepot.cli import app
 
@@ -43,11 +45,16 @@ def parse(call: str) -> None:
     words = shlex.split(call, comments=True)[1:]
     ends = [i for i, word in enumerate(words) if word in {"|", "&", "&&", ";", ">", "…", "2>&1"}]
     words = [word for word in words[: min(ends, default=len(words))] if word != "…"]
-    group = typer.main.get_group(app)
-    context = group.make_context("entrepot", words)
-    name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
-    assert command is not None
-    command.make_context(name, rest, parent=context).close()
+    command: Any = typer.main.get_group(app)
+    name: str | None = "entrepot"
+    context = None
+    while True:
+        context = command.make_context(name, words, parent=context)
+        if not isinstance(command, TyperGroup):
+            context.close()
+            return
+        words = [*context._protected_args, *context.args]
+        name, command, words = command.resolve_command(context, words)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -62,7 +69,14 @@ def test_the_documents_have_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "call", ["entrepot serve --nonsense", "entrepot nonsense", "entrepot check --workers 2"]
+    "call",
+    [
+        "entrepot serve --nonsense",
+        "entrepot nonsense",
+        "entrepot check --workers 2",
+        "entrepot tls nonsense",
+        "entrepot tls init --nonsense",
+    ],
 )
 def test_a_command_that_does_not_exist_would_be_seen(call: str) -> None:
     text = f"```console\n$ sudo {call}\noutput\n```\n"

@@ -59,12 +59,13 @@ class Authority:
     own: Issued
 
     @classmethod
-    def new(cls, host: str, days: int = CA_DAYS) -> "Authority":
+    def new(cls, host: str, days: int = CA_DAYS, now: datetime | None = None) -> "Authority":
         """A CA of a name that no other has, so that nobody mistakes one for another."""
+        begin = (now or datetime.now(UTC)) - BACKDATED
         subject = _common_name(f"Entrepot CA {secrets.token_hex(4)} of {host}"[:64])
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _begin(subject, subject, key, _until(days))
+            _begin(subject, subject, key, begin, begin + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
         )
@@ -97,10 +98,11 @@ class Authority:
     ) -> Issued:
         ca = self.own.certificate
         key = ec.generate_private_key(ec.SECP256R1())
-        until = min(_until(days), ca.not_valid_after_utc)
+        begin = datetime.now(UTC) - BACKDATED
+        until = min(begin + timedelta(days=days), ca.not_valid_after_utc)
         identifier = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         builder = (
-            _begin(subject, ca.subject, key, until)
+            _begin(subject, ca.subject, key, begin, until)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -126,7 +128,11 @@ def server_name(name: str) -> x509.GeneralName:
 
 
 def _begin(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, until: datetime
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    begin: datetime,
+    until: datetime,
 ) -> x509.CertificateBuilder:
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     return (
@@ -135,14 +141,10 @@ def _begin(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - BACKDATED)
+        .not_valid_before(begin)
         .not_valid_after(until)
         .add_extension(identifier, critical=False)
     )
-
-
-def _until(days: int) -> datetime:
-    return datetime.now(UTC) - BACKDATED + timedelta(days=days)
 
 
 def _common_name(text: str) -> x509.Name:

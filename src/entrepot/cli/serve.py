@@ -6,17 +6,15 @@ import sqlite3
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from entrepot import __version__, settings
 from entrepot.addresses import Address
+from entrepot.cli.exposure import certificate_files, check_certificate, check_exposure
 from entrepot.cli.options import Config, Data, fail
 from entrepot.settings import Settings
-
-if TYPE_CHECKING:
-    from entrepot.server.certificates import Files
 
 _BANNER = """\
 Entrepot {version} listens on {scheme}://{address}
@@ -69,8 +67,8 @@ def serve(
         )
     except settings.SettingsError as error:
         fail(str(error))
-    _check_exposure(chosen)
-    _check_certificate(chosen)
+    check_exposure(chosen)
+    check_certificate(chosen)
     with ExitStack() as stack:
         listener = stack.enter_context(_socket(chosen.listen, "--listen"))
         plain = None
@@ -91,45 +89,6 @@ def serve(
         if password:
             typer.echo(_FIRST.format(password=password))
         _run(chosen, listener, plain)
-
-
-def _check_exposure(chosen: Settings) -> None:
-    """Beyond loopback passwords and images want TLS: ours, or that of a proxy."""
-    if chosen.address.is_loopback or chosen.dangerously_open_to_network:
-        return
-    if chosen.dangerously_without_accounts:
-        fail(
-            f"{chosen.listen} can be reached from other machines, and without accounts whoever "
-            "comes may push and delete. Leave ENTREPOT_DANGEROUSLY_WITHOUT_ACCOUNTS away, or set "
-            "ENTREPOT_DANGEROUSLY_OPEN_TO_NETWORK=true, too"
-        )
-    if chosen.tls_cert or chosen.trusted_proxies:
-        return
-    fail(
-        f"{chosen.listen} can be reached from other machines, and without TLS what they send can "
-        "be read on the way. Make a certificate by `entrepot tls init`, and serve it with "
-        "--tls-cert and --tls-key; or name the proxy that has one in ENTREPOT_TRUSTED_PROXIES; "
-        "or, in a network where nobody listens, set ENTREPOT_DANGEROUSLY_OPEN_TO_NETWORK=true"
-    )
-
-
-def _check_certificate(chosen: Settings) -> None:
-    """Say now what is wrong with it, rather than in each worker."""
-    from entrepot.server.certificates import CertificateError
-
-    try:
-        if (files := _files(chosen)) is not None:
-            files.context()
-    except CertificateError as error:
-        fail(f"cannot serve TLS: {error}")
-
-
-def _files(chosen: Settings) -> "Files | None":
-    from entrepot.server.certificates import Files
-
-    if chosen.tls_cert is None or chosen.tls_key is None:
-        return None
-    return Files(chosen.tls_cert, chosen.tls_key, chosen.tls_client_ca)
 
 
 def _socket(address: str, setting: str) -> socket.socket:
@@ -194,7 +153,7 @@ def _run(chosen: Settings, listener: socket.socket, plain: socket.socket | None)
         chosen.workers,
         chosen.grace,
         limits=limits,
-        tls=_files(chosen),
+        tls=certificate_files(chosen),
         trusted_proxies=chosen.trusted_proxies,
         hsts=chosen.hsts,
     )

@@ -45,7 +45,7 @@ Whoever has {ca_key} can pretend to be any of these: keep it away from the serve
 CLIENT = """\
 The registry believes it once it knows the CA:
 
-  ENTREPOT_TLS_CLIENT_CA={ca} entrepot serve …
+  ENTREPOT_TLS_CLIENT_CA={ca} entrepot serve --tls-cert FILE --tls-key FILE
 
 Hand it to the client, who puts it beside the registry's ca.crt (HOST:PORT as it is pulled from):
 
