@@ -59,7 +59,7 @@ def decide(
         return Decision(False, f"{actor.via} is limited to {_words(actor.limits)}")
     for grant in grants:
         if action in ACTIONS[Role(grant.role)] and pattern.covers(grant.pattern, repository.name):
-            creates = project is None and action in CHANGING
+            creates = project is None and action is Action.PUSH
             return Decision(True, str(grant), grant.id, creates)
     if project is None and action in REPOSITORY:
         return _first_push(grants, actor, action, repository)
@@ -74,7 +74,7 @@ def _first_push(
         if Action.CREATE in ACTIONS[Role(grant.role)]:
             name = pattern.project(repository)
             reason = f"{grant}, and no project {name} is here yet"
-            return Decision(True, reason, grant.id, creates=action in CHANGING, owns=True)
+            return Decision(True, reason, grant.id, creates=action is Action.PUSH, owns=True)
     return Decision(False, _nothing_allows(actor, action, repository, grants))
 
 

@@ -19,7 +19,7 @@ from entrepot.auth.actor import ANYONE, NO_SESSION, Actor, Session
 from entrepot.auth.decision import Decision, Visit, objection
 from entrepot.auth.directory import Directory
 from entrepot.auth.login import Login, RefusedError
-from entrepot.auth.roles import CHANGING, Action, Role
+from entrepot.auth.roles import Action, Role
 from entrepot.auth.secrets import is_ours
 from entrepot.auth.tokens import CATALOG, CREATE, TokenError
 from entrepot.auth.trail import Trail
@@ -150,7 +150,8 @@ class Guard:
         decision = self.may(request, action, repository)
         if not decision:
             raise self._refuse(request, action, repository, decision)
-        if decision.creates and not await self._create(request, repository, owns=decision.owns):
+        begins = decision.creates and request.route.kind is not Kind.UPLOAD  # which no one began
+        if begins and not await self._create(request, repository, owns=decision.owns):
             await self._admit(request, action)  # it is somebody's now: whose, and do they let us
             return
         actor = request.actor
@@ -181,7 +182,7 @@ class Guard:
             return self.directory.decide(session.actor, action, repository, visit)
         if action not in carried:
             return Decision(False, f"the token does not carry {action} on {repository}")
-        creates = project is None and action in CHANGING
+        creates = project is None and action is Action.PUSH
         return Decision(True, "the token carries it", None, creates, CREATE in carried)
 
     def _refuse(

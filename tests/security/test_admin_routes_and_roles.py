@@ -1,0 +1,230 @@
+"""Every route of the admin API against everybody, however they come (CVE-2022-31667 and its kin).
+
+Who may do what is written down here once more, apart from the table of the code under test.
+"""
+
+import itertools
+import json
+from typing import Any, NamedTuple, cast
+
+import pytest
+from tests.security.cast import Cast
+
+from entrepot.admin.app import build
+from entrepot.admin.caller import PREFIX
+from entrepot.admin.needs import NEEDS
+
+_fresh = itertools.count(1)
+
+
+class Row(NamedTuple):
+    """What a route wants, and a request to it that harms nothing where it is let through."""
+
+    wants: str
+    path: str
+    body: Any = None
+
+
+GRANT = {"subject": "user:bystander", "role": "reader", "pattern": "team/none"}
+ANOTHER = {"subject": "user:bystander", "role": "reader", "pattern": "other/none"}
+RULE = {"field": "cn", "pattern": "nobody-has-this", "account": "user:bystander"}
+
+ROUTES = {
+    ("GET", "/openapi.json"): [Row("anyone", "/openapi.json")],
+    ("GET", "/session"): [Row("known", "/session")],
+    ("POST", "/session"): [Row("password", "/session", {"name": "attacked"})],
+    ("DELETE", "/session"): [Row("known", "/session")],
+    ("GET", "/users"): [Row("audit", "/users")],
+    ("POST", "/users"): [Row("administer", "/users", {"name": "new-{}"})],
+    ("GET", "/users/{name}"): [
+        Row("audit", "/users/bystander"),
+        Row("reader herself", "/users/reader"),
+    ],
+    ("PATCH", "/users/{name}"): [Row("administer", "/users/bystander", {"description": "x"})],
+    ("DELETE", "/users/{name}"): [Row("administer", "/users/not-there")],
+    ("PUT", "/users/{name}/password"): [
+        Row("administer", "/users/not-there/password", {"password": "long enough"})
+    ],
+    ("GET", "/groups"): [Row("audit", "/groups")],
+    ("POST", "/groups"): [Row("administer", "/groups", {"name": "new-{}"})],
+    ("GET", "/groups/{name}"): [Row("audit", "/groups/not-there")],
+    ("PATCH", "/groups/{name}"): [Row("administer", "/groups/not-there", {"description": "x"})],
+    ("DELETE", "/groups/{name}"): [Row("administer", "/groups/not-there")],
+    ("PUT", "/groups/{name}/members/{user}"): [Row("administer", "/groups/not-there/members/x")],
+    ("DELETE", "/groups/{name}/members/{user}"): [Row("administer", "/groups/not-there/members/x")],
+    ("GET", "/projects"): [Row("known", "/projects")],
+    ("POST", "/projects"): [Row("create", "/projects", {"name": "new-{}"})],
+    ("GET", "/projects/{project}"): [
+        Row("see team", "/projects/team"),
+        Row("known", "/projects/open"),
+        Row("see other", "/projects/other"),
+    ],
+    ("PATCH", "/projects/{project}"): [
+        Row("configure team", "/projects/team", {}),
+        Row("administer", "/projects/open", {}),
+        Row("configure other", "/projects/other", {}),
+        Row("administer", "/projects/not-there", {}),
+    ],
+    ("DELETE", "/projects/{project}"): [
+        Row("grant team", "/projects/team"),
+        Row("grant other", "/projects/other"),
+        Row("administer", "/projects/not-there"),
+    ],
+    ("GET", "/projects/{project}/repositories"): [Row("known", "/projects/team/repositories")],
+    ("GET", "/grants"): [Row("known", "/grants")],
+    ("POST", "/grants"): [
+        Row("grant team", "/grants", GRANT),
+        Row("grant other", "/grants", ANOTHER),
+        Row("administer", "/grants", {**GRANT, "pattern": "*"}),
+        Row("administer", "/grants", {**GRANT, "role": "creator", "pattern": "*"}),
+        Row("administer", "/grants", {**GRANT, "pattern": "te*"}),
+    ],
+    ("DELETE", "/grants/{number}"): [Row("known", "/grants/999999999")],
+    ("GET", "/certificates"): [Row("audit", "/certificates")],
+    ("PUT", "/certificates/{name}"): [Row("administer", "/certificates/a", RULE)],
+    ("DELETE", "/certificates/{name}"): [Row("administer", "/certificates/not-there")],
+    ("GET", "/can"): [
+        Row("ask team", "/can?actor=user:bystander&action=pull&repository=team/app"),
+        Row("ask other", "/can?actor=user:bystander&action=pull&repository=other/app"),
+        Row("ask nowhere", "/can?actor=user:bystander&action=pull&repository=nowhere/app"),
+        Row("reader herself", "/can?actor=user:reader&action=pull&repository=nowhere/app"),
+    ],
+}
+
+KNOWN = frozenset({"known"})
+_AUDIT = {"audit", "see team", "see other", "ask team", "ask other", "ask nowhere"}
+_ALONE = {"reader herself"}
+
+MAY: dict[str, frozenset[str]] = {
+    "anonymous": frozenset(),
+    "nobody": KNOWN,
+    "reader": KNOWN | {"see team"} | _ALONE,
+    "writer": KNOWN | {"see team"},
+    "maintainer": KNOWN | {"see team", "configure team"},
+    "owner": KNOWN | {"see team", "configure team", "grant team", "ask team"},
+    "stranger": KNOWN | {"see other", "configure other", "grant other", "ask other"},
+    "creator": KNOWN | {"create"},
+    "auditor": KNOWN | _AUDIT | _ALONE,
+    "admin": KNOWN
+    | _AUDIT
+    | _ALONE
+    | {"administer", "create", "configure team", "configure other", "grant team", "grant other"},
+    "robot": KNOWN | {"see team"},
+    "limited": KNOWN | {"see team"},
+}
+
+USERS = set(MAY) - {"anonymous", "robot", "limited"}
+
+UNSEEN = {"see team", "see other"}
+"""Where who may not is told that there is nothing."""
+
+WAYS = [(who, way) for who in MAY for way in ("basic", "bearer", "jwt")]
+WAYS.remove(("anonymous", "bearer"))
+
+
+def test_every_route_has_its_need_and_its_row() -> None:
+    document = build(cast("Any", None)).openapi()
+    served = {
+        (method.upper(), path.removeprefix(PREFIX))
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    assert served | {("GET", "/openapi.json")} == set(NEEDS)
+    assert set(NEEDS) == set(ROUTES), "a route is new or gone: say here what it wants"
+
+
+def expected(who: str, way: str, wants: str) -> int:
+    """401, 403 or 404 for who is kept out, 0 for who is let in."""
+    if wants == "anyone":
+        return 0
+    if who == "anonymous":
+        return 401
+    if way == "jwt":  # a registry token is for images
+        return 403
+    if wants == "password":  # a token makes no other token
+        return 0 if who in USERS and way == "basic" else 403
+    if wants in MAY[who]:
+        return 0
+    return 404 if wants in UNSEEN else 403
+
+
+def rows() -> list[tuple[str, Row]]:
+    return [(method, row) for (method, _), each in ROUTES.items() for row in each]
+
+
+@pytest.mark.parametrize(("who", "way"), WAYS, ids=[f"{who}-{way}" for who, way in WAYS])
+def test_every_route(cast: Cast, who: str, way: str) -> None:
+    shown = cast.authorization(who, way, ("repository:team/app:pull,push,delete",))
+    for method, row in rows():
+        if method == "DELETE" and row.path == "/session" and way != "jwt" and who != "anonymous":
+            continue  # it would end what the others come by: see below
+        body = json.dumps(row.body).replace("{}", str(next(_fresh))) if row.body else ""
+        content = b"{}" if row.body == {} else body.encode()
+        answer = cast.ask(method, f"{PREFIX}{row.path}", shown, content)
+        told = f"{method} {row.path}: {answer.status_code} {answer.text[:300]}"
+        wanted = expected(who, way, row.wants)
+        assert answer.status_code < 500, told
+        if wanted:
+            assert answer.status_code == wanted, told
+        else:
+            assert answer.status_code not in (401, 403, 422), told
+            missing = "not-there" in row.path or "999999" in row.path
+            assert (answer.status_code == 404) == missing, told
+        assert ("www-authenticate" in answer.headers) == (wanted == 401), told
+
+
+@pytest.mark.parametrize("who", sorted(USERS))
+def test_a_session_ends_by_its_own_token_alone(cast: Cast, who: str) -> None:
+    ours = f"Bearer {cast.accounts.token(who, name='to be ended').secret}"
+    path = f"{PREFIX}/session"
+    assert cast.ask("DELETE", path, cast.authorization(who)).status_code == 409
+    assert cast.ask("DELETE", path, ours).status_code == 204
+    assert cast.ask("GET", path, ours).status_code == 401
+    assert cast.ask("GET", path, cast.authorization(who, "bearer")).status_code == 200
+
+
+@pytest.mark.parametrize("way", ["basic", "bearer"])
+@pytest.mark.parametrize("who", ["nobody", "reader", "writer", "maintainer", "stranger", "creator"])
+def test_cve_2022_31667_a_grant_is_checked_where_it_lies(cast: Cast, who: str, way: str) -> None:
+    """The number of another project's grant opens nothing, and shows nothing."""
+    admin, owner = cast.authorization("admin"), cast.authorization("owner")
+    found = cast.ask("GET", f"{PREFIX}/grants?limit=1000", admin).json()["items"]
+    theirs = [each for each in found if each["subject"] == "user:maintainer"]
+    assert len(theirs) == 1
+    path = f"{PREFIX}/grants/{theirs[0]['id']}"
+    own = who == "maintainer"
+    assert cast.ask("DELETE", path, cast.authorization(who, way)).status_code == (
+        403 if own else 404
+    )
+    listed = cast.ask("GET", f"{PREFIX}/grants", cast.authorization(who, way)).json()["items"]
+    assert (theirs[0] in listed) == own
+    assert theirs[0] in cast.ask("GET", f"{PREFIX}/grants", owner).json()["items"]
+
+
+TOO_MUCH = [
+    ("owner", "owner", "*"),
+    ("owner", "owner", "team*"),
+    ("owner", "owner", "team-*"),
+    ("owner", "reader", "other/app"),
+    ("owner", "admin", "*"),
+    ("owner", "auditor", "*"),
+    ("owner", "creator", "*"),
+    ("owner", "reader", "team-b"),
+    ("auditor", "reader", "team/app"),
+    ("creator", "owner", "team/*"),
+    ("maintainer", "maintainer", "team/*"),
+    ("limited", "reader", "team/app"),
+    ("robot", "writer", "team/app"),
+]
+
+
+@pytest.mark.parametrize(("who", "role", "pattern"), TOO_MUCH, ids=map(" ".join, TOO_MUCH))
+def test_nobody_gives_more_than_is_theirs(cast: Cast, who: str, role: str, pattern: str) -> None:
+    admin = cast.authorization("admin")
+    asked = f"{PREFIX}/grants?subject=user:bystander&limit=1000"
+    before = cast.ask("GET", asked, admin).json()
+    wanted = {"subject": "user:bystander", "role": role, "pattern": pattern}
+    content = json.dumps(wanted).encode()
+    answer = cast.ask("POST", f"{PREFIX}/grants", cast.authorization(who), content)
+    assert answer.status_code == 403
+    assert cast.ask("GET", asked, admin).json() == before
