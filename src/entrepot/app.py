@@ -114,7 +114,7 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await trail.flush()
+        await trail.close()
         await database.close()
         observer.flush()
 

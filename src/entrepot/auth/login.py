@@ -4,7 +4,8 @@ A name that nobody has takes as long to refuse as a wrong password, and gets the
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from entrepot.auth import certificates
@@ -55,16 +56,34 @@ class Login:
 
     async def basic(self, name: str, password: str, by: By) -> Session:
         """A name and a password, secret or workload's token; `by` says from where."""
-        try:
+        with self.watched(by, "password"):
             session = await self._basic(name, password, by.address)
-        except RefusedError as error:
-            by = replace(by, via="password")
-            self._trail.note(
-                Event("login", by, reference=error.who, result=DENIED, detail={"why": str(error)})
-            )
-            raise
         self.note(session.actor, by)
         return session
+
+    def bearer(self, text: str, by: By, *kinds: Kind) -> Session:
+        """One of the secrets that we made, on its own."""
+        with self.watched(by, "token"):
+            session = self.secret(text, *kinds)
+        self.note(session.actor, by)
+        return session
+
+    async def exchange(self, token: str, by: By) -> Session:
+        """A workload's own token, on its own."""
+        with self.watched(by, "workload token"):
+            session = await self.workload(token)
+        self.note(session.actor, by)
+        return session
+
+    @contextmanager
+    def watched(self, by: By, via: str) -> Iterator[None]:
+        """Write down who was not let in; whom they tried to be only where that is somebody."""
+        try:
+            yield
+        except RefusedError as error:
+            by, why = replace(by, via=via), {"why": str(error)}
+            self._trail.note(Event("login", by, reference=error.who, result=DENIED, detail=why))
+            raise
 
     def note(self, actor: Actor, by: By) -> None:
         """Write down that someone came in."""

@@ -55,6 +55,10 @@ class TokenError(Exception):
     """A token is not good; the text may be told to whoever brought it."""
 
 
+class ExpiredError(TokenError):
+    """It was good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Issued:
     """A token, with when it was made and how long it is good, in seconds."""
@@ -113,7 +117,7 @@ def read(token: str, keys: Sequence[SigningKey]) -> Session:
         found = jwt.decode(token, partial(_key, keys), algorithms=[keyring.ALGORITHM])
         _CLAIMS.validate(found.claims)
     except ExpiredTokenError:
-        raise TokenError("the token has expired: ask for a new one") from None
+        raise ExpiredError("the token has expired: ask for a new one") from None
     except (JoseError, ValueError, TypeError, RecursionError):
         raise TokenError("the token is not one that this registry signed") from None
     return _session(found.claims)

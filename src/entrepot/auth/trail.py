@@ -1,7 +1,8 @@
 """`Trail`: logins, denials and pulls on their way into the audit, in batches.
 
-What is the same within a second becomes one row that counts. A process that is killed loses at
-most what came within `SECONDS`; changes lose nothing, they are in the change's own transaction.
+What is the same within a second becomes one row that counts. A process that is killed loses what
+came within `SECONDS` and the batch under way; changes lose nothing, for they are written in their
+own transactions.
 """
 
 import asyncio
@@ -12,8 +13,10 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from entrepot.auth.actor import Actor
+from entrepot.auth.roles import Action
 from entrepot.db import accounts, audit, grants, secrets
-from entrepot.db.audit import FAILED, NOBODY, Event
+from entrepot.db.audit import FAILED, NOBODY, By, Event
 from entrepot.db.database import Database
 
 SECONDS = 1.0
@@ -22,9 +25,46 @@ EARLY = 1000
 MOST = 50_000
 """Different events that are kept between two batches; of those beyond only the count is."""
 
-_PAGE = 500
+_PAGE = 200
+"""Rows of one transaction: they are made on the event loop, at 10 µs each."""
 
 _log = logging.getLogger("entrepot.audit")
+
+
+@dataclass(slots=True)
+class _Noted:
+    """The first of equal events, and how many there were."""
+
+    event: Event
+    at: float
+    times: int
+
+    def read(self) -> Event:
+        return replace(self.event, at=self.at, times=self.times)
+
+
+@dataclass(slots=True)
+class _Pull:
+    """The first of equal pulls, and how many there were."""
+
+    actor: Actor
+    address: str
+    agent: bytes
+    request: str
+    repository: str
+    target: bytes
+    digest: str
+    at: float
+    times: int
+
+    def read(self) -> Event:
+        actor, agent = self.actor, self.agent.decode("latin-1")
+        by = By(actor.subject, actor.via, self.address, agent, self.request, actor.detail)
+        reference = self.target.partition(b"?")[0].rpartition(b"/")[2].decode("latin-1")
+        tag = "" if ":" in reference else reference
+        action = Action.PULL.value
+        at, times = self.at, self.times
+        return Event(action, by, self.repository, tag, self.digest, at=at, times=times)
 
 
 @dataclass(slots=True)
@@ -41,7 +81,7 @@ class Trail:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._events: dict[object, Event] = {}
+        self._kept: dict[object, _Noted | _Pull] = {}
         self._used = _Used()
         self._lost = 0
         self._full = asyncio.Event()
@@ -59,21 +99,53 @@ class Trail:
                 if not failing:  # told once, not every second
                     _log.exception("the audit cannot be written; it is tried again")
                 failing = True
+                await asyncio.sleep(SECONDS)
+
+    async def close(self) -> None:
+        """Write what is left; where that fails there is nobody to try again."""
+        try:
+            await self.flush()
+        except Exception:  # noqa: BLE001 - the database has to be closed all the same
+            _log.exception("the last %d events could not be written to the audit", len(self._kept))
 
     def note(self, event: Event) -> None:
         """Have it written soon."""
         by = event.by
-        what = (event.action, event.repository, event.reference, event.digest, event.result)
-        key = (by.actor, by.via, by.address, by.agent, what)
-        known = self._events.get(key)
+        words = (event.action, event.repository, event.reference, event.digest, event.result)
+        details = repr(by.detail), repr(event.detail)
+        key = (by.actor, by.via, by.address, by.agent, words, details)
+        known = self._kept.get(key)
         if known is not None:
-            self._events[key] = replace(known, times=known.times + event.times)
-        elif len(self._events) < MOST:
-            self._events[key] = replace(event, at=event.at or time.time())
-        else:
-            self._lost += 1
-        if len(self._events) >= EARLY:
+            known.times += event.times
+        elif self._room(event.times):
+            self._kept[key] = _Noted(event, event.at or time.time(), event.times)
+
+    def pulled(  # noqa: PLR0917 - it is called at every request
+        self,
+        actor: Actor,
+        address: str,
+        agent: bytes,
+        request: str,
+        repository: str,
+        target: bytes,
+        digest: str,
+    ) -> None:
+        """The same for a pull, which costs next to nothing when it is like one just before."""
+        key = (id(actor), address, agent, target, digest)
+        known = self._kept.get(key)
+        if known is not None:
+            known.times += 1
+        elif self._room(1):
+            pull = _Pull(actor, address, agent, request, repository, target, digest, time.time(), 1)
+            self._kept[key] = pull
+
+    def _room(self, times: int) -> bool:
+        if len(self._kept) >= MOST:
+            self._lost += times
+            return False
+        if len(self._kept) >= EARLY:
             self._full.set()
+        return True
 
     def used(self, account: int | None, secret: int | None, grant: int | None = None) -> None:
         """Note that these were used just now."""
@@ -88,27 +160,31 @@ class Trail:
     async def flush(self) -> None:
         """Write what has gathered; where that fails it is kept, and tried again."""
         self._full.clear()
-        events, self._events = self._events, {}
+        kept, self._kept = self._kept, {}
         used, self._used = self._used, _Used()
-        rows = list(events.values())
+        rows = sorted((each.read() for each in kept.values()), key=lambda event: event.at)
         if self._lost:
             rows.append(Event("audit overflow", NOBODY, result=FAILED, times=self._lost))
             self._lost = 0
         try:
+            while rows:
+                page, rows = rows[:_PAGE], rows[_PAGE:]
+                await self._append(page)
             if used.accounts or used.secrets or used.grants:
                 await self._database.note(partial(_note_use, used=used))
-            while rows:
-                await self._database.note(partial(_append, events=rows[:_PAGE]))
-                rows = rows[_PAGE:]
         except BaseException:
             for event in rows:
                 self.note(event)
             raise
 
-
-def _append(db: sqlite3.Connection, events: list[Event]) -> None:
-    for event in events:
-        audit.append(db, event)
+    async def _append(self, page: list[Event]) -> None:
+        """A write that was submitted is done, even if whoever waits for it is cancelled."""
+        try:
+            await self._database.write(lambda db: audit.append(db, *page))
+        except Exception:
+            for event in page:
+                self.note(event)
+            raise
 
 
 def _note_use(db: sqlite3.Connection, used: _Used) -> None:

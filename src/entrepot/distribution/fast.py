@@ -6,7 +6,6 @@ that the usual way does not; whatever is conditional, partial or unknown it leav
 
 import time
 
-from entrepot.db.audit import By
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import MAX_AGENT, certificate_credential, sane_id
@@ -31,7 +30,7 @@ class Fast:
     def __init__(self, registry: Registry) -> None:
         self._get = registry.resolved.get
         self._passes = registry.guard.passes
-        self._write_down = registry.guard.write_down
+        self._pulled = registry.guard.trail.pulled
         self._new_id = registry.observer.request_id
         self._answered = registry.observer.answered
 
@@ -72,12 +71,16 @@ class Fast:
         request = sane_id(given) or self._new_id()
         head = b"x-request-id: %b\r\n%b" % (request.encode(), answer.head)
         sent = len(answer.content) if method == "GET" else 0
-        if sent and admitted.private:
-            words = agent.decode("latin-1")[:MAX_AGENT]
-            host = client[0] if client else "-"
-            actor = admitted.actor
-            by = By(actor.subject, actor.via, host, words, request, actor.detail)
-            self._write_down(by, answer.repository, target.decode("latin-1"), answer.digest)
+        if method == "GET" and admitted.private:
+            self._pulled(
+                admitted.actor,
+                client[0] if client else "-",
+                agent[:MAX_AGENT],
+                request,
+                answer.repository,
+                target,
+                answer.digest,
+            )
         self._answered(
             answer.route,
             time.perf_counter() - started,

@@ -32,7 +32,7 @@ from entrepot.db.repositories import EVERYTHING
 from entrepot.db.secrets import Kind as SecretKind
 from entrepot.distribution.challenge import CATALOG_SCOPE, Challenge, scope_of, scopes_of
 from entrepot.distribution.needs import NEEDS, Open
-from entrepot.distribution.request import Request
+from entrepot.distribution.request import MAX_AGENT, Request
 from entrepot.distribution.router import Kind
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -115,13 +115,21 @@ class Guard:
             name, password = _pair(value.strip())
             return await self.login.basic(name, password, request.by())
         if scheme.lower() == "bearer":
-            return self._bearer(value.strip())
+            return self._bearer(value.strip(), request)
         raise RefusedError("log in with Basic or Bearer")
 
-    def _bearer(self, value: str) -> Session:
+    def _bearer(self, value: str, request: Request) -> Session:
         if is_ours(value):
-            return self.login.secret(value, SecretKind.PERSONAL, SecretKind.ROBOT)
-        return tokens.read(value, self.directory.keys())
+            kinds = SecretKind.PERSONAL, SecretKind.ROBOT
+            return self.login.bearer(value, request.by(), *kinds)
+        try:
+            return tokens.read(value, self.directory.keys())
+        except tokens.ExpiredError:
+            raise  # that is what becomes of each of them, and the client asks for the next
+        except TokenError as error:
+            by, why = replace(request.by(), via="registry token"), {"why": str(error)}
+            self.trail.note(Event("login", by, result=DENIED, detail=why))
+            raise
 
     # May they
 
@@ -236,15 +244,18 @@ class Guard:
 
     def pulled(self, request: Request, digest: str) -> None:
         """Write down a pull, where not everybody may."""
-        found = self._passes.get((request.credential, request.route.repository.name))
+        repository = request.route.repository.name
+        found = self._passes.get((request.credential, repository))
         if request.method == "GET" and (found is None or found.private):
-            self.write_down(request.by(), request.route.repository.name, request.target, digest)
-
-    def write_down(self, by: By, repository: str, target: str, digest: str) -> None:
-        """The same, of a pull that was answered at once."""
-        reference = target.partition("?")[0].rpartition("/")[2]
-        tag = "" if ":" in reference else reference
-        self.trail.note(Event(Action.PULL.value, by, repository, tag, digest))
+            self.trail.pulled(
+                request.actor,
+                request.client,
+                request.headers.get(b"user-agent", b"")[:MAX_AGENT],
+                request.identity,
+                repository,
+                request.target.encode("latin-1"),
+                digest,
+            )
 
 
 def _pair(value: str) -> tuple[str, str]:

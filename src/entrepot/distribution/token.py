@@ -77,19 +77,17 @@ async def _granted(registry: Registry, request: Request, form: Form, kind: str) 
     if kind == "password":
         return await login.basic(_first(form, "username"), _first(form, "password"), request.by())
     if kind == "refresh_token":
-        found = login.secret(_first(form, "refresh_token"), Kind.REFRESH, Kind.PERSONAL, Kind.ROBOT)
-    elif kind == _EXCHANGE:
+        kinds = Kind.REFRESH, Kind.PERSONAL, Kind.ROBOT
+        return login.bearer(_first(form, "refresh_token"), request.by(), *kinds)
+    if kind == _EXCHANGE:
         if _first(form, "subject_token_type") not in ("", _JWT):
             raise OCIError(Code.UNSUPPORTED, f"subject_token_type must be {_JWT}", status=400)
-        found = await login.workload(_first(form, "subject_token"))
-    else:
-        raise OCIError(
-            Code.UNSUPPORTED,
-            f"grant_type is password, refresh_token or {_EXCHANGE}",
-            status=400,
-        )
-    login.note(found.actor, request.by())
-    return found
+        return await login.exchange(_first(form, "subject_token"), request.by())
+    raise OCIError(
+        Code.UNSUPPORTED,
+        f"grant_type is password, refresh_token or {_EXCHANGE}",
+        status=400,
+    )
 
 
 async def keys(registry: Registry, _request: Request) -> Response:
@@ -150,6 +148,7 @@ def _allowed(registry: Registry, request: Request, name: str, actions: str) -> f
             decision = registry.guard.may(request, action, repository)
             if decision:
                 found.add(action.value)
+                registry.guard.trail.used(None, None, decision.grant)
             elif action.value == asked:
                 _note_denial(registry, request, repository, action, decision.reason)
             if decision and decision.owns:
