@@ -79,8 +79,10 @@ class _Used:
 class Trail:
     """Gathers events of one process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seconds: float = SECONDS) -> None:
         self._database = database
+        self._seconds = seconds
+        """Between two batches."""
         self._kept: dict[object, _Noted | _Pull] = {}
         self._used = _Used()
         self._lost = 0
@@ -91,7 +93,7 @@ class Trail:
         failing = False
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), SECONDS)
+                await asyncio.wait_for(self._full.wait(), self._seconds)
             try:
                 await self.flush()
                 failing = False
@@ -99,7 +101,7 @@ class Trail:
                 if not failing:  # told once, not every second
                     _log.exception("the audit cannot be written; it is tried again")
                 failing = True
-                await asyncio.sleep(SECONDS)
+                await asyncio.sleep(self._seconds)
 
     async def close(self) -> None:
         """Write what is left; where that fails there is nobody to try again."""
