@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from entrepot.admin import asgi
+from entrepot.auth import tokens
 from entrepot.auth.actor import Actor
 from entrepot.auth.directory import Directory
 from entrepot.auth.login import Login, RefusedError
@@ -66,6 +67,7 @@ class Entrepot:
             _spare_the_collector()
             _log.info("process %d serves", os.getpid())
             await send({"type": "lifespan.startup.complete"})
+            await asyncio.to_thread(tokens.prepare)
             await receive()
         _log.info("process %d has finished what was under way, and stops", os.getpid())
         await send({"type": "lifespan.shutdown.complete"})

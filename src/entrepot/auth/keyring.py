@@ -8,11 +8,12 @@ import secrets
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
-
-from joserfc.jwk import ECKey
+from typing import TYPE_CHECKING, Any
 
 from entrepot.db.keys import SigningKey
+
+if TYPE_CHECKING:  # it takes a tenth of a second to import: see `tokens.prepare`
+    from joserfc.jwk import ECKey
 
 ALGORITHM = "ES256"
 
@@ -23,21 +24,25 @@ class NoKeyError(Exception):
 
 def make() -> SigningKey:
     """A new key."""
+    from joserfc.jwk import ECKey
+
     pem = ECKey.generate_key("P-256").as_pem(private=True)
     return SigningKey(secrets.token_hex(8), pem.decode(), time.time())
 
 
 @lru_cache(maxsize=64)
-def _read(identity: str, pem: str) -> ECKey:
+def _read(identity: str, pem: str) -> "ECKey":
+    from joserfc.jwk import ECKey
+
     return ECKey.import_key(pem, {"kid": identity, "use": "sig", "alg": ALGORITHM})
 
 
-def read(key: SigningKey) -> ECKey:
+def read(key: SigningKey) -> "ECKey":
     """The key, ready for use."""
     return _read(key.id, key.private)
 
 
-def signer(keys: Sequence[SigningKey]) -> ECKey:
+def signer(keys: Sequence[SigningKey]) -> "ECKey":
     """The key that signs now. Raises `NoKeyError`."""
     for key in keys:
         if key.retired_at is None:

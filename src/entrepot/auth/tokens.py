@@ -10,16 +10,16 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
-
-from joserfc import jwt
-from joserfc.errors import ExpiredTokenError, JoseError
-from joserfc.jwk import ECKey, GuestProtocol
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from entrepot.auth import keyring
 from entrepot.auth.actor import Actor, Session
 from entrepot.db.keys import SigningKey
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey, GuestProtocol
+    from joserfc.jwt import JWTClaimsRegistry
 
 ISSUER = "entrepot"
 AUDIENCE = "entrepot"
@@ -37,16 +37,6 @@ LONGEST = 16 * 1024
 
 _LEEWAY = 5
 _ENDLESS = -1
-_CLAIMS = jwt.JWTClaimsRegistry(
-    leeway=_LEEWAY,
-    iss={"essential": True, "value": ISSUER},
-    aud={"essential": True, "value": AUDIENCE},
-    exp={"essential": True},
-    nbf={"essential": True},
-    iat={"essential": True},
-    sub={"essential": True},
-)
-
 Access = Mapping[str, frozenset[str]]
 """By repository, the actions."""
 
@@ -68,8 +58,30 @@ class Issued:
     expires_in: int
 
 
+def prepare() -> None:
+    """Import what signs and verifies: it takes a tenth of a second, which no start should wait."""
+    _claims()
+
+
+@cache
+def _claims() -> "JWTClaimsRegistry":
+    from joserfc import jwt
+
+    return jwt.JWTClaimsRegistry(
+        leeway=_LEEWAY,
+        iss={"essential": True, "value": ISSUER},
+        aud={"essential": True, "value": AUDIENCE},
+        exp={"essential": True},
+        nbf={"essential": True},
+        iat={"essential": True},
+        sub={"essential": True},
+    )
+
+
 def issue(actor: Actor, access: Access, keys: Sequence[SigningKey], seconds: int) -> Issued:
     """Sign a token. Raises `keyring.NoKeyError`."""
+    from joserfc import jwt
+
     key = keyring.signer(keys)
     now = int(time.time())
     claims = {
@@ -111,11 +123,14 @@ def _written(actor: Actor) -> dict[str, Any]:
 
 def read(token: str, keys: Sequence[SigningKey]) -> Session:
     """What a token says, if it is ours and good. Raises `TokenError`."""
+    from joserfc import jwt
+    from joserfc.errors import ExpiredTokenError, JoseError
+
     if len(token) > LONGEST:
         raise TokenError("the token is too long to be ours")
     try:
         found = jwt.decode(token, partial(_key, keys), algorithms=[keyring.ALGORITHM])
-        _CLAIMS.validate(found.claims)
+        _claims().validate(found.claims)
     except ExpiredTokenError:
         raise ExpiredError("the token has expired: ask for a new one") from None
     except (JoseError, ValueError, TypeError, RecursionError):
@@ -123,7 +138,7 @@ def read(token: str, keys: Sequence[SigningKey]) -> Session:
     return _session(found.claims)
 
 
-def _key(keys: Sequence[SigningKey], token: GuestProtocol) -> ECKey:
+def _key(keys: Sequence[SigningKey], token: "GuestProtocol") -> "ECKey":
     """The key that the token's id names; ours, whatever else its header says."""
     wanted = token.headers().get("kid")
     for key in keys:

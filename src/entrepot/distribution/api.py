@@ -91,7 +91,7 @@ class Api:
             request.route = route(request.scope["path"])
             handler = _handler(request)
             await self._registry.guard.admit(request)
-            return await handler(self._registry, request)
+            return await self._handle(handler, request)
         except OCIError as error:
             return problem(error)
         except ConnectionResetError as error:
@@ -101,6 +101,15 @@ class Api:
         except Exception:  # noqa: BLE001 - the border: whatever it is, it is logged and told
             _log.exception("a request failed", extra={"request": identity})
             return problem(OCIError(Code.UNKNOWN))
+
+    async def _handle(self, handler: Handler, request: Request) -> Response:
+        """What the handler refuses, such as moving a tag, is a denial as much as the guard's."""
+        try:
+            return await handler(self._registry, request)
+        except OCIError as error:
+            if error.code is Code.DENIED:
+                self._registry.guard.denied(request, error.message)
+            raise
 
     def _check_load(self, request: Request) -> None:
         most = self._registry.most_in_flight

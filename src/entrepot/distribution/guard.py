@@ -11,7 +11,7 @@ import binascii
 import sqlite3
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from entrepot.auth import pattern, tokens
@@ -31,7 +31,7 @@ from entrepot.db.projects import Project
 from entrepot.db.repositories import EVERYTHING
 from entrepot.db.secrets import Kind as SecretKind
 from entrepot.distribution.challenge import CATALOG_SCOPE, Challenge, scope_of, scopes_of
-from entrepot.distribution.needs import NEEDS, Open
+from entrepot.distribution.needs import NEEDS, Need, Open
 from entrepot.distribution.request import MAX_AGENT, Request
 from entrepot.distribution.router import Kind
 from entrepot.oci.errors import Code, OCIError
@@ -135,14 +135,13 @@ class Guard:
 
     async def admit(self, request: Request) -> None:
         """Let a request through to its handler, or raise UNAUTHORIZED or DENIED."""
-        kind, method = request.route.kind, request.method
-        need = NEEDS[kind]["GET" if method == "HEAD" else method]
+        need = _need(request)
         if need is Open.ANYONE:
             return
         request.session = await self.identify(request)
         if need is Open.LOGIN and not (request.actor.known or self.everyone):
             raise self.challenge.wanted(request)
-        if kind is Kind.CATALOG:
+        if request.route.kind is Kind.CATALOG:
             self._admit_to_catalog(request)
         if isinstance(need, Action):
             await self._admit(request, need)
@@ -200,14 +199,31 @@ class Guard:
         actor = request.actor
         if not actor.known:
             return self.challenge.wanted(request, scopes_of(request, action))
-        event = Event(action.value, request.by(), repository.name, result=DENIED)
-        self.trail.note(replace(event, detail={"why": decision.reason}))
+        self._note_denial(request, action, decision.reason)
         project = self.directory.project(repository)
         barred = project and objection(actor, action, project, request.visit)
         if request.session.access is not None and not barred:
             return self.challenge.insufficient(request, scope_of(repository, action))
         sees = self.directory.decide(actor, Action.PULL, repository, None)
         return OCIError(Code.DENIED, decision.reason if sees else "")
+
+    def denied(self, request: Request, why: str) -> None:
+        """Write down that a handler refused what the roles alone would allow."""
+        need = _need(request)
+        if isinstance(need, Action) and not self.everyone:
+            self._note_denial(request, need, why)
+
+    def _note_denial(self, request: Request, action: Action, why: str) -> None:
+        route = request.route
+        event = Event(
+            action.value,
+            request.by(),
+            route.repository.name,
+            str(route.what or ""),
+            result=DENIED,
+            detail={"why": why},
+        )
+        self.trail.note(event)
 
     async def _create(self, request: Request, repository: Repository, *, owns: bool) -> bool:
         """Make the project that a first push needs. False where someone else was faster."""
@@ -256,6 +272,10 @@ class Guard:
                 request.target.encode("latin-1"),
                 digest,
             )
+
+
+def _need(request: Request) -> Need:
+    return NEEDS[request.route.kind]["GET" if request.method == "HEAD" else request.method]
 
 
 def _pair(value: str) -> tuple[str, str]:

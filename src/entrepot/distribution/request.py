@@ -34,7 +34,7 @@ class Request:
         self.received = 0
         """Bytes of the body taken in."""
         self.session = NO_SESSION
-        self.identity = self.id
+        self.identity = ""
         """What logs and the audit call the request."""
 
     @cached_property
