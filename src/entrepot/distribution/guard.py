@@ -11,7 +11,7 @@ import binascii
 import sqlite3
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from entrepot.auth import pattern, tokens
