@@ -31,9 +31,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """A CA, and a certificate for servers on loopback, as `entrepot tls init` makes them."""
     folder = tmp_path_factory.mktemp("tls")
-    done = entrepot(
-        *("tls", "init", "--dir", str(folder), "--name", "127.0.0.1", "--name", "localhost")
-    )
+    names = [f"--name={name}" for name in ("127.0.0.1", "localhost", "registry.test")]
+    done = entrepot("tls", "init", "--dir", str(folder), *names)
     assert done.status == 0, done.error
     return Folder(folder)
 

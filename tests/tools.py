@@ -66,8 +66,12 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     within: float = 60,
+    text: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, at most `within` seconds; what it said is the failure's text."""
+    """Run a program to its end, at most `within` seconds; what it said is the failure's text.
+
+    It reads `text`, or nothing, from its standard input.
+    """
     done = subprocess.run(
         command,
         env=env,
@@ -76,7 +80,7 @@ def run(
         text=True,
         errors="replace",
         timeout=within,
-        stdin=subprocess.DEVNULL,
+        input=text or "",
         check=False,
     )
     if done.returncode != 0:

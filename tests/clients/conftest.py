@@ -5,14 +5,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.accounts import Accounts
 from tests.clients.carriers import Crane, Oras, Skopeo
-from tests.clients.client import Client
+from tests.clients.client import Client, Reach
 from tests.clients.containerd import Containerd, containerd_daemon
 from tests.clients.docker import Docker, docker_daemon
 from tests.clients.helm import Helm
 from tests.clients.image import Image, make_image
 from tests.clients.podman import Buildah, Podman
+from tests.clients.proxy import proxy
+from tests.registry import Registry, serving
 from tests.tools import as_root, tool
+
+from entrepot.auth.ca_folder import Folder
 
 MakeImage = Callable[[], Image]
 
@@ -59,7 +64,7 @@ def containerd(folder: Callable[[str], Path]) -> Iterator[Containerd]:
 @pytest.fixture(scope="session")
 def docker(folder: Callable[[str], Path], containerd: Containerd) -> Iterator[Docker]:
     as_root("dockerd")
-    with docker_daemon(folder("docker"), containerd.socket) as docker:
+    with proxy() as url, docker_daemon(folder("docker"), containerd.socket, url) as docker:
         yield docker
 
 
@@ -104,3 +109,49 @@ def client(request: pytest.FixtureRequest) -> Callable[[str], Client]:
         return found
 
     return find
+
+
+NEWCOMERS: dict[str, Callable[[Path, Reach], Client]] = {
+    "podman": Podman,
+    "buildah": Buildah,
+    "skopeo": Skopeo,
+    "crane": Crane,
+    "oras": Oras,
+}
+
+
+@pytest.fixture
+def newcomer(
+    request: pytest.FixtureRequest, folder: Callable[[str], Path]
+) -> Callable[[str, Reach], Client]:
+    """Makes a client that trusts a registry over TLS, and is not logged in."""
+
+    def make(name: str, reach: Reach) -> Client:
+        own = folder(name)
+        if name == "docker":  # which takes any certificate on loopback
+            docker: Docker = request.getfixturevalue(name)
+            return docker.newcomer(own)
+        if name == "containerd":
+            containerd: Containerd = request.getfixturevalue(name)
+            return containerd.newcomer(own, reach)
+        if name in {"podman", "buildah"}:
+            as_root(name)
+        return NEWCOMERS[name](own, reach)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def guarded(
+    tmp_path_factory: pytest.TempPathFactory, certificates: Folder
+) -> Iterator[tuple[Registry, Accounts]]:
+    """A registry with accounts, TLS, and client certificates; and the way to its accounts."""
+    folder = tmp_path_factory.mktemp("guarded")
+    with serving(
+        folder,
+        dangerously_without_accounts=False,
+        tls_cert=certificates.server.cert,
+        tls_key=certificates.server.key,
+        tls_client_ca=certificates.ca.cert,
+    ) as registry:
+        yield registry, Accounts(registry.data)

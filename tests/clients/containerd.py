@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.clients.client import Pulled, isolated
+from tests.accounts import Credential
+from tests.clients.client import Pulled, Reach, isolated
 from tests.clients.daemon import daemon
 from tests.clients.image import TAG, Image, last_layer, random_in
 from tests.tools import run, tool
@@ -25,6 +26,15 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 """
 
 
+HOSTS = """\
+server = "https://{address}"
+
+[host."https://{address}"]
+  capabilities = ["pull", "resolve", "push"]
+  ca = "{place}/ca.crt"
+{client}"""
+
+
 class Containerd:
     """The `ctr` command with its daemon on `socket`."""
 
@@ -32,20 +42,42 @@ class Containerd:
         self.folder = folder
         self.socket = socket
         self.env = dict(env)
+        self.options: list[str] = ["--plain-http"]
+        self.user: list[str] = []
 
     def __call__(self, *arguments: str | Path) -> str:
         return run(tool("ctr"), "--address", self.socket, *arguments, env=self.env).stdout
+
+    def login(self, address: str, credential: Credential) -> None:
+        """It keeps nothing: each call says who comes."""
+        self.user = ["--user", ":".join(credential.pair)]
+
+    def logout(self, address: str) -> None:
+        self.user = []
+
+    def newcomer(self, folder: Path, reach: Reach) -> "Containerd":
+        """Another user of the same daemon, who comes by TLS and is not logged in."""
+        one = Containerd(self.folder, self.socket, self.env)
+        hosts = folder / "hosts"
+        reach.install(hosts)
+        place = hosts / reach.address
+        pair = f'  client = [["{place}/client.cert", "{place}/client.key"]]\n' if reach.pair else ""
+        (place / "hosts.toml").write_text(
+            HOSTS.format(address=reach.address, place=place, client=pair)
+        )
+        one.options = ["--hosts-dir", str(hosts)]
+        return one
 
     def push(self, image: Image, reference: str) -> str:
         repository = reference.rpartition(":")[0]
         archive = shutil.make_archive(str(self.folder / uuid.uuid4().hex), "tar", image.layout)
         self("images", "import", "--base-name", repository, archive)
         self("images", "tag", "--force", f"{repository}:{TAG}", reference)
-        self("images", "push", "--plain-http", reference)
+        self("images", "push", *self.options, *self.user, reference)
         return self.digest(reference)
 
     def pull(self, reference: str) -> Pulled:
-        self("images", "pull", "--plain-http", reference)
+        self("images", "pull", *self.options, *self.user, reference)
         digest = self.digest(reference)
         manifest = self.content(digest)
         return Pulled(digest, random_in(self.content(last_layer(manifest))))

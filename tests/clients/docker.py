@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.clients.client import Pulled, isolated
+from tests.accounts import Credential
+from tests.clients.client import Pulled, isolated, log_in
 from tests.clients.daemon import daemon
 from tests.clients.image import Image
 from tests.tools import run, tool
@@ -19,10 +20,21 @@ class Docker:
 
     def __init__(self, folder: Path, socket: Path, env: Mapping[str, str]) -> None:
         self.folder = folder
+        self.socket = socket
         self.env = {**env, "DOCKER_HOST": f"unix://{socket}", "DOCKER_BUILDKIT": "0"}
 
     def __call__(self, *arguments: str | Path) -> str:
         return run(tool("docker"), *arguments, env=self.env).stdout
+
+    def login(self, address: str, credential: Credential) -> None:
+        log_in([tool("docker")], [address], credential, self.env)
+
+    def logout(self, address: str) -> None:
+        self("logout", address)
+
+    def newcomer(self, folder: Path) -> "Docker":
+        """Another user of the same daemon, who is not logged in."""
+        return Docker(folder, self.socket, isolated(folder / "home"))
 
     def build(self, image: Image, reference: str) -> None:
         self("build", "--quiet", "--tag", reference, image.context)
@@ -57,9 +69,9 @@ def said_digest(output: str) -> str:
 
 
 @contextmanager
-def docker_daemon(folder: Path, containerd: Path) -> Iterator[Docker]:
+def docker_daemon(folder: Path, containerd: Path, proxy: str) -> Iterator[Docker]:
     """A dockerd with everything of its own; it runs containers through the given containerd."""
-    env = isolated(folder / "home")
+    env = {**isolated(folder / "home"), "HTTPS_PROXY": proxy}
     configuration = folder / "daemon.json"
     configuration.write_text("{}")
     socket = folder / "docker.sock"

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from tests.clients.client import isolated
+from tests.accounts import Credential
+from tests.clients.client import Reach, isolated, log_in
 from tests.tools import run, tool
 
 CHART = """\
@@ -23,9 +24,16 @@ metadata:
 class Helm:
     """The `helm` command."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reach: Reach | None = None) -> None:
         self.folder = folder
         self.env = isolated(folder / "home")
+        self.reach = ["--plain-http"] if reach is None else reach.options
+
+    def login(self, address: str, credential: Credential) -> None:
+        log_in([tool("helm"), "registry"], [*self.reach, address], credential, self.env)
+
+    def logout(self, address: str) -> None:
+        self("registry", "logout", address)
 
     def __call__(self, *arguments: str | Path) -> tuple[str, str]:
         """What it prints, and the digest if it says one."""
