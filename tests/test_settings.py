@@ -79,6 +79,8 @@ WRONG: dict[str, list[Any]] = {
     "max_requests": [-1],
     "max_header_bytes": [0, 1023],
     "upload_expiry": [0],
+    "audit_retention": [-1, "ever"],
+    "audit_copy": ["audit.jsonl", "file:", "syslog:", "syslog:host", "syslog:host:0x", "tcp:a:1"],
     "log_format": ["yaml", "JSON"],
     "log_level": ["loud"],
     "access_log": ["perhaps"],

@@ -33,6 +33,7 @@ from entrepot.observe import access, logs
 from entrepot.observe.metrics import Metrics
 from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
+from entrepot.upkeep.copy import follow
 from entrepot.upkeep.rounds import make_rounds
 
 _log = logging.getLogger("entrepot")
@@ -108,8 +109,13 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
         observer.metrics,
         expiry=settings.upload_expiry,
         pause=settings.upkeep_pause,
+        retention=settings.audit_retention,
+        copy=settings.audit_copy,
     )
-    tasks = [asyncio.create_task(each) for each in (rounds, _flush(observer), trail.run())]
+    running = [rounds, _flush(observer), trail.run()]
+    if settings.audit_copy:
+        running.append(follow(database, settings.audit_copy))
+    tasks = [asyncio.create_task(each) for each in running]
     try:
         yield registry
     finally:

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     """Password of the user admin, who is made at the first start; made up and shown where unset."""
     token_seconds: int = Field(default=300, ge=60, le=24 * 3600)
     """How long a registry token is good, and so how long one lasts whose grant was taken back."""
+    audit_retention: int = Field(default=365, ge=0)
+    """Days for which the audit is kept; 0 for ever."""
+    audit_copy: str = ""
+    """Where each audit row is sent, too: file:PATH, syslog:/dev/log or syslog:HOST:PORT."""
     sparse_manifests: bool = False
     """Accept manifests whose blobs or platforms are not (all) in the repository."""
     upload_expiry: PositiveFloat = 24 * 3600
@@ -127,6 +131,16 @@ class Settings(BaseSettings):
     @classmethod
     def _check_url(cls, value: str) -> str:
         return addresses.url(value) if value else value
+
+    @field_validator("audit_copy")
+    @classmethod
+    def _check_copy(cls, value: str) -> str:
+        kind, _, where = value.partition(":")
+        if value and (kind not in ("file", "syslog") or not where):
+            raise ValueError("write file:PATH, syslog:/dev/log or syslog:HOST:PORT")
+        if kind == "syslog" and not where.startswith("/"):
+            Address.parse(where)
+        return value
 
     @model_validator(mode="after")
     def _check_tls(self) -> "Settings":

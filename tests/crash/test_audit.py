@@ -1,5 +1,6 @@
 """What a crash takes from the audit: of changes nothing, of pulls those of a second or two."""
 
+import json
 import random
 import sqlite3
 import threading
@@ -16,9 +17,10 @@ from tests.content import put_image
 from tests.crash.ledger import Ledger
 from tests.crash.processes import await_
 from tests.crash.pusher import Pusher
+from tests.db.audited import event
 from tests.registry import Registry, StartRegistry
 
-from entrepot.db import engine
+from entrepot.db import audit, engine
 from entrepot.db.chain import Chain
 
 ROUNDS = 3
@@ -172,3 +174,45 @@ def _background(what: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
+
+
+def test_retention_and_the_copy_are_cut_anywhere_and_go_on(
+    start_registry: StartRegistry, tmp_path: Path
+) -> None:
+    """The chain is whole at every moment, and in the copy no row is missing."""
+    copy = tmp_path / "audit.jsonl"
+    registry = start_registry(
+        audit_retention=1, audit_copy=f"file:{copy}", upkeep_pause="0.05", access_log=False
+    )
+    registry.stop()
+    with opened(registry.data) as db:
+        db.execute("begin")
+        audit.append(db, *(event(number) for number in range(10_000)))
+        newest = audit.head(db)[0]
+        db.execute("commit")
+    kills = 0
+    while kills < 20 and audit_starts_at(registry.data) <= newest:
+        registry.start()
+        time.sleep(random.uniform(0, 0.3))
+        registry.kill()
+        kills += 1
+        assert list(Chain(registry.data).faults()) == []
+    registry.start()
+    await_(lambda: audit_starts_at(registry.data) > newest)
+    registry.stop()
+    assert list(Chain(registry.data).faults()) == []
+    with opened(registry.data) as db:
+        taken = "select sum(times) from audit where action = ?"
+        assert db.execute(taken, (audit.EXPIRED,)).fetchone()[0] == newest
+    copied = [json.loads(line)["id"] for line in whole_lines(copy)]
+    assert set(copied) >= set(range(1, newest + 1))
+
+
+def audit_starts_at(data: Path) -> int:
+    with opened(data) as db:
+        number: int = db.execute("select coalesce(min(id), 0) from audit").fetchone()[0]
+        return number
+
+
+def whole_lines(file: Path) -> list[str]:
+    return [line for line in file.read_text().splitlines() if line.endswith("}")]

@@ -7,7 +7,8 @@ last: the cursor says so. Whatever the user wrote is compared, and never becomes
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from entrepot.db.audit import COLUMNS, Link
@@ -45,6 +46,11 @@ class Entry:
     def link(self) -> Link:
         """The place in the chain."""
         return self.id, self.hash
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it; the time by RFC 3339."""
+        at = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="microseconds")
+        return {**asdict(self), "at": at.replace("+00:00", "Z")}
 
 
 @dataclass(frozen=True, slots=True)

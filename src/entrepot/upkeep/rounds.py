@@ -1,11 +1,10 @@
-"""The rounds: uploads that nobody finishes expire, garbage is deleted, the store is measured.
+"""The rounds: old uploads and audit rows expire, garbage is deleted, the store is measured.
 
 Of several workers one makes them: the one that holds the lock on a file. A round may be made
 twice or be cut anywhere; it takes up what the last one left.
 """
 
 import asyncio
-import fcntl
 import logging
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,8 @@ from entrepot.db import blobs, engine, uploads
 from entrepot.db.database import Database
 from entrepot.db.sizes import Sizes, measure
 from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
+from entrepot.upkeep import lease
+from entrepot.upkeep.retention import retain
 
 LOCK = "rounds.lock"
 _PAGE = 500
@@ -23,14 +24,22 @@ _log = logging.getLogger("entrepot.upkeep")
 
 
 async def make_rounds(
-    database: Database, store: DiskStore, metrics: Metrics, *, expiry: float, pause: float
+    database: Database,
+    store: DiskStore,
+    metrics: Metrics,
+    *,
+    expiry: float,
+    pause: float,
+    retention: int = 0,
+    copy: str = "",
 ) -> None:
-    """Make rounds until cancelled; `expiry` and `pause` in seconds."""
+    """Make rounds until cancelled; `expiry` and `pause` in seconds, `retention` in days."""
     with (database.folder / LOCK).open("w") as lock:
         while True:
             try:
-                if _is_ours(lock.fileno()):
+                if lease.is_ours(lock.fileno()):
                     await _round(database, store, expiry)
+                    await retain(database, retention, copy)
                     found = await asyncio.to_thread(_measure, database.folder)
                     metrics.set(STORE_BYTES, found.bytes)
                     metrics.set(STORE_BLOBS, found.blobs)
@@ -38,14 +47,6 @@ async def make_rounds(
             except Exception:  # noqa: BLE001 - a task that dies is not seen, nor replaced
                 _log.exception("a round failed; the next one comes in %s s", pause)
             await asyncio.sleep(pause)
-
-
-def _is_ours(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 async def _round(database: Database, store: DiskStore, expiry: float) -> None:
