@@ -1,6 +1,8 @@
 """`entrepot serve` with a certificate, a redirect, and proxies in front: the whole process."""
 
 import json
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,32 @@ def test_without_hsts_there_is_none(
 ) -> None:
     found = list(answers(start_registry(**certificate)))
     assert not any("strict-transport-security" in answer.headers for answer in found)
+
+
+def connect(registry: Registry) -> socket.socket:
+    host, port = registry.address.split(":")
+    return socket.create_connection((host, int(port)), timeout=15)
+
+
+def test_an_idle_client_does_not_hold_up_the_stop(
+    start_registry: StartRegistry, certificate: dict[str, Any]
+) -> None:
+    """It reads nothing, so it does not answer that TLS ends, either."""
+    registry = start_registry(grace=10, **certificate)
+    assert isinstance(registry.verify, ssl.SSLContext)
+    with registry.verify.wrap_socket(connect(registry), server_hostname="localhost") as idle:
+        idle.sendall(b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert idle.recv(4096)
+        registry.stop()
+    assert "timeout graceful shutdown exceeded" not in registry.log.read_text()
+
+
+def test_a_handshake_has_as_long_as_a_head(
+    start_registry: StartRegistry, certificate: dict[str, Any]
+) -> None:
+    registry = start_registry(header_timeout=1, **certificate)
+    with connect(registry) as silent:
+        assert silent.recv(1) == b""
 
 
 SAID = {

@@ -4,6 +4,7 @@ uvicorn has the processes, signals, TLS, lifespan and the graceful stop; `server
 connections.
 """
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -75,6 +76,7 @@ def run(plan: Plan, listener: socket.socket, redirect: Redirect | None = None) -
         signal.signal(number, lambda *_: None)
     config = _config(plan)
     config.redirect = redirect
+    config.limits = plan.limits
     if plan.workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
     else:
@@ -118,6 +120,13 @@ class _Config(uvicorn.Config):
     """uvicorn's, with what runs beside the app."""
 
     redirect: Redirect | None = None
+    limits: Limits
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        """What makes the loop of the process that serves."""
+        from entrepot.server.loop import new_loop
+
+        return partial(new_loop, self.limits.header_timeout)
 
     def load(self) -> None:
         """Make the app, the TLS context and the lifespan, in the process that serves."""
@@ -138,7 +147,6 @@ def _config(plan: Plan) -> _Config:
         plan.factory if plan.workers == 1 else partial(_in_worker, plan.factory),
         factory=True,
         http=protocol,
-        loop="uvloop",
         ws="none",
         lifespan="on",
         log_config=None,

@@ -186,6 +186,8 @@ class Wire:
         self.transport.close()
         if self.transport.get_write_buffer_size():
             self.progressed()
+        elif self.tls:  # its closing waits for the peer's, which an idle client does not send
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def abort(self) -> None:
         """Reset the connection: what was sent of a body must not look finished.
