@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from tests.tools import run
 
-from entrepot.addresses import Address
 from entrepot.settings import Settings, SettingsError, load
 
 ROOT = Path(__file__).parent.parent
@@ -167,28 +166,6 @@ def test_file_that_is_not_toml(content: str) -> None:
 def test_file_that_is_not_there() -> None:
     with pytest.raises(SettingsError, match=r"cannot read none\.toml: No such file"):
         load(Path("none.toml"))
-
-
-@pytest.mark.parametrize(
-    ("text", "address", "loopback"),
-    [
-        ("127.0.0.1:5000", ("127.0.0.1", 5000), True),
-        ("127.8.9.1:0", ("127.8.9.1", 0), True),
-        ("localhost:80", ("localhost", 80), True),
-        ("[::1]:5000", ("::1", 5000), True),
-        ("0.0.0.0:5000", ("0.0.0.0", 5000), False),
-        (":5000", ("0.0.0.0", 5000), False),
-        ("[::]:5000", ("::", 5000), False),
-        ("10.0.0.1:65535", ("10.0.0.1", 65535), False),
-        ("localhost.example.org:5000", ("localhost.example.org", 5000), False),
-        ("127.0.0.1.example.org:5000", ("127.0.0.1.example.org", 5000), False),
-    ],
-)
-def test_address(text: str, address: tuple[str, int], *, loopback: bool) -> None:
-    found = Address.parse(text)
-    assert found == address
-    assert found.is_loopback is loopback
-    assert Address.parse(str(found)) == found
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0"])
