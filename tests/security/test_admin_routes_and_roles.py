@@ -29,6 +29,14 @@ GRANT = {"subject": "user:bystander", "role": "reader", "pattern": "team/none"}
 ANOTHER = {"subject": "user:bystander", "role": "reader", "pattern": "other/none"}
 RULE = {"field": "cn", "pattern": "nobody-has-this", "account": "user:bystander"}
 
+TEAM = {"role": "reader", "pattern": "team/*"}
+
+
+def robot(role: str, pattern: str) -> dict[str, Any]:
+    """A robot to be made."""
+    return {"name": "new-{}", "grants": [{"role": role, "pattern": pattern}]}
+
+
 ROUTES = {
     ("GET", "/openapi.json"): [Row("anyone", "/openapi.json")],
     ("GET", "/session"): [Row("known", "/session")],
@@ -52,6 +60,30 @@ ROUTES = {
     ("DELETE", "/groups/{name}"): [Row("administer", "/groups/not-there")],
     ("PUT", "/groups/{name}/members/{user}"): [Row("administer", "/groups/not-there/members/x")],
     ("DELETE", "/groups/{name}/members/{user}"): [Row("administer", "/groups/not-there/members/x")],
+    ("GET", "/robots"): [Row("known", "/robots")],
+    ("POST", "/robots"): [
+        Row("grant team", "/robots", robot("reader", "team/none")),
+        Row("grant other", "/robots", robot("reader", "other/none")),
+        Row("administer", "/robots", robot("reader", "te*")),
+        Row("administer", "/robots", robot("auditor", "*")),
+        Row("administer", "/robots", {"name": "new-{}"}),
+    ],
+    ("GET", "/robots/{name}"): [Row("see robot", "/robots/ci")],
+    ("PATCH", "/robots/{name}"): [Row("manage robot", "/robots/ci", {"description": "x"})],
+    ("DELETE", "/robots/{name}"): [Row("known", "/robots/not-there")],
+    ("POST", "/robots/{name}/rotate"): [Row("manage robot", "/robots/ci/rotate", {})],
+    ("DELETE", "/robots/{name}/secrets/{number}"): [
+        Row("known", "/robots/not-there/secrets/1"),
+        Row("manage robot", "/robots/ci/secrets/999999999"),
+    ],
+    ("GET", "/tokens"): [
+        Row("known", "/tokens"),
+        Row("audit", "/tokens?user=bystander"),
+        Row("reader herself", "/tokens?user=reader"),
+    ],
+    ("POST", "/tokens"): [Row("person", "/tokens", {"name": "new", "limits": [TEAM]})],
+    ("DELETE", "/tokens/{number}"): [Row("known", "/tokens/999999999")],
+    ("POST", "/tokens/{number}/rotate"): [Row("person", "/tokens/999999999/rotate", {})],
     ("GET", "/projects"): [Row("known", "/projects")],
     ("POST", "/projects"): [Row("create", "/projects", {"name": "new-{}"})],
     ("GET", "/projects/{project}"): [
@@ -91,8 +123,10 @@ ROUTES = {
     ],
 }
 
-KNOWN = frozenset({"known"})
-_AUDIT = {"audit", "see team", "see other", "ask team", "ask other", "ask nowhere"}
+ROBOT = frozenset({"known"})
+KNOWN = ROBOT | {"person"}
+_AUDIT = {"audit", "see team", "see other", "ask team", "ask other", "ask nowhere", "see robot"}
+_OWNS = {"see team", "configure team", "grant team", "ask team", "see robot", "manage robot"}
 _ALONE = {"reader herself"}
 
 MAY: dict[str, frozenset[str]] = {
@@ -101,21 +135,22 @@ MAY: dict[str, frozenset[str]] = {
     "reader": KNOWN | {"see team"} | _ALONE,
     "writer": KNOWN | {"see team"},
     "maintainer": KNOWN | {"see team", "configure team"},
-    "owner": KNOWN | {"see team", "configure team", "grant team", "ask team"},
+    "owner": KNOWN | _OWNS,
     "stranger": KNOWN | {"see other", "configure other", "grant other", "ask other"},
     "creator": KNOWN | {"create"},
     "auditor": KNOWN | _AUDIT | _ALONE,
     "admin": KNOWN
     | _AUDIT
+    | _OWNS
     | _ALONE
-    | {"administer", "create", "configure team", "configure other", "grant team", "grant other"},
-    "robot": KNOWN | {"see team"},
+    | {"administer", "create", "configure other", "grant other"},
+    "robot": ROBOT | {"see team"},
     "limited": KNOWN | {"see team"},
 }
 
 USERS = set(MAY) - {"anonymous", "robot", "limited"}
 
-UNSEEN = {"see team", "see other"}
+UNSEEN = {"see team", "see other", "see robot"}
 """Where who may not is told that there is nothing."""
 
 WAYS = [(who, way) for who in MAY for way in ("basic", "bearer", "jwt")]
@@ -145,6 +180,8 @@ def expected(who: str, way: str, wants: str) -> int:
         return 0 if who in USERS and way == "basic" else 403
     if wants in MAY[who]:
         return 0
+    if wants == "manage robot":
+        return 403 if "see robot" in MAY[who] else 404
     return 404 if wants in UNSEEN else 403
 
 

@@ -7,7 +7,19 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from entrepot import __version__
-from entrepot.admin import can, certificates, grants, groups, problem, projects, session, users
+from entrepot.admin import (
+    can,
+    certificates,
+    grants,
+    groups,
+    problem,
+    projects,
+    robot_secrets,
+    robots,
+    session,
+    tokens,
+    users,
+)
 from entrepot.admin.caller import PREFIX, admit
 from entrepot.admin.problem import Problem
 from entrepot.distribution.registry import Registry
@@ -24,7 +36,18 @@ _PROBLEM = {
     },
 }
 
-NOUNS = (session, users, groups, projects, grants, can, certificates)
+NOUNS = (
+    session,
+    users,
+    groups,
+    robots,
+    robot_secrets,
+    tokens,
+    projects,
+    grants,
+    certificates,
+    can,
+)
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": _PROBLEM}}}

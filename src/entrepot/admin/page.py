@@ -1,6 +1,7 @@
 """Pages of lists, and entity tags against lost updates."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -14,6 +15,7 @@ from entrepot.auth.roles import Role
 T = TypeVar("T")
 
 MOST = 1000
+_USE = ("seen_at", "used_at")
 
 After = Annotated[str, Query(max_length=255, description="Go on behind this one.")]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Entries of the page.")]
@@ -54,9 +56,14 @@ def moment(at: float | None) -> datetime | None:
 
 def etag(document: BaseModel) -> str:
     """The entity tag of what is shown; what changes by mere use does not count."""
-    used = {name for name in type(document).model_fields if name in ("seen_at", "used_at")}
-    text = document.model_dump_json(exclude=used)
+    text = json.dumps(_lasting(document.model_dump(mode="json")))
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lasting(each) for key, each in value.items() if key not in _USE}
+    return [_lasting(each) for each in value] if isinstance(value, list) else value
 
 
 def tagged(response: Response, document: T) -> T:

@@ -1,4 +1,4 @@
-"""The session: who am I here; and a personal token for the command line, made by a password."""
+"""The session: who am I here; and a token that the command line keeps, made by a password."""
 
 import sqlite3
 import time
@@ -17,6 +17,8 @@ from entrepot.db.secrets import Kind, Secret
 router = APIRouter(prefix="/session", tags=["session"])
 
 DAYS = 30
+MOST = 100
+"""Sessions of a user; where there would be more, the oldest ends."""
 
 
 class Session(Model):
@@ -34,7 +36,7 @@ class Session(Model):
 
 
 class Started(Model):
-    """A personal token, shown this once."""
+    """A session's token, shown this once."""
 
     subject: str
     name: str
@@ -73,20 +75,21 @@ async def start(caller: Called, wanted: Annotated[Start, Body()]) -> Started:
         raise Problem(403, "only users have personal tokens: a robot comes by its own secret")
     if actor.secret is not None:
         raise Problem(403, "log in by your password: a token makes no other token here")
-    text = secrets.make(Kind.PERSONAL)
+    text = secrets.make(Kind.SESSION)
     name = wanted.name[:100]
     write = partial(_replace, account=actor.account, name=name, secret=text)
-    await caller.change("token create", f"{actor.subject} {name}", write)
+    await caller.change("session start", f"{actor.subject} {name}", write)
     return Started(subject=actor.subject, name=name, secret=text)
 
 
 def _replace(db: sqlite3.Connection, account: int, name: str, secret: str) -> Secret:
-    for old in kept.of_account(db, account, Kind.PERSONAL):
-        if old.name == name:
+    known = kept.of_account(db, account, Kind.SESSION)
+    for at, old in enumerate(reversed(known), 1):
+        if old.name == name or at >= MOST:
             kept.remove(db, old.id)
     return kept.add(
         db,
-        Kind.PERSONAL,
+        Kind.SESSION,
         account,
         name,
         secrets.fingerprint(secret),

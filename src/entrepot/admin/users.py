@@ -206,7 +206,7 @@ def _leads_to_others(db: sqlite3.Connection, grant: Grant, account: Account) -> 
 async def set_password(
     caller: Called, name: str, wanted: Annotated[PasswordChange, Body()]
 ) -> Response:
-    """Change one's own password, or as an admin anybody's; refresh tokens made by the old end."""
+    """Change one's own password, or as an admin anybody's; their sessions end, but for this one."""
     own = caller.actor.subject == f"user:{name}"
     if not own:
         caller.require(Action.ADMINISTER)
@@ -214,7 +214,8 @@ async def set_password(
     if own:
         await _check_current(caller, account, wanted.current)
     hashed = await caller.hashed(wanted.password.get_secret_value())
-    write = partial(accounts.set_password, number=account.id, password=hashed)
+    keep = caller.actor.secret
+    write = partial(accounts.set_password, number=account.id, password=hashed, keep=keep)
     await caller.change("user password", f"user:{name}", write)
     return Response(status_code=204)
 

@@ -27,7 +27,12 @@ FRESH = 60.0
 Workload = Callable[[str], Awaitable[Actor]]
 """Turns a workload's own token into an actor. Raises `RefusedError`."""
 
-_VIA = {Kind.PERSONAL: "token", Kind.ROBOT: "robot secret", Kind.REFRESH: "refresh token"}
+_VIA = {
+    Kind.PERSONAL: "token",
+    Kind.ROBOT: "robot secret",
+    Kind.SESSION: "session",
+    Kind.REFRESH: "refresh token",
+}
 
 
 class RefusedError(Exception):

@@ -1,4 +1,4 @@
-"""Secrets that we make: `entrepot_pat_…`, `entrepot_rob_…`, `entrepot_ref_…`, hashed for keeping.
+"""Secrets that we make: `entrepot_pat_…`, `entrepot_rob_…` and so on, hashed for keeping.
 
 256 random bits need no slow hash. The prefix and the checksum at the end let secret scanners tell
 a leaked one from a random word without asking us.
@@ -13,6 +13,7 @@ from entrepot.db.secrets import Kind
 _PREFIXES = {
     Kind.PERSONAL: "entrepot_pat_",
     Kind.ROBOT: "entrepot_rob_",
+    Kind.SESSION: "entrepot_ses_",
     Kind.REFRESH: "entrepot_ref_",
 }
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -20,7 +21,7 @@ _LENGTH = 43
 """Characters of 62 that hold 256 bits."""
 _CHECK = 6
 
-PATTERN = r"entrepot_(?:pat|rob|ref)_[0-9A-Za-z]{49}"
+PATTERN = r"entrepot_(?:pat|rob|ses|ref)_[0-9A-Za-z]{49}"
 """For secret scanners."""
 
 

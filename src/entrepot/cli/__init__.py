@@ -12,8 +12,10 @@ from entrepot.cli import (
     login,
     project,
     recover,
+    robot,
     serve,
     tls,
+    token,
     user,
     version,
 )
@@ -34,6 +36,8 @@ app.command("whoami")(login.whoami)
 app.add_typer(login.contexts, name="context")
 app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
+app.add_typer(robot.app, name="robot")
+app.add_typer(token.app, name="token")
 app.add_typer(project.app, name="project")
 app.add_typer(grant.app, name="grant")
 app.command("can")(grant.can)

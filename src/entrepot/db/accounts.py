@@ -112,17 +112,26 @@ def describe(db: sqlite3.Connection, number: int, description: str, email: str |
     )
 
 
-def set_password(db: sqlite3.Connection, number: int, password: str | None) -> None:
-    """Change a password's hash; what was made by the old one, such as refresh tokens, goes."""
+def set_password(
+    db: sqlite3.Connection, number: int, password: str | None, *, keep: int | None = None
+) -> None:
+    """Change a password's hash; sessions and refresh tokens end, but for the session `keep`."""
     db.execute("update account set password = ? where id = ?", (password, number))
-    db.execute("delete from secret where account = ? and kind = 'refresh'", (number,))
+    _end_sessions(db, number, keep)
+
+
+def _end_sessions(db: sqlite3.Connection, number: int, keep: int | None = None) -> None:
+    db.execute(
+        "delete from secret where account = ? and kind in ('session', 'refresh') and id is not ?",
+        (number, keep),
+    )
 
 
 def set_disabled(db: sqlite3.Connection, number: int, disabled: bool) -> None:
     """Let nobody in with it any more, or again."""
     db.execute("update account set disabled = ? where id = ?", (disabled, number))
     if disabled:
-        db.execute("delete from secret where account = ? and kind = 'refresh'", (number,))
+        _end_sessions(db, number)
 
 
 def remove(db: sqlite3.Connection, account: Account) -> None:

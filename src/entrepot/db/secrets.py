@@ -1,4 +1,4 @@
-"""Secrets that a machine made: personal tokens, robots' secrets, refresh tokens; hashes only."""
+"""Secrets that a machine made: tokens, robots' secrets, sessions, refresh tokens; hashes only."""
 
 import json
 import sqlite3
@@ -14,6 +14,8 @@ class Kind(StrEnum):
 
     PERSONAL = "personal"
     ROBOT = "robot"
+    SESSION = "session"
+    """What the command line keeps after a login by password."""
     REFRESH = "refresh"
 
 
@@ -99,16 +101,19 @@ def of_account(db: sqlite3.Connection, account: int, kind: Kind) -> list[Secret]
 
 
 def every(db: sqlite3.Connection) -> list[Secret]:
-    """All but refresh tokens, for a review."""
-    rows = db.execute(f"select {_COLUMNS} from secret where kind <> 'refresh' order by id")
+    """Personal tokens and robots' secrets, for a review."""
+    rows = db.execute(
+        f"select {_COLUMNS} from secret where kind in ('personal', 'robot') order by id"
+    )
     return [_read(row) for row in rows]
 
 
 def end(db: sqlite3.Connection, number: int, at: float) -> None:
-    """Let a secret be good no longer than until `at`."""
+    """Let a secret, and those that were made with it, be good no longer than until `at`."""
     db.execute(
-        "update secret set expires_at = min(coalesce(expires_at, ?), ?) where id = ?",
-        (at, at, number),
+        "update secret set expires_at = min(coalesce(expires_at, :at), :at) "
+        "where id = :number or parent = :number",
+        {"at": at, "number": number},
     )
 
 

@@ -120,7 +120,7 @@ class Guard:
 
     def _bearer(self, value: str, request: Request) -> Session:
         if is_ours(value):
-            kinds = SecretKind.PERSONAL, SecretKind.ROBOT
+            kinds = SecretKind.PERSONAL, SecretKind.ROBOT, SecretKind.SESSION
             return self.login.bearer(value, request.by(), *kinds)
         try:
             return tokens.read(value, self.directory.keys())
