@@ -43,7 +43,9 @@ CALLS = {
 def parse(call: str) -> None:
     """Have the command line read as the program does, without running anything."""
     words = shlex.split(call, comments=True)[1:]
-    ends = [i for i, word in enumerate(words) if word in {"|", "&", "&&", ";", ">", "<", "…", "2>&1"}]
+    ends = [
+        i for i, word in enumerate(words) if word in {"|", "&", "&&", ";", ">", "<", "…", "2>&1"}
+    ]
     words = [word for word in words[: min(ends, default=len(words))] if word != "…"]
     command: Any = typer.main.get_group(app)
     name: str | None = "entrepot"

@@ -29,7 +29,7 @@ class Fast:
 
     def __init__(self, registry: Registry) -> None:
         self._get = registry.resolved.get
-        self._passes = registry.guard.passes
+        self._passes = registry.guard.passes.find
         self._pulled = registry.guard.trail.pulled
         self._new_id = registry.observer.request_id
         self._answered = registry.observer.answered

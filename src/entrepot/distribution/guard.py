@@ -1,26 +1,19 @@
 """The guard: who asks, and may they. Every request of the API passes here before its handler.
 
 What it has decided once it keeps as a pass, so that the next request with the same credential for
-the same repository is let through at once (`fast`); passes are dropped when access changes. What
-depends on more than credential and repository, such as the peer's address, is never kept.
-Next: `needs` has the table of actions, `challenge` tells clients where to log in.
+the same repository is let through at once (`fast`). Next: `sessions` says who it is, `needs` has
+the table of actions, `challenge` tells clients where to log in, `passes` keeps what was decided.
 """
 
-import base64
-import binascii
 import sqlite3
-import time
-from collections import OrderedDict
-from dataclasses import dataclass, replace
 from functools import partial
 
-from entrepot.auth import pattern, tokens
-from entrepot.auth.actor import ANYONE, NO_SESSION, Actor, Session
+from entrepot.auth import pattern
+from entrepot.auth.actor import ANYONE, Session
 from entrepot.auth.decision import Decision, Visit, objection
 from entrepot.auth.directory import Directory
 from entrepot.auth.login import Login, RefusedError
 from entrepot.auth.roles import Action, Role
-from entrepot.auth.secrets import is_ours
 from entrepot.auth.tokens import CATALOG, CREATE, TokenError
 from entrepot.auth.trail import Trail
 from entrepot.db import grants, projects
@@ -29,28 +22,14 @@ from entrepot.db.changes import record_access
 from entrepot.db.database import Database
 from entrepot.db.projects import Project
 from entrepot.db.repositories import EVERYTHING
-from entrepot.db.secrets import Kind as SecretKind
 from entrepot.distribution.challenge import CATALOG_SCOPE, Challenge, scope_of, scopes_of
 from entrepot.distribution.needs import NEEDS, Need, Open
+from entrepot.distribution.passes import Pass, Passes
 from entrepot.distribution.request import MAX_AGENT, Request
 from entrepot.distribution.router import Kind
+from entrepot.distribution.sessions import Sessions
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
-
-_MOST = 10_000
-"""Sessions, and passes, kept at once; the oldest go first."""
-
-_ENDLESS = float("inf")
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """Lets one credential pull from one repository until it ends."""
-
-    expires: float
-    actor: Actor
-    private: bool
-    """Whether each pull has to be written down."""
 
 
 class Guard:
@@ -73,65 +52,23 @@ class Guard:
         self.challenge = challenge
         self.everyone = everyone
         """Whether there are no accounts, and whoever comes may do what the API can."""
-        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
-        self._passes: OrderedDict[tuple[bytes, str], Pass] = OrderedDict()
+        self.passes = Passes()
+        self._sessions = Sessions(directory, login, trail)
         database.log.subscribe(self._changed)
 
     def _changed(self, kind: str, _repository: str) -> None:
         if kind == "access":
             self._sessions.clear()
-            self._passes.clear()
-
-    # Who is it
+            self.passes.clear()
 
     async def identify(self, request: Request) -> Session:
         """Who asks, as they say and can show. Raises UNAUTHORIZED for what is not good."""
         if self.everyone:
             return Session(ANYONE)
-        given = request.credential
-        if not given:
-            return NO_SESSION
-        self.directory.follow()
-        known = self._sessions.get(given)
-        if known is not None and known.expires > time.time():
-            return known
         try:
-            session = await self._let_in(request)
+            return await self._sessions.of(request)
         except (RefusedError, TokenError) as error:
             raise self.challenge.refusal(request, error) from None
-        self._sessions[given] = session
-        while len(self._sessions) > _MOST:
-            self._sessions.popitem(last=False)
-        return session
-
-    async def _let_in(self, request: Request) -> Session:
-        scheme, _, value = request.header(b"authorization").partition(" ")
-        if not scheme:
-            found = self.login.certificate(request.certificate)
-            if found is not None:
-                self.login.note(found.actor, request.by())
-            return found or NO_SESSION
-        if scheme.lower() == "basic":
-            name, password = _pair(value.strip())
-            return await self.login.basic(name, password, request.by())
-        if scheme.lower() == "bearer":
-            return self._bearer(value.strip(), request)
-        raise RefusedError("log in with Basic or Bearer")
-
-    def _bearer(self, value: str, request: Request) -> Session:
-        if is_ours(value):
-            kinds = SecretKind.PERSONAL, SecretKind.ROBOT, SecretKind.SESSION
-            return self.login.bearer(value, request.by(), *kinds)
-        try:
-            return tokens.read(value, self.directory.keys())
-        except tokens.ExpiredError:
-            raise  # that is what becomes of each of them, and the client asks for the next
-        except TokenError as error:
-            by, why = replace(request.by(), via="registry token"), {"why": str(error)}
-            self.trail.note(Event("login", by, result=DENIED, detail=why))
-            raise
-
-    # May they
 
     async def admit(self, request: Request) -> None:
         """Let a request through to its handler, or raise UNAUTHORIZED or DENIED."""
@@ -232,25 +169,13 @@ class Guard:
         make = partial(_make_project, name=name, owner=owner, by=request.by())
         return await self._database.write(make)
 
-    # What was decided
-
     def _keep(self, request: Request, repository: Repository) -> None:
         project = self.directory.project(repository)
         if project and (project.networks or project.certificate):
             return
-        actor, session = request.actor, request.session
         private = not self.everyone and not (project and project.public)
-        found = Pass(session.expires, actor, private)
-        self._passes[request.credential, repository.name] = found
-        while len(self._passes) > _MOST:
-            self._passes.popitem(last=False)
-
-    def passes(self, credential: bytes, repository: str) -> Pass | None:
-        """The pass for a credential, exactly as the client wrote it; ask after `Resolved.get`."""
-        found = self._passes.get((credential, repository))
-        if found is None or (found.expires != _ENDLESS and found.expires <= time.time()):
-            return None
-        return found
+        found = Pass(request.session.expires, request.actor, private)
+        self.passes.give(request.credential, repository.name, found)
 
     def readable(self, request: Request) -> list[pattern.Range]:
         """The names of repositories that whoever asks may see, as ranges."""
@@ -261,7 +186,7 @@ class Guard:
     def pulled(self, request: Request, digest: str) -> None:
         """Write down a pull, where not everybody may."""
         repository = request.route.repository.name
-        found = self._passes.get((request.credential, repository))
+        found = self.passes.find(request.credential, repository)
         if request.method == "GET" and (found is None or found.private):
             self.trail.pulled(
                 request.actor,
@@ -276,17 +201,6 @@ class Guard:
 
 def _need(request: Request) -> Need:
     return NEEDS[request.route.kind]["GET" if request.method == "HEAD" else request.method]
-
-
-def _pair(value: str) -> tuple[str, str]:
-    """Name and password of Basic (RFC 7617)."""
-    try:
-        name, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        raise RefusedError("the Authorization header is not Basic as RFC 7617 has it") from None
-    if not colon:
-        raise RefusedError("Basic wants a name and a password, with a colon between them")
-    return name, password
 
 
 def _make_project(db: sqlite3.Connection, name: str, owner: str | None, by: By) -> bool:
