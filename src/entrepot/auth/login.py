@@ -11,7 +11,7 @@ from dataclasses import replace
 from entrepot.auth import certificates
 from entrepot.auth.actor import Actor, Session
 from entrepot.auth.directory import Directory
-from entrepot.auth.passwords import Passwords
+from entrepot.auth.passwords import FRESH, Passwords
 from entrepot.auth.secrets import fingerprint, is_ours
 from entrepot.auth.throttle import Throttle
 from entrepot.auth.trail import Trail
@@ -20,9 +20,6 @@ from entrepot.db.accounts import Account
 from entrepot.db.audit import DENIED, By, Event
 from entrepot.db.database import Database
 from entrepot.db.secrets import Kind, Secret
-
-FRESH = 60.0
-"""Seconds for which a checked password or secret is not checked again."""
 
 Workload = Callable[[str], Awaitable[Actor]]
 """Turns a workload's own token into an actor. Raises `RefusedError`."""
@@ -108,10 +105,12 @@ class Login:
     async def _password(self, name: str, password: str, address: str) -> Session:
         account = accounts.find(self._database.reader, accounts.Kind.USER, name)
         who = account.subject if account else ""
+        kept = account.password if account and not account.disabled else None
+        if account and self.passwords.known(kept, password):
+            return Session(self.actor(account, "password"), expires=time.time() + FRESH)
         if wait := self._throttle.wait(name, address):
             raise RefusedError(f"too many failed logins: wait {wait} s", who=who, wait=wait)
         self._throttle.tries(name, address)
-        kept = account.password if account and not account.disabled else None
         if not await self.passwords.verify(kept, password) or account is None:
             raise RefusedError("wrong user name or password", who=who)
         self._throttle.succeeded(name, address)

@@ -1,7 +1,13 @@
-"""Passwords: Argon2id, in threads, few at once: each check takes 64 MiB and some 50 ms."""
+"""Passwords: Argon2id, in threads, few at once: each check takes 64 MiB and some 50 ms.
+
+One that was found good is not checked again for a minute: clients ask for a token per image.
+"""
 
 import asyncio
+import hashlib
 import secrets
+import time
+from collections import OrderedDict
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -10,7 +16,11 @@ LEAST = 8
 MOST = 1024
 """Characters of a password."""
 
+FRESH = 60.0
+"""Seconds for which what was found good, a password or another secret, is not checked again."""
+
 _AT_ONCE = 2
+_MOST_KEPT = 10_000
 _hasher = PasswordHasher()
 
 
@@ -44,12 +54,31 @@ class Passwords:
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._nobody: str | None = None
+        self._salt = secrets.token_bytes(32)
+        self._good: OrderedDict[bytes, float] = OrderedDict()
+
+    def known(self, kept: str | None, password: str) -> bool:
+        """Whether it was found to be the one a moment ago; once it is changed it is not."""
+        return kept is not None and self._good.get(self._key(kept, password), 0) > time.monotonic()
+
+    def _key(self, kept: str, password: str) -> bytes:
+        return hashlib.blake2b(f"{kept} {password}".encode(), key=self._salt).digest()
+
+    def _remember(self, kept: str, password: str) -> None:
+        self._good[self._key(kept, password)] = time.monotonic() + FRESH
+        while len(self._good) > _MOST_KEPT:
+            self._good.popitem(last=False)
 
     async def verify(self, kept: str | None, password: str) -> bool:
         """Whether it is the one. Where nothing is kept it takes as long, and is not."""
         async with self._turn:
+            if self.known(kept, password):  # many come at once with the same
+                return True
             if kept is not None:
-                return await asyncio.to_thread(_verify, kept, password[: MOST + 1])
+                good = await asyncio.to_thread(_verify, kept, password[: MOST + 1])
+                if good:
+                    self._remember(kept, password)
+                return good
             if self._nobody is None:
                 self._nobody = await asyncio.to_thread(hashed, secrets.token_urlsafe())
             await asyncio.to_thread(_verify, self._nobody, password[: MOST + 1])
