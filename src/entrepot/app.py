@@ -13,12 +13,16 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from entrepot import addresses
 from entrepot.admin import asgi
 from entrepot.auth import tokens
-from entrepot.auth.actor import Actor
 from entrepot.auth.directory import Directory
-from entrepot.auth.login import Login, RefusedError
+from entrepot.auth.login import Login
+from entrepot.auth.oidc.discovery import Discovery
+from entrepot.auth.oidc.issuers import Issuers
+from entrepot.auth.oidc.outbound import Outbound
 from entrepot.auth.trail import Trail
+from entrepot.auth.workload import Workloads
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db.database import Database
 from entrepot.distribution.api import Api
@@ -129,14 +133,12 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
 
 def _guard(settings: Settings, database: Database, trail: Trail) -> Guard:
     directory = Directory(database)
-    login = Login(database, directory, trail, _no_workload)
+    outbound = Outbound(tuple(map(addresses.network, settings.outbound_allow)))
+    workloads = Workloads(directory, Issuers(Discovery(outbound)))
+    login = Login(database, directory, trail, workloads)
     challenge = Challenge(settings.public_url)
     everyone = settings.dangerously_without_accounts
     return Guard(database, directory, login, trail, challenge, everyone=everyone)
-
-
-async def _no_workload(_token: str) -> Actor:
-    raise RefusedError("tokens of other issuers are not taken here yet")
 
 
 async def _flush(observer: Observer) -> None:

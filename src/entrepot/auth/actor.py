@@ -58,6 +58,8 @@ class Session:
     """By repository, the actions that a registry token carries; None where the grants count."""
     expires: float = float("inf")
     """Seconds since 1970 until when the credential need not be looked at again."""
+    ends: float = float("inf")
+    """Seconds since 1970 until when it is good; nothing that is made from it outlives it."""
 
 
 NO_SESSION = Session()

@@ -4,9 +4,10 @@ A name that nobody has takes as long to refuse as a wrong password, and gets the
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from entrepot.auth import certificates
 from entrepot.auth.actor import Actor, Session
@@ -21,8 +22,8 @@ from entrepot.db.audit import DENIED, By, Event
 from entrepot.db.database import Database
 from entrepot.db.secrets import Kind, Secret
 
-Workload = Callable[[str], Awaitable[Actor]]
-"""Turns a workload's own token into an actor. Raises `RefusedError`."""
+if TYPE_CHECKING:
+    from entrepot.auth.workload import Workloads
 
 _VIA = {
     Kind.PERSONAL: "token",
@@ -35,31 +36,45 @@ _VIA = {
 class RefusedError(Exception):
     """A credential is not good; the text may be told to whoever brought it."""
 
-    def __init__(self, message: str, *, who: str = "", wait: int = 0) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        who: str = "",
+        wait: int = 0,
+        detail: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.who = who
         """The account that they tried to be, where there is one of that name."""
         self.wait = wait
         """Seconds after which another try is let through."""
+        self.detail = {"why": message, **(detail or {})}
+        """What the audit is told, and nobody else."""
 
 
 class Login:
     """Lets actors in."""
 
     def __init__(
-        self, database: Database, directory: Directory, trail: Trail, workload: Workload
+        self, database: Database, directory: Directory, trail: Trail, workloads: "Workloads"
     ) -> None:
         self._database = database
         self._directory = directory
         self._trail = trail
-        self._workload = workload
+        self.workloads = workloads
         self.passwords = Passwords()
         self._throttle = Throttle()
 
     async def basic(self, name: str, password: str, by: By) -> Session:
         """A name and a password, secret or workload's token; `by` says from where."""
+        if password.startswith("eyJ") and password.count(".") == 2:
+            return await self.exchange(password, by)
         with self.watched(by, "password"):
-            session = await self._basic(name, password, by.address)
+            if is_ours(password):
+                session = self.secret(password, Kind.PERSONAL, Kind.ROBOT)
+            else:
+                session = await self._password(name, password, by.address)
         self.note(session.actor, by)
         return session
 
@@ -71,9 +86,9 @@ class Login:
         return session
 
     async def exchange(self, token: str, by: By) -> Session:
-        """A workload's own token, on its own."""
+        """A token of an issuer that is trusted here."""
         with self.watched(by, "workload token"):
-            session = await self.workload(token)
+            session = await self.workloads.login(token)
         self.note(session.actor, by)
         return session
 
@@ -83,8 +98,8 @@ class Login:
         try:
             yield
         except RefusedError as error:
-            by, why = replace(by, via=via), {"why": str(error)}
-            self._trail.note(Event("login", by, reference=error.who, result=DENIED, detail=why))
+            by, detail = replace(by, via=via), error.detail
+            self._trail.note(Event("login", by, reference=error.who, result=DENIED, detail=detail))
             raise
 
     def note(self, actor: Actor, by: By) -> None:
@@ -94,13 +109,6 @@ class Login:
             Event("login", replace(by, actor=actor.subject, via=actor.via, detail=detail))
         )
         self._trail.used(actor.account, actor.secret)
-
-    async def _basic(self, name: str, password: str, address: str) -> Session:
-        if is_ours(password):
-            return self.secret(password, Kind.PERSONAL, Kind.ROBOT)
-        if password.startswith("eyJ") and password.count(".") == 2:
-            return await self.workload(password)
-        return await self._password(name, password, address)
 
     async def _password(self, name: str, password: str, address: str) -> Session:
         account = accounts.find(self._database.reader, accounts.Kind.USER, name)
@@ -125,19 +133,14 @@ class Login:
         now = time.time()
         if found.expires_at is not None and found.expires_at <= now:
             raise RefusedError("this token has expired: make a new one", who=account.subject)
-        expires = min(now + FRESH, found.expires_at or float("inf"))
-        return Session(self._by_secret(account, found), expires=expires)
+        ends = float("inf") if found.expires_at is None else found.expires_at
+        return Session(self._by_secret(account, found), expires=min(now + FRESH, ends), ends=ends)
 
     def _by_secret(self, account: Account, found: Secret) -> Actor:
         via = f"{_VIA[found.kind]} {found.name}"
         return replace(
             self.actor(account, via), secret=found.id, limits=found.limits, life=found.life
         )
-
-    async def workload(self, token: str) -> Session:
-        """A token of an issuer that is trusted here. Raises `RefusedError`."""
-        actor = await self._workload(token)
-        return Session(actor, expires=time.time() + FRESH)
 
     def certificate(self, pem: str) -> Session | None:
         """A client certificate that the handshake verified; None where no rule knows it."""

@@ -162,4 +162,4 @@ def _session(claims: dict[str, Any]) -> Session:
         own["detail"],
     )
     access = {_name(each): frozenset(each["actions"]) for each in claims["access"]}
-    return Session(actor, access, claims["exp"])
+    return Session(actor, access, claims["exp"], claims["exp"])

@@ -109,7 +109,7 @@ async def _answer(registry: Registry, request: Request, form: Form, *, offline: 
     }
     if request.actor.known:
         document["scope"] = _told(access)
-    if offline and request.actor.account is not None:
+    if offline and request.actor.account is not None and request.session.access is None:
         document["refresh_token"] = await _refresh_token(registry, request)
     elif _first(form, "grant_type") == "refresh_token":
         document["refresh_token"] = _first(form, "refresh_token")
@@ -118,8 +118,7 @@ async def _answer(registry: Registry, request: Request, form: Form, *, offline: 
 
 def _issue(registry: Registry, session: Session, access: tokens.Access) -> Issued:
     """No token outlives what it was made from."""
-    left = session.actor.life if session.actor.life is not None else float("inf")
-    seconds = int(min(registry.token_seconds, left))
+    seconds = int(min(registry.token_seconds, session.ends - time.time()))
     return tokens.issue(session.actor, access, registry.guard.directory.keys(), max(1, seconds))
 
 
@@ -176,7 +175,6 @@ def _told(access: tokens.Access) -> str:
 async def _refresh_token(registry: Registry, request: Request) -> str:
     """A secret that stands for the one that was shown, and ends with it."""
     actor, text = request.actor, secrets.make(Kind.REFRESH)
-    life = min(REFRESH_SECONDS, actor.life if actor.life is not None else REFRESH_SECONDS)
     assert actor.account is not None
     await registry.database.write(
         partial(
@@ -187,7 +185,7 @@ async def _refresh_token(registry: Registry, request: Request) -> str:
             fingerprint=secrets.fingerprint(text),
             limits=actor.limits,
             parent=actor.secret,
-            expires_at=time.time() + life,
+            expires_at=min(time.time() + REFRESH_SECONDS, request.session.ends),
         )
     )
     return text

@@ -67,16 +67,12 @@ class Outbound:
         headers: dict[str, str],
         form: Mapping[str, str] | None,
     ) -> Answer:
-        import httpx2
-
-        try:
-            target = httpx2.URL(url)
-        except httpx2.InvalidURL:
-            raise OutboundError("the URL cannot be read") from None
+        # The first time this imports for 100 ms, and reads the system's CAs: not on the loop.
+        target, ready = await asyncio.to_thread(_prepare, url, ca)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 addresses = await self._addresses(target)
-                async with _client(target, trust(ca)) as client:
+                async with ready as client:
                     request = client.build_request(
                         method,
                         target,
@@ -114,6 +110,17 @@ class Outbound:
         plain = target.scheme == "http"
         if plain and not (address.is_loopback and is_within(address, self._allow)):
             raise OutboundError(f"{target.host} is to be reached by https, not http")
+
+
+def _prepare(url: str, ca: str | None) -> "tuple[httpx2.URL, httpx2.AsyncClient]":
+    """Where to go, and what goes there. Raises `OutboundError`."""
+    import httpx2
+
+    try:
+        target = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        raise OutboundError("the URL cannot be read") from None
+    return target, _client(target, trust(ca))
 
 
 def trust(ca: str | None) -> ssl.SSLContext:
