@@ -12,12 +12,14 @@ from entrepot.admin import (
     certificates,
     grants,
     groups,
+    issuers,
     problem,
     projects,
     robot_secrets,
     robots,
     session,
     tokens,
+    trusts,
     users,
 )
 from entrepot.admin.caller import PREFIX, admit
@@ -47,6 +49,8 @@ NOUNS = (
     grants,
     certificates,
     can,
+    issuers,
+    trusts,
 )
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

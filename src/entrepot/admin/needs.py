@@ -75,6 +75,14 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/certificates"): _READ,
     ("PUT", "/certificates/{name}"): _WRITE,
     ("DELETE", "/certificates/{name}"): _WRITE,
+    ("GET", "/issuers"): _READ,
+    ("PUT", "/issuers"): _WRITE,
+    ("DELETE", "/issuers"): _WRITE,
+    ("GET", "/trusts"): _READ,
+    ("GET", "/trusts/{name}"): _READ,
+    ("PUT", "/trusts/{name}"): _WRITE,
+    ("DELETE", "/trusts/{name}"): _WRITE,
+    ("POST", "/trusts/test"): _WRITE,
     ("GET", "/can"): Need(On.OBJECT, Action.GRANT),
 }
 """By method and path below /api/v1."""

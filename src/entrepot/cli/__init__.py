@@ -9,6 +9,7 @@ from entrepot.cli import (
     check,
     grant,
     group,
+    issuer,
     login,
     project,
     recover,
@@ -16,6 +17,7 @@ from entrepot.cli import (
     serve,
     tls,
     token,
+    trust,
     user,
     version,
 )
@@ -42,6 +44,8 @@ app.add_typer(project.app, name="project")
 app.add_typer(grant.app, name="grant")
 app.command("can")(grant.can)
 app.add_typer(certificate.app, name="certificate")
+app.add_typer(issuer.app, name="issuer")
+app.add_typer(trust.app, name="trust")
 app.add_typer(tls.app, name="tls")
 app.command("recover")(recover.recover)
 app.command("version")(version.version)

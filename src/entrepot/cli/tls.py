@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entrepot.cli import tls_show, trust
+from entrepot.cli import tls_show, tls_trust
 from entrepot.cli.options import Json, fail
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def client(
         typer.echo(json.dumps(_document(folder, pair, issued)))
     else:
         typer.echo(f"{name} has a certificate in {pair.cert.parent}, {_until(issued)}.\n")
-        typer.echo(trust.of_client(folder.ca.cert, pair.cert, pair.key), nl=False)
+        typer.echo(tls_trust.of_client(folder.ca.cert, pair.cert, pair.key), nl=False)
 
 
 app.command("show")(tls_show.show)
@@ -160,8 +160,8 @@ def _say_server(folder: "Folder", server: "Issued", port: int, *, as_json: bool)
         return
     names = pem.names(server.certificate)
     typer.echo(f"{folder.server.cert} is for {', '.join(names)}, {_until(server)}.\n")
-    at = trust.location(names, port)
-    typer.echo(trust.of_server(at, port, folder.ca, folder.server), nl=False)
+    at = tls_trust.location(names, port)
+    typer.echo(tls_trust.of_server(at, port, folder.ca, folder.server), nl=False)
 
 
 def _document(folder: "Folder", pair: "Pair", issued: "Issued") -> dict[str, object]:

@@ -1,108 +1,138 @@
-"""What to put where, so that clients trust the registry, and show it who they are."""
+"""`entrepot trust`: rules that say which tokens mean a workload, and what it may do."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+import sys
+from typing import Annotated, Any
 
-if TYPE_CHECKING:
-    from entrepot.auth.ca_folder import Pair
+import typer
 
-SERVER = """\
-Start the registry:
+from entrepot.cli.client import connect
+from entrepot.cli.options import Json, Yes, confirm, fail
+from entrepot.cli.output import Columns, done, show_json, show_list, show_one, when
 
-  entrepot serve --listen :{port} --tls-cert {server_cert} --tls-key {server_key}
+app = typer.Typer(no_args_is_help=True, help="Trust rules: which tokens mean a workload.")
 
-Tell the clients that {ca} may vouch for {at}. Each wants it in its own place:
+COLUMNS: Columns = {
+    "name": "name",
+    "issuer": "issuer",
+    "audience": "audience",
+    "claims": lambda row: [f"{path}={pattern}" for path, pattern in row["claims"].items()],
+    "grants": lambda row: [f"{each['role']}:{each['pattern']}" for each in row["grants"]],
+    "made": when("created_at"),
+    "by": "created_by",
+}
 
-  docker (nothing to restart)
-    sudo install -D -m 644 {ca} /etc/docker/certs.d/{at}/ca.crt
-
-  podman, buildah, skopeo, CRI-O
-    sudo install -D -m 644 {ca} /etc/containers/certs.d/{at}/ca.crt
-
-  containerd, on each node of a cluster (its config_path is /etc/containerd/certs.d)
-    sudo install -D -m 644 {ca} /etc/containerd/certs.d/{at}/ca.crt
-    sudo tee /etc/containerd/certs.d/{at}/hosts.toml <<'END'
-{hosts}END
-
-  crane, curl and whatever else uses the system's store
-    SSL_CERT_FILE={ca} crane ls {at}/team/app
-    curl --cacert {ca} https://{at}/v2/
-
-  oras, helm
-    oras pull --ca-file {ca} {at}/team/app:1.0.0
-    helm pull --ca-file {ca} oci://{at}/charts/chart
-
-  every program of a machine
-    sudo install -m 644 {ca} /usr/local/share/ca-certificates/entrepot.crt    # Debian, Ubuntu
-    sudo update-ca-certificates
-    sudo install -m 644 {ca} /etc/pki/ca-trust/source/anchors/entrepot.crt    # Fedora, RHEL
-    sudo update-ca-trust
-
-Whoever has {ca_key} can pretend to be any of these: keep it away from the server.
-"""
-
-CLIENT = """\
-The registry believes it once it knows the CA:
-
-  ENTREPOT_TLS_CLIENT_CA={ca} entrepot serve --tls-cert FILE --tls-key FILE
-
-Hand it to the client, who puts it beside the registry's ca.crt (HOST:PORT as it is pulled from):
-
-  docker
-    sudo install -D -m 600 -t /etc/docker/certs.d/HOST:PORT {cert} {key}
-
-  podman, buildah, skopeo, CRI-O
-    sudo install -D -m 600 -t /etc/containers/certs.d/HOST:PORT {cert} {key}
-
-  containerd, one more line in hosts.toml, under [host."https://HOST:PORT"]
-    sudo install -D -m 600 -t /etc/containerd/certs.d/HOST:PORT {cert} {key}
-{client}
-  curl, oras
-    curl --cacert {ca} --cert {cert} --key {key} https://HOST:PORT/v2/
-    oras pull --ca-file {ca} --cert-file {cert} --key-file {key} HOST:PORT/team/app:1.0.0
-"""
+Name = Annotated[str, typer.Argument(help="Name of the rule, and of the workload it means.")]
 
 
-def hosts_toml(at: str, *, client: bool = False) -> str:
-    """containerd's file for the registry."""
-    folder = f"/etc/containerd/certs.d/{at}"
-    lines = [
-        f'server = "https://{at}"',
-        "",
-        f'[host."https://{at}"]',
-        '  capabilities = ["pull", "resolve", "push"]',
-        f'  ca = "{folder}/ca.crt"',
-        *([_client_line(folder)] if client else []),
-    ]
-    return "\n".join(lines) + "\n"
+@app.command("list")
+def list_rules(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """List trust rules.
+
+    Example: `entrepot trust list --json`
+    """
+    show_list(connect(ctx).every("/trusts"), COLUMNS, as_json=as_json)
 
 
-def _client_line(folder: str) -> str:
-    return f'  client = [["{folder}/client.cert", "{folder}/client.key"]]'
+@app.command()
+def show(ctx: typer.Context, name: Name, *, as_json: Json = False) -> None:
+    """Show a trust rule.
+
+    Example: `entrepot trust show release`
+    """
+    show_one(connect(ctx).get(f"/trusts/{name}"), COLUMNS, as_json=as_json)
 
 
-def location(names: Sequence[str], port: int) -> str:
-    """HOST:PORT as images are named, by the first of the names that can be called."""
-    host = next((name for name in names if not name.startswith("*")), "HOST")
-    host = f"[{host}]" if ":" in host else host
-    return host if port == 443 else f"{host}:{port}"
+@app.command()
+def add(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    issuer: Annotated[str, typer.Option(help="Whose tokens; see entrepot issuer list.")],
+    audience: Annotated[str, typer.Option(help="For which audience tokens must be made.")],
+    claim: Annotated[
+        list[str], typer.Option(help="PATH=PATTERN; may be repeated, all must match.")
+    ],
+    grant: Annotated[
+        list[str] | None, typer.Option(help="ROLE:PATTERN to give at once; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which tokens mean the workload NAME; a rule of that name is replaced.
+
+    Example: `entrepot trust add builders --issuer https://kubernetes.default.svc.cluster.local
+    --audience registry.example.com --claim 'sub=system:serviceaccount:team-*:builder'
+    --grant 'writer:team/*'`
+    """
+    wanted = {
+        "issuer": issuer,
+        "audience": audience,
+        "claims": _conditions(claim),
+        "grants": [_allowance(each) for each in grant or ()],
+    }
+    made = connect(ctx).put(f"/trusts/{name}", wanted)
+    done(f"such tokens mean workload:{name}", made, as_json=as_json)
 
 
-def of_server(at: str, port: int, ca: "Pair", server: "Pair") -> str:
-    """After `tls init`."""
-    return SERVER.format(
-        at=at,
-        port=port,
-        ca=ca.cert,
-        ca_key=ca.key,
-        server_cert=server.cert,
-        server_key=server.key,
-        hosts=hosts_toml(at),
-    )
+def _conditions(claims: list[str]) -> dict[str, str]:
+    pairs = [_pair(each, "=", "--claim", "sub=system:*") for each in claims]
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        fail("each --claim is about another claim: a second rule can say what else is taken")
+    return found
 
 
-def of_client(ca: Path, cert: Path, key: Path) -> str:
-    """After `tls client`."""
-    line = _client_line("/etc/containerd/certs.d/HOST:PORT")
-    return CLIENT.format(ca=ca, cert=cert, key=key, client=f"  {line}\n")
+def _allowance(text: str) -> dict[str, str]:
+    role, pattern = _pair(text, ":", "--grant", "reader:team/*")
+    return {"role": role, "pattern": pattern}
+
+
+def _pair(text: str, mark: str, option: str, example: str) -> tuple[str, str]:
+    first, found, second = text.partition(mark)
+    if not (first and found and second):
+        fail(f"{option} is {text!r}: write {example}")
+    return first, second
+
+
+@app.command()
+def remove(ctx: typer.Context, name: Name, *, yes: Yes = False, as_json: Json = False) -> None:
+    """Delete a rule with its grants: no new token is taken by it.
+
+    Example: `entrepot trust remove release --yes`
+    """
+    confirm(f"remove trust rule {name} with its grants?", yes=yes)
+    connect(ctx).delete(f"/trusts/{name}")
+    done(f"trust rule {name} is gone", {"name": name}, as_json=as_json)
+
+
+@app.command("test")
+def probe(
+    ctx: typer.Context,
+    *,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Read the token from standard input.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say why a token means a workload, or does not; ends with 1 where it does not.
+
+    Example: `entrepot trust test --token-stdin < token.jwt`
+    """
+    if not token_stdin:
+        fail("give the token by --token-stdin: on the command line others would see it")
+    found = connect(ctx).post("/trusts/test", {"token": sys.stdin.read().strip()})
+    if as_json:
+        show_json(found)
+    else:
+        _explain(found)
+    if not found["good"]:
+        raise typer.Exit(1)
+
+
+def _explain(found: Any) -> None:
+    typer.echo(f"the token itself: {found['why'] or 'good'}")
+    for name, value in found["says"].items():
+        typer.echo(f"  {name}: {value}")
+    for each in found["rules"]:
+        typer.echo(f"rule {each['rule']}: {each['why'] or 'it matches'}")
+    if not found["rules"]:
+        typer.echo("no rule is about its issuer: see entrepot issuer list")
