@@ -142,6 +142,14 @@ async def test_a_token_that_does_not_say_its_age_is_old(rules: Rules) -> None:
     assert session.actor.life > 10**9
 
 
+@pytest.mark.parametrize("exp", [10**300, 10**3000, 1e300])
+async def test_a_token_without_an_end_worth_the_name(rules: Rules, exp: float) -> None:
+    await rules.put("all", CLUSTER, {"sub": "*"})
+    for iat in (None, 0, -(10**3000)):
+        session = await rules.workloads.login(sign(claims(CLUSTER, exp=exp, iat=iat)))
+        assert session.actor.life == session.ends == 2**40
+
+
 async def test_only_rules_for_its_own_audience_count(rules: Rules) -> None:
     await rules.put("here", CLUSTER, {"sub": "*"})
     await rules.put("there", CLUSTER, {"sub": "*"}, "other.example.com")

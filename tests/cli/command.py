@@ -14,7 +14,7 @@ class Done:
     error: str
 
 
-def entrepot(*arguments: str, cwd: Path | None = None, **env: str) -> Done:
+def entrepot(*arguments: str, cwd: Path | None = None, stdin: str = "", **env: str) -> Done:
     """Run it. Settings that the tests themselves were started with do not count."""
     outer = {k: v for k, v in os.environ.items() if not k.startswith(("ENTREPOT_", "_ENTREPOT"))}
     done = subprocess.run(
@@ -24,7 +24,7 @@ def entrepot(*arguments: str, cwd: Path | None = None, **env: str) -> Done:
         capture_output=True,
         text=True,
         timeout=60,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

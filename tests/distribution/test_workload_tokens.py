@@ -88,10 +88,7 @@ Way = Callable[[httpx.Client, str], httpx.Response]
 WAYS: dict[str, Way] = {"exchange": by_exchange, "basic": by_basic, "password": by_password}
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
-def way(request: pytest.FixtureRequest) -> Way:
-    found: Way = request.param
-    return found
+each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 def eventually(registry: Registry, wanted: Wanted, detail: dict[str, str]) -> Entry:
@@ -106,6 +103,7 @@ def eventually(registry: Registry, wanted: Wanted, detail: dict[str, str]) -> En
     raise AssertionError(f"no {wanted} with {detail}: {found}")
 
 
+@each_way
 def test_a_token_is_traded(client: httpx.Client, registry: Registry, way: Way) -> None:
     answer = way(client, pod())
     assert answer.status_code == 200, answer.text
@@ -132,12 +130,14 @@ def test_a_token_as_the_password_of_every_request(registry: Registry, admin: htt
         assert client.post("/api/v1/session", json={}).status_code == 403
 
 
+@each_way
 def test_an_issuer_found_by_discovery(client: httpx.Client, party: Issuing, way: Way) -> None:
     found = way(client, party.token(**GITHUB))
     assert found.status_code == 200, found.text
     assert found.json()["scope"] == "repository:team/app:pull"
 
 
+@each_way
 def test_a_registry_token_does_not_outlive_the_workload_s(client: httpx.Client, way: Way) -> None:
     now = int(time.time())
     found = way(client, pod(exp=now + 40)).json()
@@ -148,10 +148,12 @@ def test_a_registry_token_does_not_outlive_the_workload_s(client: httpx.Client, 
     assert "refresh_token" not in again.json()
 
 
+@each_way
 def test_a_token_in_its_last_seconds_of_grace(client: httpx.Client, way: Way) -> None:
     assert way(client, pod(exp=int(time.time()) - 5)).json()["expires_in"] == 1
 
 
+@each_way
 @pytest.mark.parametrize(
     ("token", "why"),
     [

@@ -28,6 +28,8 @@ class Row(NamedTuple):
 GRANT = {"subject": "user:bystander", "role": "reader", "pattern": "team/none"}
 ANOTHER = {"subject": "user:bystander", "role": "reader", "pattern": "other/none"}
 RULE = {"field": "cn", "pattern": "nobody-has-this", "account": "user:bystander"}
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.e30.AA"
+TRUST = {"issuer": "https://not-there.test", "audience": "x", "claims": {"sub": "nobody"}}
 
 TEAM = {"role": "reader", "pattern": "team/*"}
 
@@ -115,6 +117,14 @@ ROUTES = {
     ("GET", "/certificates"): [Row("audit", "/certificates")],
     ("PUT", "/certificates/{name}"): [Row("administer", "/certificates/a", RULE)],
     ("DELETE", "/certificates/{name}"): [Row("administer", "/certificates/not-there")],
+    ("GET", "/issuers"): [Row("audit", "/issuers")],
+    ("PUT", "/issuers"): [Row("administer", "/issuers", {"url": "https://issuer.test"})],
+    ("DELETE", "/issuers"): [Row("administer", "/issuers?url=https://not-there.test")],
+    ("GET", "/trusts"): [Row("audit", "/trusts")],
+    ("GET", "/trusts/{name}"): [Row("audit", "/trusts/not-there")],
+    ("PUT", "/trusts/{name}"): [Row("administer", "/trusts/not-there", TRUST)],
+    ("DELETE", "/trusts/{name}"): [Row("administer", "/trusts/not-there")],
+    ("POST", "/trusts/test"): [Row("administer", "/trusts/test", {"token": TOKEN})],
     ("GET", "/can"): [
         Row("ask team", "/can?actor=user:bystander&action=pull&repository=team/app"),
         Row("ask other", "/can?actor=user:bystander&action=pull&repository=other/app"),

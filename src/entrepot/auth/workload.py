@@ -18,7 +18,9 @@ from entrepot.auth.oidc.issuers import Issuers
 from entrepot.auth.oidc.token import Token, TokenError
 from entrepot.auth.oidc.trust import Trust, explain, matches
 
-VIA = "workload token"
+_VIA = "workload token"
+_FAR = 2**40
+"""Seconds since 1970 that are as good as never."""
 
 
 class Workloads:
@@ -38,7 +40,7 @@ class Workloads:
         names = sorted(rule.name for rule in rules if matches(rule, claims))
         if not names:
             raise _unknown(rules, claims)
-        ends = float(claims["exp"])
+        ends = _seconds(claims["exp"])
         return Session(_actor(names, claims), expires=min(time.time() + FRESH, ends), ends=ends)
 
     async def verify(self, token: str) -> dict[str, Any]:
@@ -61,8 +63,13 @@ class Workloads:
 def _actor(names: Sequence[str], claims: Mapping[str, Any]) -> Actor:
     subjects = tuple(f"workload:{name}" for name in names)
     # A token that does not say when it was made is as old as can be.
-    life = float(claims["exp"] - claims.get("iat", 0))
-    return Actor(subjects[0], subjects, VIA, life=life, detail=details(claims))
+    life = _seconds(claims["exp"]) - _seconds(claims.get("iat", 0))
+    return Actor(subjects[0], subjects, _VIA, life=life, detail=details(claims))
+
+
+def _seconds(written: float) -> float:
+    """A time that fits: JSON's whole numbers may have thousands of digits."""
+    return float(max(0, min(written, _FAR)))
 
 
 def _unknown(rules: Sequence[Trust], claims: Mapping[str, Any]) -> RefusedError:
