@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from entrepot.cli.client import connect
+from entrepot.cli.expiry import parse_allowance
 from entrepot.cli.options import Json, Yes, confirm, fail
 from entrepot.cli.output import Columns, done, show_json, show_list, show_one, when
 
@@ -67,30 +68,25 @@ def add(
         "issuer": issuer,
         "audience": audience,
         "claims": _conditions(claim),
-        "grants": [_allowance(each) for each in grant or ()],
+        "grants": [parse_allowance(each, "--grant") for each in grant or ()],
     }
     made = connect(ctx).put(f"/trusts/{name}", wanted)
     done(f"such tokens mean workload:{name}", made, as_json=as_json)
 
 
 def _conditions(claims: list[str]) -> dict[str, str]:
-    pairs = [_pair(each, "=", "--claim", "sub=system:*") for each in claims]
+    pairs = [_pair(each) for each in claims]
     found = dict(pairs)
     if len(found) < len(pairs):
         fail("each --claim is about another claim: a second rule can say what else is taken")
     return found
 
 
-def _allowance(text: str) -> dict[str, str]:
-    role, pattern = _pair(text, ":", "--grant", "reader:team/*")
-    return {"role": role, "pattern": pattern}
-
-
-def _pair(text: str, mark: str, option: str, example: str) -> tuple[str, str]:
-    first, found, second = text.partition(mark)
-    if not (first and found and second):
-        fail(f"{option} is {text!r}: write {example}")
-    return first, second
+def _pair(text: str) -> tuple[str, str]:
+    path, found, pattern = text.partition("=")
+    if not (path and found and pattern):
+        fail(f"--claim is {text!r}: write PATH=PATTERN, such as 'sub=system:*'")
+    return path, pattern
 
 
 @app.command()
