@@ -11,12 +11,13 @@ from typing import Any
 
 from entrepot.auth.actor import Actor, Session
 from entrepot.auth.directory import Directory
-from entrepot.auth.login import FRESH, RefusedError
+from entrepot.auth.login import RefusedError
 from entrepot.auth.oidc.details import details
 from entrepot.auth.oidc.issuer import Issuer
 from entrepot.auth.oidc.issuers import Issuers
 from entrepot.auth.oidc.token import Token, TokenError
 from entrepot.auth.oidc.trust import Trust, explain, matches
+from entrepot.auth.passwords import FRESH
 
 _VIA = "workload token"
 _FAR = 2**40
