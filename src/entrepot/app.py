@@ -115,6 +115,7 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
         pause=settings.upkeep_pause,
         retention=settings.audit_retention,
         copy=settings.audit_copy,
+        token_seconds=settings.token_seconds,
     )
     running = [rounds, _flush(observer), trail.run()]
     if settings.audit_copy:

@@ -1,4 +1,4 @@
-"""A registry with accounts in this process, and its admin."""
+"""Registries with accounts in this process: each file's own, and one that all files share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.accounts import ADMIN, first_start
+from tests.admin.office import Office, opened
 from tests.served import Served, serving
 
 
@@ -24,3 +25,10 @@ def admin(administered: Served) -> Iterator[httpx.Client]:
     url = f"{administered.url}/api/v1"
     with httpx.Client(base_url=url, auth=ADMIN.pair, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """One that all files share, each test with names of its own."""
+    with opened(tmp_path_factory.mktemp("office") / "data") as office:
+        yield office

@@ -125,6 +125,8 @@ ROUTES = {
     ("PUT", "/trusts/{name}"): [Row("administer", "/trusts/not-there", TRUST)],
     ("DELETE", "/trusts/{name}"): [Row("administer", "/trusts/not-there")],
     ("POST", "/trusts/test"): [Row("administer", "/trusts/test", {"token": TOKEN})],
+    ("GET", "/keys"): [Row("audit", "/keys")],
+    ("POST", "/keys/rotate"): [Row("administer", "/keys/rotate")],
     ("GET", "/can"): [
         Row("ask team", "/can?actor=user:bystander&action=pull&repository=team/app"),
         Row("ask other", "/can?actor=user:bystander&action=pull&repository=other/app"),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
+from entrepot.admin import admins
 from entrepot.admin.caller import Called, Caller
 from entrepot.admin.page import Limit, Model, Page, Pattern, Subject, moment
 from entrepot.admin.problem import Problem
@@ -122,7 +123,9 @@ async def delete(caller: Called, number: int) -> Response:
     check_giving(caller, Role(found.role), found.pattern)
 
     def write(db: sqlite3.Connection) -> None:
-        if not grants.remove(db, number):
+        with admins.kept(db):
+            gone = grants.remove(db, number)
+        if not gone:
             raise Problem(404, f"there is no grant {number} any more")
 
     words = f"{found.subject} {found.role} {found.pattern}"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 
-from entrepot.admin import users
+from entrepot.admin import admins, users
 from entrepot.admin.caller import Called
 from entrepot.admin.page import (
     After,
@@ -120,7 +120,8 @@ async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Respons
     def write(db: sqlite3.Connection) -> None:
         group = required(db, name)
         check_match(if_match, shown(db, group))
-        groups.remove(db, group)
+        with admins.kept(db):
+            groups.remove(db, group)
 
     await caller.change("group delete", f"group:{name}", write)
     return Response(status_code=204)
@@ -142,7 +143,9 @@ async def remove_member(caller: Called, name: str, user: str) -> Response:
     """Take a user out of a group."""
 
     def write(db: sqlite3.Connection) -> None:
-        if not groups.leave(db, required(db, name).name, users.required(db, user).id):
+        with admins.kept(db):
+            gone = groups.leave(db, required(db, name).name, users.required(db, user).id)
+        if not gone:
             raise Problem(404, f"{user} is not in {name}")
 
     await caller.change("group remove", f"group:{name}", write, user=user)

@@ -83,6 +83,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("PUT", "/trusts/{name}"): _WRITE,
     ("DELETE", "/trusts/{name}"): _WRITE,
     ("POST", "/trusts/test"): _WRITE,
+    ("GET", "/keys"): _READ,
+    ("POST", "/keys/rotate"): _WRITE,
     ("GET", "/can"): Need(On.OBJECT, Action.GRANT),
 }
 """By method and path below /api/v1."""

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Response
 from pydantic import AfterValidator, SecretStr
 
+from entrepot.admin import admins
 from entrepot.admin.caller import Called, Caller
 from entrepot.admin.page import (
     After,
@@ -24,10 +25,9 @@ from entrepot.admin.page import (
 from entrepot.admin.problem import Problem
 from entrepot.auth import passwords
 from entrepot.auth.login import RefusedError
-from entrepot.auth.roles import Action, Role
-from entrepot.db import accounts, grants, groups
+from entrepot.auth.roles import Action
+from entrepot.db import accounts, groups
 from entrepot.db.accounts import Account, Kind
-from entrepot.db.grants import Grant
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -161,9 +161,8 @@ async def update(
         description = given.get("description", account.description) or ""
         accounts.describe(db, account.id, description, given.get("email", account.email))
         if wanted.disabled is not None:
-            if wanted.disabled:
-                _keep_an_admin(db, account)
-            accounts.set_disabled(db, account.id, wanted.disabled)
+            with admins.kept(db):
+                accounts.set_disabled(db, account.id, wanted.disabled)
         return shown(db, required(db, name))
 
     return tagged(response, await caller.change("user change", f"user:{name}", write, **given))
@@ -176,30 +175,11 @@ async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Respons
     def write(db: sqlite3.Connection) -> None:
         account = required(db, name)
         check_match(if_match, shown(db, account))
-        _keep_an_admin(db, account)
-        accounts.remove(db, account)
+        with admins.kept(db):
+            accounts.remove(db, account)
 
     await caller.change("user delete", f"user:{name}", write)
     return Response(status_code=204)
-
-
-def _keep_an_admin(db: sqlite3.Connection, account: Account) -> None:
-    """Raise a problem where nobody could administer the registry without this account."""
-    for grant in grants.every(db):
-        if (
-            grant.role == Role.ADMIN
-            and grant.pattern == "*"
-            and _leads_to_others(db, grant, account)
-        ):
-            return
-    raise Problem(409, f"{account.name} is the only admin: make another one first")
-
-
-def _leads_to_others(db: sqlite3.Connection, grant: Grant, account: Account) -> bool:
-    kind, _, name = grant.subject.partition(":")
-    names = groups.members(db, name) if kind == "group" else [name] if kind == "user" else []
-    found = [accounts.find(db, Kind.USER, each) for each in names]
-    return any(each and not each.disabled and each.id != account.id for each in found)
 
 
 @router.put("/{name}/password", status_code=204)

@@ -10,6 +10,7 @@ from entrepot.cli import (
     grant,
     group,
     issuer,
+    key,
     login,
     project,
     recover,
@@ -46,6 +47,7 @@ app.command("can")(grant.can)
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(issuer.app, name="issuer")
 app.add_typer(trust.app, name="trust")
+app.add_typer(key.app, name="key")
 app.add_typer(tls.app, name="tls")
 app.command("recover")(recover.recover)
 app.command("version")(version.version)

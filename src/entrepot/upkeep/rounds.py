@@ -1,4 +1,4 @@
-"""The rounds: old uploads and audit rows expire, garbage is deleted, the store is measured.
+"""The rounds: old uploads, audit rows and keys go, garbage is deleted, the store is measured.
 
 Of several workers one makes them: the one that holds the lock on a file. A round may be made
 twice or be cut anywhere; it takes up what the last one left.
@@ -15,6 +15,7 @@ from entrepot.db.database import Database
 from entrepot.db.sizes import Sizes, measure
 from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
 from entrepot.upkeep import lease
+from entrepot.upkeep.credentials import forget
 from entrepot.upkeep.retention import retain
 
 LOCK = "rounds.lock"
@@ -32,6 +33,7 @@ async def make_rounds(
     pause: float,
     retention: int = 0,
     copy: str = "",
+    token_seconds: float = 300,
 ) -> None:
     """Make rounds until cancelled; `expiry` and `pause` in seconds, `retention` in days."""
     with (database.folder / LOCK).open("w") as lock:
@@ -40,6 +42,7 @@ async def make_rounds(
                 if lease.is_ours(lock.fileno()):
                     await _round(database, store, expiry)
                     await retain(database, retention, copy)
+                    await forget(database, token_seconds)
                     found = await asyncio.to_thread(_measure, database.folder)
                     metrics.set(STORE_BYTES, found.bytes)
                     metrics.set(STORE_BLOBS, found.blobs)

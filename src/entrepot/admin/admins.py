@@ -1,0 +1,44 @@
+"""There is always an admin: whatever would take the last one's power away is undone."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from entrepot.admin.problem import Problem
+from entrepot.auth import pattern
+from entrepot.auth.roles import Role
+from entrepot.db import accounts, grants, groups
+from entrepot.db.accounts import Kind
+
+
+@contextmanager
+def kept(db: sqlite3.Connection) -> Iterator[None]:
+    """Raise a problem where nobody could administer the registry after the block, but could before.
+
+    To be used in the transaction that makes the change. Robots do not count: what one of them
+    breaks, a person has to mend.
+    """
+    before = _any(db)
+    yield
+    if before and not _any(db):
+        raise Problem(409, "nobody could administer the registry then: make another admin first")
+
+
+def _any(db: sqlite3.Connection) -> bool:
+    """Whether a user who may come in is an admin, by themselves or by a group."""
+    return any(
+        _comes_in(db, user)
+        for grant in grants.every(db)
+        if grant.role == Role.ADMIN and grant.pattern == pattern.ANY
+        for user in _users(db, grant.subject)
+    )
+
+
+def _users(db: sqlite3.Connection, subject: str) -> list[str]:
+    kind, _, name = subject.partition(":")
+    return groups.members(db, name) if kind == "group" else [name] if kind == "user" else []
+
+
+def _comes_in(db: sqlite3.Connection, user: str) -> bool:
+    found = accounts.find(db, Kind.USER, user)
+    return found is not None and not found.disabled

@@ -1,0 +1,81 @@
+"""Keys and secrets that are good for nothing any more go; all others stay."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import Connection
+
+import pytest
+
+from entrepot.auth import keyring
+from entrepot.auth.directory import Directory
+from entrepot.db import accounts, engine, keys, secrets
+from entrepot.db.accounts import Kind
+from entrepot.db.database import Database
+from entrepot.upkeep.credentials import KEPT, SLACK, forget
+
+LIFE = 300
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(tmp_path)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def db(tmp_path: Path, database: Database) -> Iterator[Connection]:
+    with closing(engine.connect(tmp_path)) as db:
+        yield db
+
+
+def key(db: Connection, retired: float | None) -> str:
+    """A key that was retired so many seconds ago."""
+    made = keyring.make()
+    keys.add(db, made)
+    at = None if retired is None else time.time() - retired
+    db.execute("update signing_key set retired_at = ? where id = ?", (at, made.id))
+    return made.id
+
+
+def known(db: Connection) -> set[str]:
+    return {each.id for each in keys.every(db)}
+
+
+async def test_a_key_goes_when_all_that_it_signed_has_ended(
+    database: Database, db: Connection
+) -> None:
+    old = key(db, LIFE + SLACK + 5)
+    just = key(db, LIFE + SLACK - 5)
+    signs = key(db, None)
+    verifying = Directory(database).keys
+    assert {each.id for each in verifying()} == {old, just, signs}
+    await forget(database, LIFE)
+    assert known(db) == {just, signs}
+    assert {each.id for each in verifying()} == {just, signs}, "a cache still has it"
+    rows = db.execute("select actor, via, action from audit").fetchall()
+    assert rows == [("entrepot", "upkeep", "key forget")]
+
+
+async def test_where_nothing_goes_nothing_is_written_down(
+    database: Database, db: Connection
+) -> None:
+    signs = key(db, None)
+    before = database.generation.read()
+    await forget(database, LIFE)
+    assert known(db) == {signs}
+    assert db.execute("select count(*) from audit").fetchone() == (0,)
+    assert database.generation.read() == before
+
+
+async def test_secrets_go_a_month_after_their_end(database: Database, db: Connection) -> None:
+    account = accounts.create(db, Kind.USER, "alice", "test").id
+    now = time.time()
+    ends = {"old": now - KEPT - 5, "ended": now - KEPT + 5, "good": now + 5, "endless": None}
+    for name, end in ends.items():
+        secrets.add(db, secrets.Kind.PERSONAL, account, name, name, expires_at=end)
+    await forget(database, LIFE)
+    found = secrets.of_account(db, account, secrets.Kind.PERSONAL)
+    assert [each.name for each in found] == ["ended", "good", "endless"]
