@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Header, Query, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from entrepot.admin.problem import Problem
 from entrepot.auth import actor, pattern
@@ -17,12 +17,20 @@ T = TypeVar("T")
 MOST = 1000
 _USE = ("seen_at", "used_at")
 
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("use letters, digits, signs and spaces")
+    return text
+
+
 After = Annotated[str, Query(max_length=255, description="Go on behind this one.")]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Entries of the page.")]
 IfMatch = Annotated[
     str | None, Header(description="The entity tag that the object must still have.")
 ]
 
+Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 Name = Annotated[str, AfterValidator(actor.parse_name)]
 Subject = Annotated[str, AfterValidator(actor.parse_subject)]
 Pattern = Annotated[str, AfterValidator(pattern.parse)]

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Response
 
 from entrepot.admin.caller import Called
-from entrepot.admin.page import Allowance, Model
+from entrepot.admin.page import Allowance, Label, Model
 from entrepot.admin.problem import Problem
 from entrepot.auth import secrets
 from entrepot.db import secrets as kept
@@ -46,7 +46,7 @@ class Started(Model):
 class Start(Model):
     """What to call the token: a newer one of the same name takes the place of the older."""
 
-    name: str = "cli"
+    name: Label = "cli"
 
 
 @router.get("")
@@ -76,7 +76,7 @@ async def start(caller: Called, wanted: Annotated[Start, Body()]) -> Started:
     if actor.secret is not None:
         raise Problem(403, "log in by your password: a token makes no other token here")
     text = secrets.make(Kind.SESSION)
-    name = wanted.name[:100]
+    name = wanted.name
     write = partial(_replace, account=actor.account, name=name, secret=text)
     await caller.change("session start", f"{actor.subject} {name}", write)
     return Started(subject=actor.subject, name=name, secret=text)

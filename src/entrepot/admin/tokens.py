@@ -17,7 +17,7 @@ from pydantic import Field
 from entrepot.admin import credentials, users
 from entrepot.admin.caller import Called, Caller
 from entrepot.admin.credentials import DAY, Life, Number, Rotation
-from entrepot.admin.page import Allowance, Limit, Model, Page, moment
+from entrepot.admin.page import Allowance, Label, Limit, Model, Page, moment
 from entrepot.admin.problem import Problem
 from entrepot.auth import limits
 from entrepot.auth.roles import Action
@@ -56,7 +56,7 @@ class Made(Token):
 class NewToken(Model):
     """A token to be made, for the caller."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name: Label
     expires: Life | None = DAYS * DAY
     """Seconds that it is good; null for ever."""
     limits: Annotated[list[Allowance], Field(min_length=1, max_length=100)] | None = None

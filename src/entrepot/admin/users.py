@@ -205,6 +205,6 @@ async def _check_current(caller: Caller, account: Account, given: SecretStr | No
     if given is None:
         raise Problem(422, "give your current password, too")
     try:
-        await caller.login.basic(account.name, given.get_secret_value(), caller.by())
+        await caller.login.password(account.name, given.get_secret_value(), caller.by())
     except RefusedError as error:
         raise Problem(403, f"the current password is not good: {error}") from None

@@ -70,17 +70,20 @@ class Login:
         """A name and a password, secret or workload's token; `by` says from where."""
         if password.startswith("eyJ") and password.count(".") == 2:
             return await self.exchange(password, by)
+        if is_ours(password):
+            return self.bearer(password, by, Kind.PERSONAL, Kind.ROBOT, via="password")
+        return await self.password(name, password, by)
+
+    async def password(self, name: str, password: str, by: By) -> Session:
+        """A name and a password, and nothing else."""
         with self.watched(by, "password"):
-            if is_ours(password):
-                session = self.secret(password, Kind.PERSONAL, Kind.ROBOT)
-            else:
-                session = await self._password(name, password, by.address)
+            session = await self._password(name, password, by.address)
         self.note(session.actor, by)
         return session
 
-    def bearer(self, text: str, by: By, *kinds: Kind) -> Session:
-        """One of the secrets that we made, on its own."""
-        with self.watched(by, "token"):
+    def bearer(self, text: str, by: By, *kinds: Kind, via: str = "token") -> Session:
+        """One of the secrets that we made."""
+        with self.watched(by, via):
             session = self.secret(text, *kinds)
         self.note(session.actor, by)
         return session
