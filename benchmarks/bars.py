@@ -24,6 +24,10 @@ METRICS = {
 """The unit of each metric, and which way is better."""
 CASES = {
     "manifest": "manifest by tag, 16 connections",
+    "manifest-token": "the same with a registry token",
+    "manifest-basic": "the same with name and password",
+    "manifest-private": "the same of a private image, with a token",
+    "token": "registry tokens, 16 connections",
     "blob": "4 KiB blob, 16 connections",
     "get-1": "download 1 GiB",
     "get-4": "download 1 GiB, 4 at once",
@@ -109,6 +113,8 @@ OLD, LIMIT = "docker-registry", "nginx"
 BARS = (
     Bar("manifest", "rate", 25, OLD),
     Bar("manifest", "cpu_us", 1.6, LIMIT),
+    Bar("manifest-token", "cpu_us", 1.1, SUBJECT, other="manifest"),
+    Bar("manifest-basic", "cpu_us", 1.1, SUBJECT, other="manifest"),
     Bar("blob", "rate", 25, OLD),
     Bar("blob", "cpu_us", 2, LIMIT),
     *(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from . import latency, memory, pushes, transfers, wrk
+from . import latency, logins, memory, pushes, transfers, wrk
 from .content import Content
-from .peers import Peer
+from .peers import SUBJECT, Peer
 from .server import Server
 from .stock import ACCEPT, Stock, fill
 
@@ -49,10 +49,15 @@ class Case:
     also: tuple[str, ...] = ()
     """Further peers, which are in no case that does not name them."""
 
+    alone: bool = False
+    """Only for Entrepot: the peers run without logins."""
+
     def fits(self, peer: Peer) -> bool:
         """Whether this peer takes part."""
         if peer.name in EXTRA:
             return peer.name in self.also
+        if self.alone:
+            return peer.name == SUBJECT
         return peer.registry or not self.pushes
 
 
@@ -61,6 +66,10 @@ EXTRA = ("nginx-2w",)
 
 def _manifest(server: Server, bench: Bench) -> Values:
     return wrk.get(server, bench.stock.manifest_path, bench.seconds, ACCEPT)
+
+
+def _logged_in(run: Callable[[Server, str, float], Values]) -> Callable[[Server, Bench], Values]:
+    return lambda server, bench: run(server, bench.stock.manifest_path, bench.seconds)
 
 
 def _blob(server: Server, bench: Bench) -> Values:
@@ -88,6 +97,10 @@ CASES = (
     Case("stalled-uploads", lambda s, b: memory.stalled_uploads(s, b.content), pushes=True),
     Case("stalled-downloads", lambda s, b: memory.stalled_downloads(s, b.stock.large_path)),
     Case("manifest", _manifest),
+    Case("manifest-token", _logged_in(logins.with_token), alone=True),
+    Case("manifest-basic", _logged_in(logins.with_basic), alone=True),
+    Case("manifest-private", lambda s, b: logins.private(s, b.seconds), alone=True),
+    Case("token", lambda s, b: logins.tokens(s, b.seconds), alone=True),
     Case("blob", _blob),
     Case("get-1", _get(1)),
     Case("get-4", _get(4), also=("nginx-2w",)),

@@ -15,7 +15,7 @@ from .cases import Sample, Say
 from .meter import percentiles
 from .peers import SUBJECT, Peer
 from .server import Server
-from .stock import digest
+from .stock import digest, furnish
 from .wire import Connection
 
 SHORT, LONG = 200, 100_000
@@ -45,6 +45,7 @@ def measure(peers: Iterable[Peer], folder: Path, rounds: int, long: int, say: Sa
             server = Server(peer, folder / f"listings-{peer.name}-{count}")
             servers.append((server, count))
             server.start()
+            furnish(server)
             seconds = _fill(server, count)
             say(f"[dim]{peer.name}: {count:,} repositories and tags pushed in {seconds:.0f} s")
         for turn in range(rounds * TURNS):
@@ -65,7 +66,7 @@ def _ask(server: Server, count: int) -> dict[str, dict[str, float]]:
         "tags": (f"/v2/{TAGGED}/tags/list", f"t{middle:06}"),
     }
     figures = {}
-    with Connection(server.port) as connection:
+    with server.connect() as connection:
         for kind, (path, last) in pages.items():
             seconds = []
             for _ in range(ASKED):
@@ -78,7 +79,7 @@ def _ask(server: Server, count: int) -> dict[str, dict[str, float]]:
 
 def _fill(server: Server, count: int) -> float:
     begin = time.perf_counter()
-    with Connection(server.port) as connection:
+    with server.connect() as connection:
         step = TAGS_AT_ONCE if _put(connection, TAGGED, ["t000000", "t000001"]) else 1
     repositories = [partial(_repository, number) for number in range(count)]
     tags = [partial(_tags, number, step) for number in range(0, count, step)]
@@ -113,7 +114,7 @@ def _spread(server: Server, works: Sequence[Callable[[Connection], None]]) -> No
     """Do the works over a few connections."""
 
     def client(number: int) -> None:
-        with Connection(server.port) as connection:
+        with server.connect() as connection:
             for work in works[number::CLIENTS]:
                 work(connection)
 

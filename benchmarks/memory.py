@@ -9,7 +9,7 @@ from .content import Content
 from .server import Server
 from .stock import REPOSITORY
 from .transfers import OCTETS
-from .wire import Connection, head
+from .wire import Connection
 
 CLIENTS = 64
 SENT = 4 << 20
@@ -24,7 +24,7 @@ def stalled_downloads(server: Server, path: str) -> dict[str, float]:
     """Measure what clients cost that ask for a large blob and read nothing."""
 
     def stall(connection: Connection) -> None:
-        connection.socket.sendall(head("GET", path))
+        connection.socket.sendall(connection.head("GET", path))
 
     return _stalled(server, stall)
 
@@ -39,7 +39,7 @@ def stalled_uploads(server: Server, content: Content) -> dict[str, float]:
         opened = connection.request("POST", uploads, body=b"").require(202)
         limit = struct.pack("ll", FULL, 0)
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        connection.socket.sendall(head("PATCH", opened.location, length))
+        connection.socket.sendall(connection.head("PATCH", opened.location, length))
         try:
             connection.socket.sendall(beginning)
         except BlockingIOError:
@@ -67,7 +67,7 @@ def _stalled(server: Server, stall: Callable[[Connection], None]) -> dict[str, f
     connections: list[Connection] = []
     try:
         for _ in range(CLIENTS):
-            connections.append(Connection(server.port))
+            connections.append(server.connect())
             stall(connections[-1])
         time.sleep(SETTLE)
         after = server.memory()

@@ -1,18 +1,25 @@
 """Who is compared: how each server is configured and started. `server` runs one.
 
 All store on disk with durable writes; registries serve blobs themselves. Entrepot runs as a user
-runs it, with its access log and metrics; the others write no access log.
+runs it, with accounts, audit, access log and metrics: pushes come with name and password, and what
+is pulled is public. The others ask nobody who they are, and write no access log.
 """
 
 import json
+import secrets
 import shutil
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 SUBJECT = "entrepot"
 DEFAULT = (SUBJECT, "docker-registry", "nginx")
+PASSWORD = secrets.token_hex()
+"""Of Entrepot's admin, in this run only."""
+PUBLIC, PRIVATE = "bench", "inner"
+"""Entrepot's projects; the first holds all that is compared."""
 OPTIONAL = ("distribution", "zot", "olareg")
 
 
@@ -30,6 +37,10 @@ class Peer:
     environment: dict[str, str] = field(default_factory=dict)
     """Variables for what the environment does not say already."""
     workers: int = 1
+    authorization: str = ""
+    """A header's line, with which pushes are let in."""
+    projects: dict[str, bool] = field(default_factory=dict)
+    """What has to be made before there are pushes; by name, whether anyone may pull."""
 
 
 def choose(
@@ -72,7 +83,16 @@ def _entrepot(python: str, workers: int) -> Peer:
         listen = f"127.0.0.1:{port}"
         return [*base, "serve", "--data", str(folder / "data"), "--listen", listen, *count]
 
-    return Peer(SUBJECT, command, (*base, "version"), workers=workers)
+    basic = b64encode(f"admin:{PASSWORD}".encode()).decode()
+    return Peer(
+        SUBJECT,
+        command,
+        (*base, "version"),
+        environment={"ENTREPOT_ADMIN_PASSWORD": PASSWORD},
+        workers=workers,
+        authorization=f"authorization: Basic {basic}\r\n",
+        projects={PUBLIC: True, PRIVATE: False},
+    )
 
 
 def _nginx(name: str, program: str, workers: int) -> Peer:

@@ -18,11 +18,11 @@ CONFIG = 512
 
 def small_images(server: Server, seconds: float) -> dict[str, float]:
     """Measure whole pushes: config, layer (POST and PUT each) and manifest under a new tag."""
-    with Connection(server.port) as connection:
+    with server.connect() as connection:
         put_image(connection, "bench/small", "warm")
     counts = [0] * CLIENTS
     end = time.perf_counter() + seconds
-    works = [partial(_client, server.port, number, end, counts) for number in range(CLIENTS)]
+    works = [partial(_client, server, number, end, counts) for number in range(CLIENTS)]
     return together(server, works).requests(sum(counts))
 
 
@@ -35,8 +35,8 @@ def put_image(connection: Connection, repository: str, tag: str) -> None:
     put_manifest(connection, repository, tag, image)
 
 
-def _client(port: int, number: int, end: float, counts: list[int]) -> None:
-    with Connection(port) as connection:
+def _client(server: Server, number: int, end: float, counts: list[int]) -> None:
+    with server.connect() as connection:
         while time.perf_counter() < end:
             put_image(connection, f"bench/small-{number}", f"{end:.0f}-{counts[number]}")
             counts[number] += 1

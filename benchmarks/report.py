@@ -132,9 +132,14 @@ $machine
 ## How it is measured
 
 - Every server runs on this one machine, on loopback, without TLS, each with a folder of its own on
-  the same real disk, with durable writes. Entrepot runs as a user runs it, with metrics and an
-  access log; the others write no access log. nginx serves the same bytes as static files: the limit
-  for downloads. `nginx` has as many workers as Entrepot, `nginx-2w` two.
+  the same real disk, with durable writes. Entrepot runs as a user runs it, with accounts, audit,
+  metrics and an access log; the others ask nobody who they are, and write no access log. nginx
+  serves the same bytes as static files: the limit for downloads. `nginx` has as many workers as
+  Entrepot, `nginx-2w` two.
+- Entrepot's pushes and lists come with name and password in each request. What is compared is in a
+  public project and pulled without login, unless the case says otherwise; the cases with a login
+  are Entrepot's own, beside its answers without one. Tokens are made from a password that was
+  checked a moment before. Its admin API is used before the start that is measured, not after.
 - Case after case, each server in turn, another one first in every round; in every round all of
   them are started anew on empty folders. A table shows medians, with the least and the greatest.
 - Only one server is asked at a time, while the others idle. The load generator shares the

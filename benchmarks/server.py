@@ -38,7 +38,7 @@ class Server:
         return self._process.pid
 
     def start(self) -> float:
-        """Start it and return the seconds until its first 200 on /v2/."""
+        """Start it and return the seconds until it answers first on /v2/."""
         command = self.peer.command(self.folder, self.port)
         environment = {**self.peer.environment, **os.environ}
         with (self.folder / "output.log").open("ab") as log:
@@ -53,6 +53,10 @@ class Server:
                 raise RuntimeError(f"{self.peer.name} did not start: {command}\n{output}")
             time.sleep(0.002)
         return time.perf_counter() - begin
+
+    def connect(self) -> Connection:
+        """Return a connection of whoever may push."""
+        return Connection(self.port, self.peer.authorization)
 
     def stop(self) -> None:
         """End it politely; then, if it will not, kill what it started."""
@@ -115,7 +119,7 @@ class Server:
     def _answers(self) -> bool:
         try:
             with Connection(self.port) as connection:
-                return connection.request("GET", "/v2/").status == 200
+                return connection.request("GET", "/v2/").status in {200, 401}
         except OSError:
             return False
 

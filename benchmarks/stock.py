@@ -13,6 +13,7 @@ from .wire import Connection
 
 REPOSITORY = "bench/app"
 TAG = "1.0"
+PROJECTS = "/api/v1/projects"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 ACCEPT = f"accept: {MANIFEST_TYPE}\r\n"
 SMALL = 4096
@@ -56,12 +57,26 @@ def prepare(content: Content) -> Stock:
 
 def fill(server: Server, stock: Stock, content: Content) -> None:
     """Put the image there, read the large blob back and compare its digest."""
+    furnish(server)
     if server.peer.registry:
         _push(server, stock, content)
     else:
         _lay(server.folder / "data", stock, content)
     fetch(server.port, stock.large_path, content.size, verify=stock.large.digest)
     server.keep()
+
+
+def furnish(server: Server) -> None:
+    """Make the projects where there are any, and start anew, as every later start is."""
+    if not server.peer.projects:
+        return
+    for name, public in server.peer.projects.items():
+        project = json.dumps({"name": name, "public": public}).encode()
+        with server.connect() as connection:
+            kind = "content-type: application/json\r\n"
+            connection.request("POST", PROJECTS, headers=kind, body=project).require(201)
+    server.stop()
+    server.start()
 
 
 def put_blob(connection: Connection, repository: str, data: bytes) -> None:
@@ -103,7 +118,7 @@ def digest(data: bytes) -> str:
 
 
 def _push(server: Server, stock: Stock, content: Content) -> None:
-    with Connection(server.port) as connection:
+    with server.connect() as connection:
         for data in (EMPTY, *stock.small):
             put_blob(connection, REPOSITORY, data)
         push(connection, REPOSITORY, content, stock.large, chunked=False)

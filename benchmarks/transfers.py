@@ -10,7 +10,7 @@ from functools import partial
 from .content import Content, Variant
 from .meter import Window, together
 from .server import Server
-from .wire import Connection, head
+from .wire import Connection
 
 OCTETS = "content-type: application/octet-stream\r\n"
 BUFFER = 1 << 22
@@ -31,7 +31,7 @@ def download(server: Server, path: str, size: int, *, at_once: int, cold: bool) 
 
 def upload(server: Server, content: Content, *, at_once: int, chunked: bool) -> Window:
     """Push distinct blobs, each on its connection; then, outside the window, delete their files."""
-    connections = [Connection(server.port) for _ in range(at_once)]
+    connections = [server.connect() for _ in range(at_once)]
     works = [
         partial(push, each, "bench/pushed", content, content.variant(), chunked=chunked)
         for each in connections
@@ -52,12 +52,12 @@ def push(
     if not chunked:
         length = f"{OCTETS}content-length: {content.size}\r\n"
         path = finish(opened.location, variant.digest)
-        connection.socket.sendall(head("PUT", path, length), socket.MSG_MORE)
+        connection.socket.sendall(connection.head("PUT", path, length), socket.MSG_MORE)
         content.send(connection.socket, variant)
         connection.answer().require(201)
         return
     framing = f"{OCTETS}transfer-encoding: chunked\r\n"
-    connection.socket.sendall(head("PATCH", opened.location, framing), socket.MSG_MORE)
+    connection.socket.sendall(connection.head("PATCH", opened.location, framing), socket.MSG_MORE)
     content.send_chunked(connection.socket, variant)
     patched = connection.answer().require(202)
     path = finish(patched.location, variant.digest)
@@ -74,7 +74,7 @@ def fetch(port: int, path: str, size: int, *, repeats: int = 1, verify: str = ""
     buffer = bytearray(BUFFER)
     with Connection(port) as connection:
         for _ in range(repeats):
-            connection.socket.sendall(head("GET", path))
+            connection.socket.sendall(connection.head("GET", path))
             status, headers = connection.answer_head()
             length = int(headers.get("content-length", -1))
             if status != 200 or length != size:

@@ -39,7 +39,9 @@ class Answer:
 class Connection:
     """One keep-alive connection to a server on this machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, authorization: str = "") -> None:
+        self.authorization = authorization
+        """A whole line with CRLF, sent with each request; "" for none."""
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Kernel time-outs, so that the descriptor stays blocking and os.sendfile can use it.
@@ -66,8 +68,13 @@ class Connection:
         """Send a request and wait for its whole answer; `headers` are whole lines with CRLF."""
         if body is not None:
             headers += f"content-length: {len(body)}\r\n"
-        self.socket.sendall(head(method, path, headers) + (body or b""))
+        self.socket.sendall(self.head(method, path, headers) + (body or b""))
         return self.answer(bodyless=method == "HEAD")
+
+    def head(self, method: str, path: str, headers: str = "") -> bytes:
+        """Return the bytes of a request's head; `headers` are whole lines with CRLF."""
+        lines = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{self.authorization}{headers}\r\n"
+        return lines.encode()
 
     def answer(self, *, bodyless: bool = False) -> Answer:
         """Read one whole answer."""
@@ -99,8 +106,3 @@ class Connection:
             self.reader.readline()
         self.reader.readline()
         return b"".join(parts)
-
-
-def head(method: str, path: str, headers: str = "") -> bytes:
-    """Return the bytes of a request's head."""
-    return f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{headers}\r\n".encode()

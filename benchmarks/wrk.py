@@ -12,11 +12,11 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 """Milliseconds in a unit of wrk's."""
 
 
-def get(server: Server, path: str, seconds: float, accept: str = "") -> dict[str, float]:
-    """Measure GETs of one path, after a short run that nobody counts."""
-    _run(server, path, 1, accept)
+def get(server: Server, path: str, seconds: float, headers: str = "") -> dict[str, float]:
+    """Measure GETs of one path, after a short run that nobody counts; `headers` are whole lines."""
+    _run(server, path, 1, headers)
     cpu, own, begin = server.cpu(), load_cpu(), time.perf_counter()
-    output = _run(server, path, max(1, round(seconds)), accept)
+    output = _run(server, path, max(1, round(seconds)), headers)
     window = Window(time.perf_counter() - begin, server.cpu() - cpu, load_cpu() - own)
     count, wall = _counted(output)
     figures = window.requests(count)
@@ -24,11 +24,11 @@ def get(server: Server, path: str, seconds: float, accept: str = "") -> dict[str
     return figures | {"p50_ms": _latency(output, "50"), "p99_ms": _latency(output, "99")}
 
 
-def _run(server: Server, path: str, seconds: int, accept: str) -> str:
+def _run(server: Server, path: str, seconds: int, headers: str) -> str:
     url = f"http://127.0.0.1:{server.port}{path}"
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency"]
-    header = ["-H", accept.strip()] if accept else []
-    result = subprocess.run([*command, *header, url], check=True, capture_output=True, text=True)
+    given = [word for line in headers.splitlines() for word in ("-H", line)]
+    result = subprocess.run([*command, *given, url], check=True, capture_output=True, text=True)
     for problem in ("Non-2xx", "Socket errors"):
         if problem in result.stdout:
             raise RuntimeError(f"{server.peer.name}{path}:\n{result.stdout}")

@@ -31,6 +31,8 @@ class Passes:
 
     def __init__(self) -> None:
         self._given: OrderedDict[tuple[bytes, str], Pass] = OrderedDict()
+        self._shown = b""
+        """The credential that was shown last."""
 
     def clear(self) -> None:
         """Decide everything anew."""
@@ -44,6 +46,10 @@ class Passes:
 
     def find(self, credential: bytes, repository: str) -> Pass | None:
         """The pass for a credential, exactly as the client wrote it; ask after `Resolved.get`."""
+        if credential == self._shown:  # comparing is cheaper than hashing, and that one is hashed
+            credential = self._shown
+        else:
+            self._shown = credential
         found = self._given.get((credential, repository))
         if found is None or (found.expires != math.inf and found.expires <= time.time()):
             return None
