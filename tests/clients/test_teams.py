@@ -1,20 +1,26 @@
-"""Two teams and a public project: each sees, pulls and pushes exactly what it may."""
+"""Two teams and a public project: each sees, pulls and pushes exactly what it may.
+
+All of it is set up by the command line, as the documents have it.
+"""
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.accounts import Accounts, Credential
+from tests.accounts import ADMIN, Credential
+from tests.cli.command import Done, entrepot
 from tests.clients.carriers import Crane, Skopeo
 from tests.clients.client import Reach
 from tests.clients.helm import Helm
 from tests.clients.image import Image
-from tests.registry import Registry, serving
+from tests.registry import serving
 
 from entrepot.auth.ca_folder import Folder
 
+PASSWORD = "a password of theirs"
 REPOSITORIES = ["blue/api", "blue/web", "commons/base", "red/app"]
 
 denied = pytest.raises(pytest.fail.Exception, match=r"(?i)denied|unauthorized|log in first|403")
@@ -45,8 +51,8 @@ MEMBERS = {
 class Company:
     """A registry, and what its people log in with."""
 
-    registry: Registry
     reach: Reach
+    command: "Command"
     credentials: dict[str, Credential]
 
     def enter(self, who: str, client: Crane | Skopeo | Helm) -> None:
@@ -64,13 +70,14 @@ def company(
     with serving(
         tmp_path_factory.mktemp("company"),
         dangerously_without_accounts=False,
+        admin_password=ADMIN.secret,
         workers=2,
         tls_cert=certificates.server.cert,
         tls_key=certificates.server.key,
     ) as registry:
-        company = Company(
-            registry, Reach(registry.address, certificates.ca.cert), found(registry.data)
-        )
+        reach = Reach(registry.address, certificates.ca.cert)
+        command = Command(registry.url, certificates.ca.cert, folder("home"))
+        company = Company(reach, command, found(command))
         admin = Crane(folder("crane"), company.reach)
         admin.login(registry.address, company.credentials["root"])
         image = new_image()
@@ -79,23 +86,53 @@ def company(
         yield company
 
 
-def found(data: Path) -> dict[str, Credential]:
+class Command:
+    """`entrepot`, logged in as admin."""
+
+    def __init__(self, url: str, ca: Path, home: Path) -> None:
+        self.home = home
+        self(
+            "login", url, "-u", ADMIN.name, "--password-stdin", "--ca", str(ca), stdin=ADMIN.secret
+        )
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Any:
+        """What it prints as JSON."""
+        home = str(self.home)
+        done = entrepot(*arguments, "--json", stdin=stdin, HOME=home, XDG_CONFIG_HOME=home)
+        assert done.status == 0, done.error
+        return json.loads(done.output) if done.output.strip() else None
+
+    def ask(self, *arguments: str) -> Done:
+        """The same for what may end with another status than 0."""
+        return entrepot(*arguments, HOME=str(self.home), XDG_CONFIG_HOME=str(self.home))
+
+    def user(self, name: str) -> Credential:
+        self("user", "create", name, "--password-stdin", stdin=PASSWORD)
+        return Credential(name, PASSWORD)
+
+    def robot(self, name: str, grant: str) -> Credential:
+        return Credential(name, self("robot", "create", name, "--grant", grant)["secret"])
+
+
+def found(command: Command) -> dict[str, Credential]:
     """Found the company."""
-    accounts = Accounts(data)
     for name in ("blue", "red"):
-        accounts.project(name)
-    accounts.project("commons", public=True)
+        command("project", "create", name, "--private")
+    command("project", "create", "commons", "--public")
     credentials = {
-        "root": accounts.user("root", "admin:*"),
-        **{name: accounts.user(name) for name in ("ada", "bob", "eve", "both")},
-        "ci-blue": accounts.robot("ci-blue", "writer:blue/api"),
-        "cluster": accounts.robot("cluster", "reader:*"),
-        "curator": accounts.robot("curator", "maintainer:commons/*"),
+        "root": ADMIN,
+        **{name: command.user(name) for name in ("ada", "bob", "eve", "both")},
+        "ci-blue": command.robot("ci-blue", "writer:blue/api"),
+        "cluster": command.robot("cluster", "reader:*"),
+        "curator": command.robot("curator", "maintainer:commons/*"),
     }
-    accounts.group("blue-team", "ada", "both")
-    accounts.group("red-team", "bob", "both")
-    accounts.grant("group:blue-team", "writer:blue/*")
-    accounts.grant("group:red-team", "maintainer:red/*")
+    teams = {"blue-team": ("ada", "both"), "red-team": ("bob", "both")}
+    for name, members in teams.items():
+        command("group", "create", name)
+        for member in members:
+            command("group", "add", name, member)
+    command("grant", "add", "group:blue-team", "writer", "blue/*")
+    command("grant", "add", "group:red-team", "maintainer", "red/*")
     return credentials
 
 
@@ -212,17 +249,24 @@ def test_helm_pull(
 
 
 def test_who_leaves_a_team_is_out_at_once(company: Company, folder: Callable[[str], Path]) -> None:
-    """Where they come with their password, that is; a registry token lasts until it ends."""
-    accounts = Accounts(company.registry.data)
-    accounts.user("temp")
-    accounts.group("temps", "temp")
-    accounts.grant("group:temps", "reader:blue/*")
+    command = company.command
+    temp = command.user("temp")
+    command("group", "add", "blue-team", "temp")
     crane = Crane(folder("crane"), company.reach)
-    crane.login(company.reach.address, accounts.password("temp", "temporary password"))
+    crane.login(company.reach.address, temp)
     reference = f"{company.reach.address}/blue/api:1"
     crane.pull(reference)
 
-    accounts.revoke("group:temps", "reader:blue/*")
+    command("group", "remove", "blue-team", "temp")
 
     with denied:
         crane.pull(reference)
+
+
+@pytest.mark.parametrize("who", [who for who in MEMBERS if who != "nobody"])
+def test_can_says_the_same(who: str, company: Company) -> None:
+    subject = f"robot:{who}" if who in {"ci-blue", "cluster", "curator"} else f"user:{who}"
+    for repository in REPOSITORIES:
+        for action, may in (("pull", MEMBERS[who].pulls), ("push", MEMBERS[who].pushes)):
+            done = company.command.ask("can", subject, action, repository, "--json")
+            assert json.loads(done.output)["allowed"] == (repository in may), (action, repository)
