@@ -68,10 +68,6 @@ def _manifest(server: Server, bench: Bench) -> Values:
     return wrk.get(server, bench.stock.manifest_path, bench.seconds, ACCEPT)
 
 
-def _logged_in(run: Callable[[Server, str, float], Values]) -> Callable[[Server, Bench], Values]:
-    return lambda server, bench: run(server, bench.stock.manifest_path, bench.seconds)
-
-
 def _blob(server: Server, bench: Bench) -> Values:
     return wrk.get(server, bench.stock.small_path, bench.seconds)
 
@@ -97,8 +93,8 @@ CASES = (
     Case("stalled-uploads", lambda s, b: memory.stalled_uploads(s, b.content), pushes=True),
     Case("stalled-downloads", lambda s, b: memory.stalled_downloads(s, b.stock.large_path)),
     Case("manifest", _manifest),
-    Case("manifest-token", _logged_in(logins.with_token), alone=True),
-    Case("manifest-basic", _logged_in(logins.with_basic), alone=True),
+    Case("manifest-token", lambda s, b: logins.with_token(s, b.stock.manifest_path), alone=True),
+    Case("manifest-basic", lambda s, b: logins.with_basic(s, b.stock.manifest_path), alone=True),
     Case("manifest-private", lambda s, b: logins.private(s, b.seconds), alone=True),
     Case("token", lambda s, b: logins.tokens(s, b.seconds), alone=True),
     Case("blob", _blob),
