@@ -41,13 +41,17 @@ async def can(
         raise Problem(422, error.message) from None
     if action not in REPOSITORY:
         raise Problem(422, f"an action on a repository is one of {', '.join(REPOSITORY)}")
-    if actor != caller.actor.subject and not caller.holds(Action.AUDIT):
-        caller.require(Action.GRANT, name.name)
+    inside = caller.holds(Action.AUDIT) or caller.holds(Action.GRANT, name.name)
+    if actor != caller.actor.subject and not inside:
+        caller.deny(Action.GRANT, name.name)
     visit = Visit(address, certificate=True) if address else None
     who = _actor(caller.db, actor)
     if who is None:
         return Answer(allowed=False, reason=f"{actor} is disabled")
-    decision = caller.registry.guard.directory.decide(who, action, name, visit)
+    directory = caller.registry.guard.directory
+    decision = directory.decide(who, action, name, visit)
+    if not (decision or inside or directory.sees(who, name)):  # nor do its policies betray it
+        return Answer(allowed=False, reason=f"no grant lets {who} {action} on {name}")
     return Answer(allowed=decision.allowed, reason=decision.reason)
 
 

@@ -108,6 +108,13 @@ class Directory:
             visit=visit,
         )
 
+    def sees(self, actor: Actor, repository: Repository) -> bool:
+        """Whether the actor may know of it: might pull, were there no policies."""
+        project = self.project(repository)
+        bare = project and Project(project.name, project.public)
+        grants = self.grants(actor)
+        return bool(decide(actor, Action.PULL, repository, project=bare, grants=grants, visit=None))
+
     def holds(self, actor: Actor, action: Action, where: str = pattern.ANY) -> bool:
         """Whether the actor may on all that the pattern means."""
         return holds(actor, action, self.grants(actor), where)

@@ -74,15 +74,14 @@ class Passwords:
         async with self._turn:
             if self.known(kept, password):  # many come at once with the same
                 return True
-            if kept is not None:
-                good = await asyncio.to_thread(_verify, kept, password[: MOST + 1])
-                if good:
-                    self._remember(kept, password)
-                return good
-            if self._nobody is None:
+            if self._nobody is None:  # whoever comes first waits for it, be they known or not
                 self._nobody = await asyncio.to_thread(hashed, secrets.token_urlsafe())
-            await asyncio.to_thread(_verify, self._nobody, password[: MOST + 1])
-            return False
+            good = await asyncio.to_thread(_verify, kept or self._nobody, password[: MOST + 1])
+            if kept is None:
+                return False
+            if good:
+                self._remember(kept, password)
+            return good
 
     async def hashed(self, password: str) -> str:
         """What is to be kept of a new password."""

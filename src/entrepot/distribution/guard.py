@@ -139,9 +139,9 @@ class Guard:
         self._note_denial(request, action, decision.reason)
         project = self.directory.project(repository)
         barred = project and objection(actor, action, project, request.visit)
-        if request.session.access is not None and not barred:
+        sees = self.directory.sees(actor, repository)
+        if request.session.access is not None and not (barred and sees):
             return self.challenge.insufficient(request, scope_of(repository, action))
-        sees = self.directory.decide(actor, Action.PULL, repository, None)
         return OCIError(Code.DENIED, decision.reason if sees else "")
 
     def denied(self, request: Request, why: str) -> None:
