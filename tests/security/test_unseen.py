@@ -7,8 +7,10 @@ names of equal length stand for each other.
 import base64
 import json
 import re
-from collections.abc import Iterator
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -156,6 +158,13 @@ def test_cve_2026_117685_a_mount(cast: Cast, source: str) -> None:
     assert answers[0] == answers[1]
 
 
+POLICIES: dict[str, dict[str, object]] = {
+    "none": {},
+    "read only": {"read_only": True},
+    "networks": {"networks": ["10.0.0.0/8"]},
+    "certificate": {"require_certificate": True},
+}
+
 ADMIN_REQUESTS = [
     ("GET", "/projects/{}", ""),
     ("PATCH", "/projects/{}", '{"description": "x"}'),
@@ -176,17 +185,11 @@ ADMIN_REQUESTS = [
 @pytest.mark.parametrize(
     ("method", "path", "body"), ADMIN_REQUESTS, ids=[f"{m} {p} {b}" for m, p, b in ADMIN_REQUESTS]
 )
-@pytest.mark.parametrize("policy", ["none", "read only", "networks", "certificate"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_the_admin_api(cast: Cast, policy: str, method: str, path: str, body: str) -> None:
     """Its policies do not betray a project either."""
-    change: dict[str, object] = {
-        "none": {},
-        "read only": {"read_only": True},
-        "networks": {"networks": ["10.0.0.0/8"]},
-        "certificate": {"require_certificate": True},
-    }[policy]
     with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair) as admin:
-        answer = admin.patch("/api/v1/projects/team", json=change)
+        answer = admin.patch("/api/v1/projects/team", json=POLICIES[policy])
         assert answer.status_code == 200, answer.text
         try:
             shown = cast.authorization("nobody")
@@ -260,7 +263,7 @@ class Counted(Passwords):
 
 
 @asynccontextmanager
-async def inside(folder: Path) -> Iterator[tuple[Registry, httpx.AsyncClient]]:  # type: ignore[misc]
+async def inside(folder: Path) -> AsyncIterator[tuple[Registry, httpx.AsyncClient]]:
     """The API in this very loop, so that a test can count what it does."""
     first_start(folder)
     settings = Settings(data=folder, access_log=False)
@@ -270,6 +273,20 @@ async def inside(folder: Path) -> Iterator[tuple[Registry, httpx.AsyncClient]]: 
             yield registry, client
 
 
+@contextmanager
+def traced(db: sqlite3.Connection) -> Iterator[list[str]]:
+    """The statements that are run meanwhile; the log is read when the clock has it written."""
+    found: list[str] = []
+    db.set_trace_callback(found.append)
+    yield found
+    db.set_trace_callback(None)
+    found[:] = [text for text in found if " from change " not in text]
+
+
+def alter(db: sqlite3.Connection, name: str, change: str) -> None:
+    db.execute(f"update account set {change} where name = ?", (name,))
+
+
 async def test_a_wrong_name_costs_what_a_wrong_password_costs(tmp_path: Path) -> None:
     async with inside(tmp_path) as (registry, client):
         people = Accounts(tmp_path)
@@ -277,11 +294,7 @@ async def test_a_wrong_name_costs_what_a_wrong_password_costs(tmp_path: Path) ->
             people.user(name, "reader:team/*", password=PASSWORD)
         db = registry.database
         for name, change in (("disabled", "disabled = 1"), ("sso", "password = null")):
-            await db.write(
-                lambda db, name=name, change=change: db.execute(  # type: ignore[misc]
-                    f"update account set {change} where name = ?", (name,)
-                )
-            )
+            await db.write(partial(alter, name=name, change=change))
         counted = registry.guard.login.passwords = Counted()
         answers = []
         for name in ("alice", "disabled", "sso", "unknown", "robot:ci", ""):
@@ -292,10 +305,8 @@ async def test_a_wrong_name_costs_what_a_wrong_password_costs(tmp_path: Path) ->
                     data={"grant_type": "password", "username": name, "password": "wrong"},
                 ),
             ):
-                statements: list[str] = []
-                db.reader.set_trace_callback(statements.append)
-                answer = await attempt
-                db.reader.set_trace_callback(None)
+                with traced(db.reader) as statements:
+                    answer = await attempt
                 answers.append((answer.status_code, answer.text, len(statements)))
         assert len(counted.asked) == len(answers) == 12
         assert counted.asked[:3] == [True, True, False]
@@ -324,13 +335,10 @@ async def test_hidden_costs_what_unknown_costs(tmp_path: Path, way: str) -> None
 
         async def cost(name: str) -> list[str]:
             people.group(name.replace("/", "-"))  # whatever was at hand is forgotten
-            statements: list[str] = []
-            db = registry.database.reader
-            db.set_trace_callback(statements.append)
-            for path in (f"blobs/{digest(b'x')}", "tags/list", "manifests/t"):
-                answer = await client.get(f"/v2/{name}/{path}")
-                assert answer.status_code in (401, 403)
-            db.set_trace_callback(None)
+            with traced(registry.database.reader) as statements:
+                for path in (f"blobs/{digest(b'x')}", "tags/list", "manifests/t"):
+                    answer = await client.get(f"/v2/{name}/{path}")
+                    assert answer.status_code in (401, 403)
             project = name.partition("/")[0]
             return [re.sub(r"\d+", "N", text.replace(project, "PROJECT")) for text in statements]
 

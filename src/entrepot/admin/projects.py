@@ -33,7 +33,11 @@ def _project_name(text: str) -> str:
 
 
 def _network(text: str) -> str:
-    return str(ipaddress.ip_network(text, strict=False))
+    found = ipaddress.ip_network(text, strict=False)
+    mapped = found.network_address if found.version == 6 else None
+    if mapped is not None and mapped.ipv4_mapped and found.prefixlen >= 96:  # whom it means
+        return f"{mapped.ipv4_mapped}/{found.prefixlen - 96}"
+    return str(found)
 
 
 ProjectName = Annotated[str, AfterValidator(_project_name)]

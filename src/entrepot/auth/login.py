@@ -122,7 +122,10 @@ class Login:
         if wait := self._throttle.wait(name, address):
             raise RefusedError(f"too many failed logins: wait {wait} s", who=who, wait=wait)
         self._throttle.tries(name, address)
-        if not await self.passwords.verify(kept, password) or account is None:
+        good = await self.passwords.verify(kept, password)
+        account = accounts.find(self._database.reader, accounts.Kind.USER, name)
+        changed = account is None or account.disabled or account.password != kept
+        if not good or account is None or changed:  # it took a while, and may be no longer so
             raise RefusedError("wrong user name or password", who=who)
         self._throttle.succeeded(name, address)
         return Session(self.actor(account, "password"), expires=time.time() + FRESH)

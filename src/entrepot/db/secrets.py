@@ -117,6 +117,16 @@ def end(db: sqlite3.Connection, number: int, at: float) -> None:
     )
 
 
+def keep_newest(db: sqlite3.Connection, account: int, kind: Kind, limit: int) -> None:
+    """Delete those of an account beyond so many, the oldest first."""
+    db.execute(
+        "delete from secret where account = :account and kind = :kind and id <= (select id "
+        "from secret where account = :account and kind = :kind order by id desc limit 1 "
+        "offset :limit)",
+        {"account": account, "kind": kind.value, "limit": limit},
+    )
+
+
 def remove(db: sqlite3.Connection, number: int) -> bool:
     """Delete a secret and those that were made with it."""
     return db.execute("delete from secret where id = ?", (number,)).rowcount > 0

@@ -47,7 +47,8 @@ class Fast:
         answer = self._get(target)
         if answer is None:
             return None
-        agent = given = credential = b""
+        agent = given = b""
+        credential: bytes | None = None
         accepted = asked = False
         for name, value in headers:
             if name in _LEAVE:
@@ -60,12 +61,12 @@ class Fast:
             elif name == b"x-request-id":
                 given = value
             elif name == b"authorization":
-                credential = credential + b", " + value if credential else value
+                credential = value if credential is None else credential + b", " + value
         if asked and not accepted and answer.negotiable:
             return None
         if certificate and not credential:
             credential = certificate_credential(certificate)
-        admitted = self._passes(credential, answer.repository)
+        admitted = self._passes(credential or b"", answer.repository)
         if admitted is None:
             return None
         request = sane_id(given) or self._new_id()

@@ -49,8 +49,9 @@ class Sessions:
         state = self._directory.renewed
         session = await self._let_in(request)
         self._directory.follow()
-        if self._directory.renewed == state:  # else what was checked may have changed meanwhile
-            self._keep(given, session)
+        if self._directory.renewed != state:  # what was checked may have changed meanwhile
+            return replace(session, expires=0.0)
+        self._keep(given, session)
         return session
 
     def _keep(self, credential: bytes, session: Session) -> None:

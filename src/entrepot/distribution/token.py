@@ -5,7 +5,9 @@ Source: Docker Registry v2 authentication, "Token" and "OAuth2"; RFC 6749, RFC 8
 """
 
 import re
+import sqlite3
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,8 +16,10 @@ from entrepot.auth import keyring, secrets, tokens
 from entrepot.auth.actor import NO_SESSION, Session
 from entrepot.auth.login import RefusedError
 from entrepot.auth.roles import Action
-from entrepot.auth.tokens import CREATE, Issued
+from entrepot.auth.tokens import CREATE, Issued, TokenError
+from entrepot.db import accounts
 from entrepot.db import secrets as kept
+from entrepot.db.accounts import Account
 from entrepot.db.audit import DENIED, Event
 from entrepot.db.secrets import Kind
 from entrepot.distribution import body
@@ -28,6 +32,9 @@ from entrepot.oci.names import Repository
 
 REFRESH_SECONDS = 90 * 24 * 3600
 """How long a refresh token is good, as `docker login` keeps one."""
+
+MOST_REFRESH = 1000
+"""Refresh tokens of an account; the oldest go first."""
 
 MOST_SCOPES = 100
 _MOST_BODY = 64 * 1024
@@ -53,6 +60,9 @@ Form = dict[str, list[str]]
 async def get(registry: Registry, request: Request) -> Response:
     """GET: log in by Basic or certificate, or not at all; then as asked by the query."""
     session = await registry.guard.identify(request)
+    if session.access is not None:  # or it would live for ever, and grow
+        error = TokenError("a registry token makes no other: log in by what made it")
+        raise registry.guard.challenge.refusal(request, error)
     request.session = session
     offline = request.parameter("offline_token") == "true"
     return await _answer(registry, request, request.query, offline=offline)
@@ -142,7 +152,7 @@ def _allowed(registry: Registry, request: Request, name: str, actions: str) -> f
     except OCIError:
         return frozenset()
     found: set[str] = set()
-    for asked in actions.split(","):
+    for asked in dict.fromkeys(actions.split(",")):
         for action in _ASKED.get(asked, ()):
             decision = registry.guard.may(request, action, repository)
             if decision:
@@ -176,19 +186,33 @@ async def _refresh_token(registry: Registry, request: Request) -> str:
     """A secret that stands for the one that was shown, and ends with it."""
     actor, text = request.actor, secrets.make(Kind.REFRESH)
     assert actor.account is not None
-    await registry.database.write(
-        partial(
-            kept.add,
-            kind=Kind.REFRESH,
-            account=actor.account,
-            name=request.by().agent[:60],
-            fingerprint=secrets.fingerprint(text),
-            limits=actor.limits,
-            parent=actor.secret,
-            expires_at=min(time.time() + REFRESH_SECONDS, request.session.ends),
-        )
+    account = accounts.by_id(registry.database.reader, actor.account)
+    add = partial(
+        kept.add,
+        kind=Kind.REFRESH,
+        account=actor.account,
+        name=request.by().agent[:60],
+        fingerprint=secrets.fingerprint(text),
+        limits=actor.limits,
+        parent=actor.secret,
+        expires_at=min(time.time() + REFRESH_SECONDS, request.session.ends),
     )
+    keep = partial(_keep, account=account, add=add)
+    if not await registry.database.write(keep):
+        raise registry.guard.challenge.wanted(request)
     return text
+
+
+def _keep(
+    db: sqlite3.Connection, account: Account | None, add: Callable[[sqlite3.Connection], object]
+) -> bool:
+    """False where meanwhile the password was changed, say: that ends such tokens, this one too."""
+    now = accounts.by_id(db, account.id) if account else None
+    if account is None or now is None or now.disabled or now.password != account.password:
+        return False
+    add(db)
+    kept.keep_newest(db, account.id, Kind.REFRESH, MOST_REFRESH)
+    return True
 
 
 def _form(content: bytes) -> Form:
