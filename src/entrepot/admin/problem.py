@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from entrepot.oci.errors import OCIError
+from entrepot.redaction import redacted
 
 TITLES = {
     400: "Bad request",
@@ -50,7 +51,7 @@ def render(problem: Problem) -> Response:
         **problem.more,
     }
     return Response(
-        json.dumps(document),
+        redacted(json.dumps(document)),
         problem.status,
         problem.headers,
         media_type="application/problem+json",

@@ -15,6 +15,8 @@ from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
+from entrepot.redaction import redacted
+
 OK, DENIED, FAILED = "ok", "denied", "failed"
 
 EXPIRED = "audit expire"
@@ -95,14 +97,14 @@ def _row(number: int, event: Event) -> tuple[Any, ...]:
         by.actor,
         by.via,
         by.address,
-        by.agent,
+        redacted(by.agent),
         by.request,
         event.action,
         event.repository,
-        event.reference,
+        redacted(event.reference),
         event.digest,
         event.result,
-        json.dumps(detail, sort_keys=True) if detail else "{}",
+        redacted(json.dumps(detail, sort_keys=True)) if detail else "{}",
         event.times,
     )
 

@@ -13,6 +13,7 @@ from entrepot.db.audit import By
 from entrepot.distribution.asgi import Receive, Scope
 from entrepot.distribution.router import Kind, Route
 from entrepot.oci.errors import Code, OCIError
+from entrepot.redaction import redacted
 
 MAX_PARAMETERS = 64
 """Query parameters of one request; `tag` may come several times."""
@@ -119,7 +120,7 @@ class Request:
             actor.subject,
             actor.via,
             self.client,
-            self.header(b"user-agent")[:MAX_AGENT],
+            redacted(self.header(b"user-agent")[:MAX_AGENT]),
             self.identity,
             actor.detail,
         )
@@ -137,4 +138,5 @@ def certificate_credential(fingerprint: str) -> bytes:
 
 def sane_id(given: bytes) -> str:
     """A request's id that came from outside; "" for none, and for one that no log should show."""
-    return given.decode() if _request_id(given) else ""
+    text = given.decode() if _request_id(given) else ""
+    return text if redacted(text) == text else ""

@@ -9,6 +9,7 @@ from typing import Any
 
 from entrepot.distribution.asgi import Header, Scope, Send
 from entrepot.oci.ranges import Span
+from entrepot.redaction import redacted
 
 _PIECE = 1024 * 1024
 
@@ -43,7 +44,9 @@ def as_json(document: Any, status: int = 200, headers: list[Header] | None = Non
 
 def problem(error: Any) -> Response:
     """An `OCIError` as the spec wants it told."""
-    return as_json(error.document(), error.status, list(error.headers))
+    found = as_json(error.document(), error.status, list(error.headers))
+    found.body = redacted(found.body.decode()).encode()  # the path may be a part of it
+    return found
 
 
 async def respond(response: Response, scope: Scope, send: Send) -> int:

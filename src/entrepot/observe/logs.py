@@ -4,8 +4,10 @@ import json
 import logging
 import sys
 import time
+from typing import Any
 
 from entrepot.observe.access import printable
+from entrepot.redaction import redacted
 
 
 class JsonFormatter(logging.Formatter):
@@ -17,12 +19,12 @@ class JsonFormatter(logging.Formatter):
             "time": round(record.created, 3),
             "kind": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redacted(record.getMessage()),
         }
         if request := getattr(record, "request", None):
             fields["request"] = request
         if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
+            fields["traceback"] = redacted(self.formatException(record.exc_info))
         return json.dumps(fields, separators=(",", ":"))
 
 
@@ -36,9 +38,13 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """The line, control characters escaped: some of it may be a client's words."""
-        record.message = printable(record.message)
+        record.message = printable(redacted(record.message))
         request = getattr(record, "request", None)
         return super().formatMessage(record) + (f" ({request})" if request else "")
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """The traceback; an exception may tell what it did not like."""
+        return redacted(super().formatException(ei))
 
 
 def configure(*, as_json: bool, level: str) -> None:

@@ -7,6 +7,7 @@ import time
 
 from entrepot.observe.access import AccessLog, Form
 from entrepot.observe.metrics import Metrics
+from entrepot.redaction import redacted
 
 _LONGEST = 2048
 """Bytes of a refused target that are logged: it may have been refused for its length."""
@@ -41,7 +42,7 @@ class Observer:
         """Count and log a request that took so many seconds."""
         self.metrics.count((method, route, status), seconds, sent)
         if self._form is not None:
-            now = time.time()
+            now, target, agent = time.time(), redacted(target), redacted(agent)
             self.log.add(
                 self._form(now, request, client, method, target, status, seconds, sent, agent)
             )
