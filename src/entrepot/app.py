@@ -11,18 +11,17 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from entrepot import addresses
 from entrepot.admin import asgi
 from entrepot.auth import tokens
 from entrepot.auth.directory import Directory
 from entrepot.auth.login import Login
-from entrepot.auth.oidc.discovery import Discovery
-from entrepot.auth.oidc.issuers import Issuers
-from entrepot.auth.oidc.outbound import Outbound
+from entrepot.auth.providers import Providers
 from entrepot.auth.trail import Trail
-from entrepot.auth.workload import Workloads
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db.database import Database
 from entrepot.distribution.api import Api
@@ -39,6 +38,9 @@ from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
 from entrepot.upkeep.copy import follow
 from entrepot.upkeep.rounds import make_rounds
+
+if TYPE_CHECKING:
+    from entrepot.auth.oidc.provider import Provider
 
 _log = logging.getLogger("entrepot")
 
@@ -134,12 +136,32 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
 
 def _guard(settings: Settings, database: Database, trail: Trail) -> Guard:
     directory = Directory(database)
-    outbound = Outbound(tuple(map(addresses.network, settings.outbound_allow)))
-    workloads = Workloads(directory, Issuers(Discovery(outbound)))
-    login = Login(database, directory, trail, workloads)
-    challenge = Challenge(settings.public_url)
+    allow = tuple(map(addresses.network, settings.outbound_allow))
     everyone = settings.dangerously_without_accounts
+    people = partial(provider, settings) if settings.sso_issuer else None
+    providers = Providers(directory, allow, people)
+    login = Login(database, directory, trail, providers)
+    challenge = Challenge(settings.public_url)
     return Guard(database, directory, login, trail, challenge, everyone=everyone)
+
+
+def provider(settings: Settings) -> "Provider":
+    """Where people sign on, as the settings say. Raises ValueError, OSError, OutboundError."""
+    from entrepot.auth.oidc.issuer import Issuer
+    from entrepot.auth.oidc.outbound import trust
+    from entrepot.auth.oidc.provider import Provider
+
+    ca = settings.sso_ca.read_text("utf-8") if settings.sso_ca else None
+    trust(ca)
+    secret = settings.sso_client_secret
+    return Provider(
+        Issuer(settings.sso_issuer, ca),
+        settings.sso_client_id,
+        secret.get_secret_value() if secret else None,
+        settings.sso_scopes,
+        settings.sso_user_claim,
+        settings.sso_groups_claim,
+    )
 
 
 async def _flush(observer: Observer) -> None:

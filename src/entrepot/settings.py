@@ -29,6 +29,9 @@ from entrepot.addresses import Address
 PREFIX = "ENTREPOT_"
 FILE = "entrepot.toml"
 
+SECRETS = ("admin_password", "sso_client_secret")
+"""What no error may show."""
+
 OTHERS = ("config", "context", "contexts", "url", "token")
 """Variables that are no settings of the server: they say where its file lies, and guide the CLI."""
 
@@ -77,6 +80,20 @@ class Settings(BaseSettings):
     """Ask nobody who they are: whoever comes may pull, push and delete."""
     admin_password: SecretStr | None = None
     """Password of the user admin, who is made at the first start; made up and shown where unset."""
+    sso_issuer: str = ""
+    """https://HOST… of the OpenID Connect provider where people sign on."""
+    sso_client_id: str = ""
+    """What this registry is called there."""
+    sso_client_secret: SecretStr | None = None
+    """The secret of that client; none for a public one."""
+    sso_ca: Path | None = None
+    """File with the provider's private CA in PEM, in place of the system's."""
+    sso_scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "profile", "email")
+    """What to ask the provider for; some want one more to say groups."""
+    sso_user_claim: str = "preferred_username"
+    """The claim with the user's name; without one the e-mail address is it."""
+    sso_groups_claim: str = "groups"
+    """The claim with the groups."""
     token_seconds: int = Field(default=300, ge=60, le=24 * 3600)
     """How long a registry token is good, and so how long one lasts whose grant was taken back."""
     audit_retention: int = Field(default=365, ge=0)
@@ -117,7 +134,7 @@ class Settings(BaseSettings):
             Address.parse(value)
         return value
 
-    @field_validator("trusted_proxies", "outbound_allow", mode="before")
+    @field_validator("trusted_proxies", "outbound_allow", "sso_scopes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -151,6 +168,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name} is for TLS: give tls_cert and tls_key, too")
         return self
 
+    @model_validator(mode="after")
+    def _check_sso(self) -> "Settings":
+        if bool(self.sso_issuer) != bool(self.sso_client_id):
+            raise ValueError("sso_issuer and sso_client_id belong together: give both, or neither")
+        if self.sso_issuer and self.dangerously_without_accounts:
+            raise ValueError("sso_issuer is for accounts: leave dangerously_without_accounts away")
+        return self
+
     @property
     def address(self) -> Address:
         """`listen`, read."""
@@ -176,7 +201,7 @@ def load(file: Path | None = None, **options: Any) -> Settings:
         name = str(first["loc"][0])
         option = f"--{name.replace('_', '-')}"
         where = variables.get(name) or (f"{name} in {FILE}" if name in from_file else option)
-        value = "not shown here" if name == "admin_password" else repr(first["input"])
+        value = "not shown here" if name in SECRETS else repr(first["input"])
         raise SettingsError(f"{where} is {value}: {why}") from None
 
 

@@ -19,6 +19,7 @@ from entrepot.admin import (
     robot_secrets,
     robots,
     session,
+    sso,
     tokens,
     trusts,
     users,
@@ -41,6 +42,7 @@ _PROBLEM = {
 
 NOUNS = (
     session,
+    sso,
     users,
     groups,
     robots,

@@ -39,6 +39,10 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/session"): _SELF,
     ("POST", "/session"): _SELF,
     ("DELETE", "/session"): _SELF,
+    ("GET", "/sso/start"): _ANYONE,  # whoever signs on does so to become known
+    ("GET", "/sso/callback"): _ANYONE,
+    ("POST", "/sso/token"): _ANYONE,
+    ("POST", "/sso/exchange"): _ANYONE,
     ("GET", "/users"): _READ,
     ("POST", "/users"): _WRITE,
     ("GET", "/users/{name}"): Need(On.OBJECT, Action.AUDIT),

@@ -176,7 +176,7 @@ async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Respons
 @router.post("/test")
 async def probe(caller: Called, wanted: Annotated[Probe, Body()]) -> Tested:
     """Say for each rule of a token's issuer why it means the token, or does not."""
-    text, workloads = wanted.token.get_secret_value(), caller.login.workloads
+    text, workloads = wanted.token.get_secret_value(), await caller.login.providers.workloads()
     try:
         claims, why = Token.parse(text).claims, ""
     except TokenError as error:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from entrepot.admin import admins
 from entrepot.admin.caller import Called, Caller
@@ -50,6 +50,8 @@ class User(Model):
     disabled: bool
     password: bool
     """Whether there is one; else single sign-on lets them in."""
+    identity: str | None
+    """Who they are at the provider of single sign-on: its issuer, |, and what it calls them."""
     created_at: datetime | None
     created_by: str
     seen_at: datetime | None
@@ -72,6 +74,8 @@ class UserChange(Model):
     description: str | None = None
     email: str | None = None
     disabled: bool | None = None
+    identity: Annotated[str, Field(pattern=r"^[^|]+\|.+$", max_length=1024)] | None = None
+    """Who lets them in by single sign-on; null for nobody."""
 
 
 class PasswordChange(Model):
@@ -91,6 +95,7 @@ def shown(db: sqlite3.Connection, account: Account) -> User:
         groups=groups.of_account(db, account.id),
         disabled=account.disabled,
         password=account.password is not None,
+        identity=account.identity,
         created_at=moment(account.created_at),
         created_by=account.created_by,
         seen_at=moment(account.seen_at),
@@ -160,12 +165,21 @@ async def update(
         check_match(if_match, shown(db, account))
         description = given.get("description", account.description) or ""
         accounts.describe(db, account.id, description, given.get("email", account.email))
+        if "identity" in given and given["identity"] != account.identity:
+            _link(db, account, given["identity"])
         if wanted.disabled is not None:
             with admins.kept(db):
                 accounts.set_disabled(db, account.id, wanted.disabled)
         return shown(db, required(db, name))
 
     return tagged(response, await caller.change("user change", f"user:{name}", write, **given))
+
+
+def _link(db: sqlite3.Connection, account: Account, identity: str | None) -> None:
+    known = accounts.by_identity(db, identity) if identity else None
+    if known is not None:
+        raise Problem(409, f"that is {known.name} already: unlink them first")
+    accounts.set_identity(db, account.id, identity)
 
 
 @router.delete("/{name}", status_code=204)

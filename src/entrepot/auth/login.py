@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from entrepot.auth import certificates
 from entrepot.auth.actor import Actor, Session
 from entrepot.auth.directory import Directory
 from entrepot.auth.passwords import FRESH, Passwords
+from entrepot.auth.providers import Providers
 from entrepot.auth.secrets import fingerprint, is_ours
 from entrepot.auth.throttle import Throttle
 from entrepot.auth.trail import Trail
@@ -21,9 +21,6 @@ from entrepot.db.accounts import Account
 from entrepot.db.audit import DENIED, By, Event
 from entrepot.db.database import Database
 from entrepot.db.secrets import Kind, Secret
-
-if TYPE_CHECKING:
-    from entrepot.auth.workload import Workloads
 
 _VIA = {
     Kind.PERSONAL: "token",
@@ -57,12 +54,12 @@ class Login:
     """Lets actors in."""
 
     def __init__(
-        self, database: Database, directory: Directory, trail: Trail, workloads: "Workloads"
+        self, database: Database, directory: Directory, trail: Trail, providers: Providers
     ) -> None:
         self._database = database
         self._directory = directory
         self._trail = trail
-        self.workloads = workloads
+        self.providers = providers
         self.passwords = Passwords()
         self._throttle = Throttle()
 
@@ -91,7 +88,7 @@ class Login:
     async def exchange(self, token: str, by: By) -> Session:
         """A token of an issuer that is trusted here."""
         with self.watched(by, "workload token"):
-            session = await self.workloads.login(token)
+            session = await (await self.providers.workloads()).login(token)
         self.note(session.actor, by)
         return session
 

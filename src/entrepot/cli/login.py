@@ -22,6 +22,13 @@ def login(
     *,
     user: Annotated[str, typer.Option("--user", "-u", help="Name to log in as.")] = "",
     password_stdin: FromStdin = False,
+    sso: Annotated[
+        bool, typer.Option("--sso", help="Sign on at the provider, in a browser.")
+    ] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only show where to go, and open no browser.")
+    ] = False,
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the browser.", min=1)] = 300,
     ca: Annotated[
         Path | None, typer.Option(help="File with the registry's private CA.", exists=True)
     ] = None,
@@ -33,15 +40,36 @@ def login(
     """Log in, for the commands that follow. A password is traded for a token that ends by itself.
 
     Examples: `entrepot login https://registry.example.com -u alice`,
-    `entrepot login http://127.0.0.1:5000 -u admin --password-stdin < password.txt`
+    `entrepot login http://127.0.0.1:5000 -u admin --password-stdin < password.txt`,
+    `entrepot login https://registry.example.com --sso`
     """
     address = context.parse_url(url)
-    who = user or typer.prompt("User", err=True)
-    password = read_password(password_stdin)
     plain = Context(
         name or address.partition("://")[2], address, "", ca=str(ca.absolute()) if ca else None
     )
+    if sso:
+        if user or password_stdin:
+            fail("--sso asks neither for a name nor for a password: the provider does")
+        keep(_signed_on(plain, browser=not no_browser, seconds=wait), as_json=as_json)
+        return
+    who = user or typer.prompt("User", err=True)
+    password = read_password(password_stdin)
     keep(_logged_in(plain, who, password), as_json=as_json)
+
+
+def _signed_on(plain: Context, *, browser: bool, seconds: int) -> Context:
+    from entrepot.cli.browser import sign_on
+
+    code, verifier = sign_on(plain.url, browser=browser, seconds=seconds)
+    with contextlib.closing(Client(plain)) as client:
+        wanted = {"code": code, "verifier": verifier, "name": _own_name()}
+        started = client.post("/sso/exchange", wanted)
+    return Context(plain.name, plain.url, started["secret"], started["subject"], plain.ca)
+
+
+def _own_name() -> str:
+    """What the token of this command is called."""
+    return f"cli on {socket.gethostname()}"[:100]
 
 
 def _logged_in(plain: Context, who: str, password: str) -> Context:
@@ -54,7 +82,7 @@ def _token(client: Client, password: str) -> tuple[str, str]:
     """A token of this command's own, and whose it is."""
     if password.startswith("entrepot_"):  # a token already: it is kept as it is
         return password, client.get("/session")["subject"]
-    started = client.post("/session", {"name": f"cli on {socket.gethostname()}"[:100]})
+    started = client.post("/session", {"name": _own_name()})
     return started["secret"], started["subject"]
 
 

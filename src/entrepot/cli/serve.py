@@ -14,6 +14,7 @@ from entrepot import __version__, settings
 from entrepot.addresses import Address
 from entrepot.cli.exposure import certificate_files, check_certificate, check_exposure
 from entrepot.cli.options import Config, Data, fail
+from entrepot.cli.provider import check_provider
 from entrepot.settings import Settings
 
 _BANNER = """\
@@ -69,6 +70,7 @@ def serve(
         fail(str(error))
     check_exposure(chosen)
     check_certificate(chosen)
+    check_provider(chosen)
     with ExitStack() as stack:
         listener = stack.enter_context(_socket(chosen.listen, "--listen"))
         plain = None

@@ -22,6 +22,8 @@ COLUMNS: Columns = {
     "seen": when("seen_at"),
 }
 
+WHOLE: Columns = {**COLUMNS, "identity": "identity"}
+
 Name = Annotated[str, typer.Argument(help="Name of the user.")]
 Description = Annotated[str | None, typer.Option(help="Who they are.")]
 Email = Annotated[str | None, typer.Option(help="Where to write to.")]
@@ -42,7 +44,7 @@ def show(ctx: typer.Context, name: Name, *, as_json: Json = False) -> None:
 
     Example: `entrepot user show alice`
     """
-    show_one(connect(ctx).get(f"/users/{name}"), COLUMNS, as_json=as_json)
+    show_one(connect(ctx).get(f"/users/{name}"), WHOLE, as_json=as_json)
 
 
 @app.command()
@@ -107,6 +109,30 @@ def enable(ctx: typer.Context, name: Name, *, as_json: Json = False) -> None:
     Example: `entrepot user enable alice`
     """
     _change(ctx, name, {"disabled": False}, as_json)
+
+
+@app.command()
+def link(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    identity: Annotated[str, typer.Option(help="ISSUER|SUBJECT, as a refused sign-on shows it.")],
+    as_json: Json = False,
+) -> None:
+    """Say who comes in as this user by single sign-on.
+
+    Example: `entrepot user link alice --identity 'https://login.example.com|1f0c'`
+    """
+    _change(ctx, name, {"identity": identity}, as_json)
+
+
+@app.command()
+def unlink(ctx: typer.Context, name: Name, *, as_json: Json = False) -> None:
+    """Let nobody in as this user by single sign-on; tokens and the password are kept.
+
+    Example: `entrepot user unlink alice`
+    """
+    _change(ctx, name, {"identity": None}, as_json)
 
 
 def _change(ctx: typer.Context, name: str, wanted: dict[str, Any], as_json: bool) -> None:

@@ -127,6 +127,15 @@ def _end_sessions(db: sqlite3.Connection, number: int, keep: int | None = None) 
     )
 
 
+def set_identity(db: sqlite3.Connection, number: int, identity: str | None) -> None:
+    """Say who comes by single sign-on; memberships that came by another's go.
+
+    Raises sqlite3.IntegrityError where another account has this identity.
+    """
+    db.execute("update account set identity = ? where id = ?", (identity, number))
+    db.execute("delete from member where account = ? and single = 1", (number,))
+
+
 def set_disabled(db: sqlite3.Connection, number: int, disabled: bool) -> None:
     """Let nobody in with it any more, or again."""
     db.execute("update account set disabled = ? where id = ?", (disabled, number))

@@ -49,6 +49,14 @@ create index secret_account on secret (account, kind, name);
 create index secret_parent on secret (parent) where parent is not null;
 create index secret_expires on secret (expires_at) where expires_at is not null;
 
+-- Sign-ons at the provider that wait to be picked up once: by the command line, or from a page.
+create table sign_on (
+    code        text primary key,   -- its hash
+    account     integer not null references account on delete cascade,
+    proof       text not null,      -- of whoever began: the challenge that their secret must answer
+    ends_at     real not null
+) without rowid;
+
 create table permission (           -- a grant; that word is SQL's own
     id          integer primary key,
     subject     text not null,

@@ -51,6 +51,11 @@ class SignOn:
         self._outbound = outbound
         self._discovery = discovery
 
+    @property
+    def issuer(self) -> str:
+        """Who says who they are."""
+        return self._provider.issuer.url
+
     async def start(self, redirect_uri: str) -> Started:
         """Begin; the provider will send the browser to `redirect_uri`. Raises `SignOnError`."""
         where = await self._endpoint("authorization_endpoint")
@@ -64,7 +69,7 @@ class SignOn:
             "scope": " ".join(dict.fromkeys(("openid", *self._provider.scopes))),
             "state": state,
             "nonce": nonce,
-            "code_challenge": _challenge(verifier),
+            "code_challenge": challenge_of(verifier),
             "code_challenge_method": "S256",
         }
         separator = "&" if "?" in where else "?"
@@ -159,7 +164,8 @@ class SignOn:
         return found
 
 
-def _challenge(verifier: str) -> str:
+def challenge_of(verifier: str) -> str:
+    """What may be seen of a secret before it is shown itself: S256 of RFC 7636 §4.2."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
