@@ -20,6 +20,7 @@ from entrepot.admin import (
     robots,
     session,
     sso,
+    sso_pickup,
     tokens,
     trusts,
     users,
@@ -43,6 +44,7 @@ _PROBLEM = {
 NOUNS = (
     session,
     sso,
+    sso_pickup,
     users,
     groups,
     robots,

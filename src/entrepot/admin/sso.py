@@ -1,9 +1,9 @@
-"""Single sign-on: to the provider and back, and what whoever signed on gets.
+"""Single sign-on: to the provider and back.
 
 The browser comes back with a code of the provider's; what it gets from us is a code of ours, which
 is worth nothing without the secret of whoever began: the command line's, or the browser's cookie.
 So a code that is seen on its way, a page that is loaded ahead, or an answer that someone else's
-sign-on brought into this browser, lead to no token. Next: `sso_cookies`, `sso_page`, `auth.people`.
+sign-on brought into this browser, lead to no token. Next: `sso_pickup` hands tokens out.
 """
 
 import re
@@ -11,71 +11,55 @@ import secrets as random
 import sqlite3
 import time
 from collections.abc import Awaitable
-from functools import partial
 from typing import Annotated, Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import Field, SecretStr
 
-from entrepot.admin import credentials, session, sso_page
+from entrepot.admin import sso_page
 from entrepot.admin.caller import PREFIX, Called, Caller
-from entrepot.admin.page import Model
 from entrepot.admin.problem import Problem
 from entrepot.admin.sso_cookies import PROOF, SECONDS, STATE
 from entrepot.auth import people, sealed
-from entrepot.auth.actor import Session
 from entrepot.auth.login import RefusedError
 from entrepot.auth.oidc.person import Person
 from entrepot.auth.oidc.sso import SignOn, SignOnError, Started, challenge_of
 from entrepot.auth.secrets import fingerprint
-from entrepot.db import accounts, sign_ons
+from entrepot.db import sign_ons
 from entrepot.db.accounts import Account
 from entrepot.db.keys import SigningKey
-from entrepot.db.secrets import Kind
 
 router = APIRouter(prefix="/sso", tags=["session"])
 
 CODE_SECONDS = 60
 """How long the command line has to pick a sign-on up."""
-DAYS = 30
-"""How long a token is good that was made in the browser."""
 
 _PURPOSE = "single sign-on"
 _error_code = re.compile(r"[a-z_]{1,40}").fullmatch
 
 _HTML: dict[str, Any] = {"content": {"text/html": {"schema": {"type": "string"}}}}
-_PAGES: dict[int | str, dict[str, Any]] = {
+PAGES: dict[int | str, dict[str, Any]] = {
     200: {"description": "A page", **_HTML},
     303: {"description": "Go on there", "headers": {"location": {"schema": {"type": "string"}}}},
     403: {"description": "Not signed on", **_HTML},
     503: {"description": "The provider does not answer", **_HTML},
 }
+"""What browsers get."""
 
 Port = Annotated[int | None, Query(ge=1024, le=65535, description="Where the CLI listens.")]
 Challenge = Annotated[
     str, Query(pattern=r"^([A-Za-z0-9_-]{43})?$", description="Of the CLI's verifier, by S256.")
 ]
 Word = Annotated[str, Query(max_length=4096)]
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=128)]
 
 
-class Exchange(Model):
-    """The code that came to the command line, and the secret that it began with."""
-
-    code: Secret
-    verifier: Secret
-    name: str = "cli"
-    """What to call the token."""
-
-
-@router.get("/start", response_class=RedirectResponse, status_code=303, responses=_PAGES)
+@router.get("/start", response_class=RedirectResponse, status_code=303, responses=PAGES)
 async def start(caller: Called, port: Port = None, challenge: Challenge = "") -> Response:
     """Send a browser to the provider; with port and challenge, for the command line."""
     if (port is None) != (not challenge):
         raise Problem(422, "port and challenge belong together: give both, or neither")
-    provider, origin, back = await _provider(caller), _origin(caller), _callback(caller)
+    provider, origin, back = await provider_of(caller), origin_of(caller), _callback(caller)
     try:
         started = await provider.start(back)
     except SignOnError as error:
@@ -92,7 +76,7 @@ async def start(caller: Called, port: Port = None, challenge: Challenge = "") ->
     return response
 
 
-@router.get("/callback", response_class=HTMLResponse, responses=_PAGES)
+@router.get("/callback", response_class=HTMLResponse, responses=PAGES)
 async def callback(
     caller: Called,
     request: Request,
@@ -103,8 +87,10 @@ async def callback(
     error: Word = "",
 ) -> Response:
     """Where the provider sends the browser back to."""
-    provider, origin = await _provider(caller), _origin(caller)
+    provider, origin = await provider_of(caller), origin_of(caller)
     words = sealed.unseal(_PURPOSE, STATE.of(request, origin), _keys(caller), SECONDS) or {}
+    if words.get("state") != state:  # nor does it end the one that is under way
+        words = {}
     try:
         with caller.login.watched(caller.by(), people.VIA):
             if not words:
@@ -118,7 +104,8 @@ async def callback(
             response = await _received(caller, provider.issuer, person, words)
     except RefusedError as refusal:
         response = _refusal(words, str(refusal))
-    STATE.drop(response, origin)
+    if words:
+        STATE.drop(response, origin)
     return response
 
 
@@ -131,7 +118,7 @@ async def _person(finishing: Awaitable[Person]) -> Person:
 
 async def _received(caller: Caller, issuer: str, person: Person, words: dict[str, str]) -> Response:
     """Have the sign-on wait for the command line, or for the button of the page."""
-    code, secret, origin = random.token_urlsafe(32), random.token_urlsafe(32), _origin(caller)
+    code, secret, origin = random.token_urlsafe(32), random.token_urlsafe(32), origin_of(caller)
     port, by = words["port"], caller.by()
     proof = words["challenge"] if port else challenge_of(secret)
     ends_at = time.time() + (CODE_SECONDS if port else SECONDS)
@@ -161,79 +148,22 @@ def _to_command_line(port: str, **said: str) -> Response:
     return RedirectResponse(url, 303, sso_page.HEADERS)
 
 
-@router.post("/token", response_class=HTMLResponse, responses=_PAGES)
-async def token(caller: Called, request: Request) -> Response:
-    """What the button of the page does: make a personal token, and show it."""
-    await _provider(caller)
-    origin, form = _origin(caller), _form(await request.body())
-    try:
-        account = await _pick_up(caller, form.get("code", ""), PROOF.of(request, origin))
-    except RefusedError as error:
-        return sso_page.refused(str(error))
-    name = time.strftime("browser %Y-%m-%d", time.gmtime())
-    make = partial(
-        credentials.make,
-        kind=Kind.PERSONAL,
-        account=account.id,
-        name=name,
-        expires_at=time.time() + DAYS * credentials.DAY,
-    )
-    text, _ = await caller.change("token create", f"{account.subject} {name}", make)
-    response = sso_page.token(account.name, text, DAYS, origin)
-    PROOF.drop(response, origin)
-    return response
-
-
-@router.post("/exchange", status_code=201)
-async def exchange(caller: Called, wanted: Annotated[Exchange, Body()]) -> session.Started:
-    """What the command line does with the code that came to it: begin a session."""
-    await _provider(caller)
-    code, verifier = wanted.code.get_secret_value(), wanted.verifier.get_secret_value()
-    try:
-        await _pick_up(caller, code, verifier)
-    except RefusedError as error:
-        raise Problem(403, str(error)) from None
-    return await session.start(caller, session.Start(name=wanted.name))
-
-
-async def _pick_up(caller: Caller, code: str, secret: str) -> Account:
-    """Whose sign-on waits for this code and this secret; they call from now on."""
-    with caller.login.watched(caller.by(), people.VIA):
-        hashed = fingerprint(code)
-        found = None
-        if sign_ons.waits(caller.db, hashed):  # a guess costs no write
-            found = await caller.registry.database.write(partial(sign_ons.take, code=hashed))
-        if found is None or not random.compare_digest(challenge_of(secret), found.proof):
-            raise RefusedError("this sign-on was used already, or its time is over: begin again")
-        account = accounts.by_id(caller.db, found.account)
-        if account is None or account.disabled:
-            raise RefusedError("this account is disabled: ask an admin")
-    caller.asked.session = Session(caller.login.actor(account, people.VIA))
-    return account
-
-
-def _form(content: bytes) -> dict[str, str]:
-    try:
-        found = parse_qs(content.decode("ascii"), max_num_fields=10)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in found.items()}
-
-
-async def _provider(caller: Caller) -> SignOn:
+async def provider_of(caller: Caller) -> SignOn:
+    """Where people sign on, or a problem."""
     found = await caller.login.providers.sign_on()
     if found is None:
         raise Problem(404, "there is no single sign-on here: ENTREPOT_SSO_ISSUER sets it up")
     return found
 
 
-def _origin(caller: Caller) -> str:
+def origin_of(caller: Caller) -> str:
+    """Scheme and host under which the browser came."""
     return caller.registry.guard.challenge.origin(caller.asked)
 
 
 def _callback(caller: Caller) -> str:
     """What the provider knows as our redirect address."""
-    return f"{_origin(caller)}{PREFIX}/sso/callback"
+    return f"{origin_of(caller)}{PREFIX}/sso/callback"
 
 
 def _keys(caller: Caller) -> list[SigningKey]:
