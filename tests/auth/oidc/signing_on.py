@@ -30,11 +30,20 @@ class Running:
     """A provider that runs, and what we need to ask it."""
 
     url: str
+    process: "subprocess.Popen[str]"
     outbound: Outbound = field(default_factory=lambda: Outbound(LOOPBACK))
 
     def sign_on(self, client: str = "registry", secret: str | None = SECRET, **more: Any) -> SignOn:
         provider = Provider(Issuer(self.url), client, secret, **{"scopes": SCOPES, **more})
         return SignOn(provider, self.outbound, Discovery(self.outbound))
+
+    def account(self, login: str, **claims: Any) -> None:
+        """Have someone there, with these claims from now on."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({login: claims}) + "\n")
+        self.process.stdin.flush()
+        assert "changed\n" in iter(self.process.stdout.readline, "")  # behind its warnings
 
 
 @contextmanager
@@ -52,7 +61,7 @@ def running(**configuration: Any) -> Iterator[Running]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield Running(process.stdout.readline().strip())
+            yield Running(process.stdout.readline().strip(), process)
         finally:
             process.stdin.close()
             process.wait(10)
@@ -61,20 +70,26 @@ def running(**configuration: Any) -> Iterator[Running]:
 def browse(url: str, login: str) -> dict[str, str]:
     """Log in and consent, as a browser does; return what the provider sends back with it."""
     with httpx.Client(timeout=20) as browser:
-        answer = browser.get(url)
-        for prompt in ("login", "consent"):
-            answer = follow(browser, answer)
-            if answer.is_redirect:
-                break
-            form = {"prompt": prompt, "login": login, "password": "any"}
-            answer = browser.post(answer.url, data=form)
-        answer = follow(browser, answer)
-        assert answer.is_redirect, answer.text
-    return dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+        location = log_in(browser, url, login, REDIRECT)
+    return dict(parse_qsl(urlsplit(location).query))
 
 
-def follow(browser: httpx.Client, answer: httpx.Response) -> httpx.Response:
+def log_in(browser: httpx.Client, url: str, login: str, back: str) -> str:
+    """The same in a browser that is there: the address below `back` that it is sent to."""
+    answer = browser.get(url)
+    for prompt in ("login", "consent"):
+        answer = _follow(browser, answer, back)
+        if answer.is_redirect:
+            break
+        form = {"prompt": prompt, "login": login, "password": "any"}
+        answer = browser.post(answer.url, data=form)
+    answer = _follow(browser, answer, back)
+    assert answer.is_redirect, answer.text
+    return answer.headers["location"]
+
+
+def _follow(browser: httpx.Client, answer: httpx.Response, back: str) -> httpx.Response:
     """Go where the provider sends the browser, up to the redirect that leads back to us."""
-    while answer.is_redirect and not answer.headers["location"].startswith(REDIRECT):
+    while answer.is_redirect and not answer.headers["location"].startswith(back):
         answer = browser.get(answer.url.join(answer.headers["location"]))
     return answer

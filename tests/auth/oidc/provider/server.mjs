@@ -1,8 +1,10 @@
 // A certified OpenID Provider on a free port of loopback, with accounts and clients for tests.
 //   node server.mjs FOLDER_WITH_NODE_MODULES [MORE_CONFIGURATION_AS_JSON]
-// It prints its issuer once it listens, and ends with its standard input.
+// It prints its issuer once it listens. Each line that comes, {"name": claims}, changes accounts and
+// is answered by a line; it ends with its standard input.
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
 const [folder, more = '{}'] = process.argv.slice(2);
@@ -45,4 +47,9 @@ server.listen(0, '127.0.0.1', () => {
   callback = new Provider(issuer, configuration).callback();
   process.stdout.write(`${issuer}\n`);
 });
-process.stdin.on('end', () => process.exit(0)).resume();
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    Object.assign(accounts, JSON.parse(line));
+    process.stdout.write('changed\n');
+  })
+  .on('close', () => process.exit(0));
