@@ -29,6 +29,7 @@ GRANT = {"subject": "user:bystander", "role": "reader", "pattern": "team/none"}
 ANOTHER = {"subject": "user:bystander", "role": "reader", "pattern": "other/none"}
 RULE = {"field": "cn", "pattern": "nobody-has-this", "account": "user:bystander"}
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.e30.AA"
+EXCHANGE = {"code": "none", "verifier": "none"}
 TRUST = {"issuer": "https://not-there.test", "audience": "x", "claims": {"sub": "nobody"}}
 
 TEAM = {"role": "reader", "pattern": "team/*"}
@@ -44,6 +45,10 @@ ROUTES = {
     ("GET", "/session"): [Row("known", "/session")],
     ("POST", "/session"): [Row("password", "/session", {"name": "attacked"})],
     ("DELETE", "/session"): [Row("known", "/session")],
+    ("GET", "/sso/start"): [Row("anyone", "/sso/start?not-there")],
+    ("GET", "/sso/callback"): [Row("anyone", "/sso/callback?not-there")],
+    ("POST", "/sso/token"): [Row("anyone", "/sso/token?not-there")],
+    ("POST", "/sso/exchange"): [Row("anyone", "/sso/exchange?not-there", EXCHANGE)],
     ("GET", "/users"): [Row("audit", "/users")],
     ("POST", "/users"): [Row("administer", "/users", {"name": "new-{}"})],
     ("GET", "/users/{name}"): [

@@ -1,8 +1,7 @@
 """`Provider`: where people sign on, and how it knows us.
 
-Not authlib's way of showing a secret: it puts id and secret into Basic as they are, while
-RFC 6749 §2.3.1 has them form-encoded, and providers that decode them refuse a secret with `%` or
-`+` in it. Next: `sso` sends what is written here.
+Id and secret are form-encoded before they go into Basic (RFC 6749 §2.3.1): providers that decode
+them would refuse one with `%` or `+` in it. Next: `sso` sends what is written here.
 """
 
 import base64
