@@ -9,10 +9,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.auth.oidc.issuing import AUDIENCE, KEY, claims, public, sign
+
 from entrepot.auth import bootstrap, passwords, secrets
 from entrepot.auth.actor import parse_subject
 from entrepot.auth.roles import Role
-from entrepot.db import accounts, certificates, engine, grants, groups, projects
+from entrepot.db import accounts, certificates, engine, grants, groups, issuers, projects
 from entrepot.db import secrets as kept
 from entrepot.db.accounts import Account, Kind
 from entrepot.db.audit import By, Event
@@ -37,6 +39,7 @@ class Credential:
         return self.name, self.secret
 
 
+ISSUER = "https://ci.example.com"
 ADMIN = Credential("admin", "correct horse battery")
 
 
@@ -87,6 +90,15 @@ class Accounts:
             kept.add(db, kept.Kind.ROBOT, account.id, name, secrets.fingerprint(text))
             _grant(db, f"robot:{name}", granted)
         return Credential(name, text)
+
+    def workload(self, name: str, *granted: str) -> Credential:
+        """What CI jobs whose issuer is trusted show in place of a password, with grants."""
+        with self._change(f"trust add {name}") as db:
+            issuers.put_issuer(db, issuers.Issuer(ISSUER, None, public(KEY)), _BY.actor)
+            rule = issuers.Trust(name, ISSUER, AUDIENCE, {"sub": name})
+            issuers.put_trust(db, rule, _BY.actor)
+            _grant(db, f"workload:{name}", granted)
+        return Credential("oidc", sign(claims(ISSUER, sub=name)))
 
     def group(self, name: str, *members: str) -> None:
         """A group of users."""

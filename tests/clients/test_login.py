@@ -1,18 +1,20 @@
 """Each client logs in over TLS, with whatever there is to log in with, and is refused without."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.accounts import Accounts, Credential
 from tests.clients.carriers import Crane, Oras, Skopeo
 from tests.clients.client import Client, Reach
+from tests.clients.helm import Helm
 from tests.clients.image import Image
 from tests.registry import Registry, StartRegistry
 
 from entrepot.auth.ca_folder import Folder
 
 CLIENTS = ["docker", "podman", "buildah", "skopeo", "containerd", "crane", "oras"]
-KINDS = ["password", "token", "robot"]
+KINDS = ["password", "token", "robot", "workload"]
 
 refused = pytest.raises(
     pytest.fail.Exception, match=r"(?i)unauthorized|invalid username|log in first"
@@ -26,8 +28,9 @@ def reach(guarded: tuple[Registry, Accounts], certificates: Folder) -> Reach:
 
 def credential(accounts: Accounts, kind: str, name: str, *granted: str) -> Credential:
     """Something new to log in with, and what it lets do."""
-    if kind == "robot":
-        return accounts.robot(name, *granted)
+    if kind in {"robot", "workload"}:
+        make = accounts.robot if kind == "robot" else accounts.workload
+        return make(name, *granted)
     user = accounts.user(name, *granted)
     return accounts.token(name) if kind == "token" else user
 
@@ -114,3 +117,36 @@ def test_what_is_not_good_is_refused(
     with refused:
         client.login(registry.address, Credential("alice", secret))
         client.pull(f"{registry.address}/team/app:1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_helm(
+    kind: str,
+    guarded: tuple[Registry, Accounts],
+    reach: Reach,
+    folder: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    helm = Helm(folder("helm"), reach)
+    granted = credential(guarded[1], kind, f"{kind}-of-helm", f"writer:helm-{kind}/*")
+    source = f"oci://{reach.address}/helm-{kind}"
+    chart = helm.package("demo", "1.0.0")
+    pull = [
+        "pull",
+        *helm.reach,
+        f"{source}/demo",
+        "--version=1.0.0",
+        "--destination",
+        str(tmp_path),
+    ]
+    with refused:
+        helm.login(reach.address, Credential(f"not-{kind}", "wrong password"))
+
+    helm.login(reach.address, granted)
+    helm("push", *helm.reach, chart, source)
+    helm(*pull)
+    assert (tmp_path / "demo-1.0.0.tgz").read_bytes() == chart.read_bytes()
+
+    helm.logout(reach.address)
+    with refused:
+        helm(*pull)
