@@ -144,8 +144,7 @@ def test_a_registry_token_does_not_outlive_the_workload_s(client: httpx.Client, 
     assert 1 <= found["expires_in"] <= 40
     bearer = {"authorization": f"Bearer {found['token']}"}
     again = client.get("/token", params={"scope": SCOPE, "offline_token": "true"}, headers=bearer)
-    assert again.json()["expires_in"] <= 40
-    assert "refresh_token" not in again.json()
+    assert not again.json().keys() & {"token", "refresh_token"}, "it makes no other token"
 
 
 @each_way
