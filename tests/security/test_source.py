@@ -25,7 +25,7 @@ MAY_GO_OUT = {
     "auth/oidc/outbound.py": {"httpx2"},
     "cli/client.py": {"httpx2"},
 }
-"""The server's one way out, which checks where it goes; and commands', to the registry they name."""
+"""The server's one way out, which checks where it goes; commands', to the registry they name."""
 
 
 def names(tree: ast.AST) -> Iterator[str]:
