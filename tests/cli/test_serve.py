@@ -53,6 +53,23 @@ def test_an_unknown_setting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("set_", "said"),
+    [
+        ({"issuer": "https://a"}, "sso_issuer and sso_client_id belong together"),
+        ({"client_id": "x"}, "sso_issuer and sso_client_id belong together"),
+        ({"issuer": "login", "client_id": "x"}, "ENTREPOT_SSO_ISSUER is login: "),
+        ({"issuer": "https://a", "client_id": "x", "ca": "none.pem"}, "cannot read none.pem"),
+        ({"issuer": "https://a", "client_id": "x", "ca": "/etc/hostname"}, "ENTREPOT_SSO_CA is"),
+    ],
+    ids=str,
+)
+def test_a_provider_that_cannot_be(tmp_path: Path, set_: dict[str, str], said: str) -> None:
+    env = {f"ENTREPOT_SSO_{name.upper()}": value for name, value in set_.items()}
+    assert said in refused(entrepot("serve", cwd=tmp_path, stdin="", **env))
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--workers", "0"], "--workers is 0: "),

@@ -77,7 +77,7 @@ def sign_on(url: str, *, browser: bool, seconds: int) -> tuple[str, str]:
         answer = listener.answer
     if "code" not in answer:
         why = answer["error"][:1000]
-        fail(f"nobody is signed on: {why if why.isprintable() else ascii(why)}", 1)
+        fail(f"nobody is signed on: {why if why.isprintable() else ascii(why)[1:-1]}", 1)
     return answer["code"], verifier
 
 
