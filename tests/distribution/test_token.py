@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from tests.accounts import Accounts, Credential, first_start
 from tests.content import put_image
-from tests.served import Served, serving
+from tests.served import Served, name, serving
 
 from entrepot.auth.secrets import PATTERN
 
@@ -82,8 +83,8 @@ def access(answer: httpx.Response) -> dict[str, list[str]]:
     return {each["name"]: each["actions"] for each in claims["access"]}
 
 
-def scope(name: str, actions: str) -> str:
-    return f"repository:{name}:{actions}"
+def scope(repository: str, actions: str) -> str:
+    return f"repository:{repository}:{actions}"
 
 
 ASKED = [
@@ -188,6 +189,18 @@ def test_what_is_not_good(
     assert answer.headers["www-authenticate"].startswith("Bearer realm=")
 
 
+AT_ONCE = 40
+"""More than the throttle lets fail, by account and by address."""
+
+
+@pytest.mark.parametrize("ask", [get, password], ids=["GET", "POST"])
+def test_many_at_once_with_one_password(served: Served, accounts: Accounts, ask: Any) -> None:
+    crowd = accounts.user(name("crowd"), "reader:team/*")
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        asked = [threads.submit(ask, served, scope(APP, "pull"), who=crowd) for _ in range(AT_ONCE)]
+    assert [each.result().status_code for each in asked] == [200] * AT_ONCE
+
+
 @pytest.mark.parametrize(
     ("form", "status"),
     [
@@ -288,10 +301,10 @@ def test_the_token_is_good_where_it_was_asked_for(served: Served) -> None:
     bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
     assert served.client.get("/v2/", headers=bearer).status_code == 200
     assert served.client.get(f"/v2/{APP}/manifests/1", headers=bearer).status_code == 200
-    for name in (WEB, OTHER):
-        refused = served.client.get(f"/v2/{name}/manifests/1", headers=bearer)
+    for other in (WEB, OTHER):
+        refused = served.client.get(f"/v2/{other}/manifests/1", headers=bearer)
         assert refused.status_code == 401
-        assert f'scope="{scope(name, "pull")}"' in refused.headers["www-authenticate"]
+        assert f'scope="{scope(other, "pull")}"' in refused.headers["www-authenticate"]
 
 
 def test_the_challenge_leads_to_the_token(served: Served) -> None:

@@ -3,6 +3,7 @@
 A name that nobody has takes as long to refuse as a wrong password, and gets the same words.
 """
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ class Login:
         self.providers = providers
         self.passwords = Passwords()
         self._throttle = Throttle()
+        self._trying: dict[tuple[str, str], asyncio.Task[Session | RefusedError]] = {}
 
     async def basic(self, name: str, password: str, by: By) -> Session:
         """A name and a password, secret or workload's token; `by` says from where."""
@@ -111,19 +113,31 @@ class Login:
         self._trail.used(actor.account, actor.secret)
 
     async def _password(self, name: str, password: str, address: str) -> Session:
+        """Those who come at once with the same are one try: the nodes of a cluster do."""
+        pair = name, password
+        trying = self._trying.get(pair)
+        if trying is None:
+            trying = self._trying[pair] = asyncio.create_task(self._try(name, password, address))
+            trying.add_done_callback(lambda _: self._trying.pop(pair))
+        found = await asyncio.shield(trying)
+        if isinstance(found, RefusedError):
+            raise found
+        return found
+
+    async def _try(self, name: str, password: str, address: str) -> Session | RefusedError:
         account = accounts.find(self._database.reader, accounts.Kind.USER, name)
         who = account.subject if account else ""
         kept = account.password if account and not account.disabled else None
         if account and self.passwords.known(kept, password):
             return Session(self.actor(account, "password"), expires=time.time() + FRESH)
         if wait := self._throttle.wait(name, address):
-            raise RefusedError(f"too many failed logins: wait {wait} s", who=who, wait=wait)
+            return RefusedError(f"too many failed logins: wait {wait} s", who=who, wait=wait)
         self._throttle.tries(name, address)
         good = await self.passwords.verify(kept, password)
         account = accounts.find(self._database.reader, accounts.Kind.USER, name)
         changed = account is None or account.disabled or account.password != kept
         if not good or account is None or changed:  # it took a while, and may be no longer so
-            raise RefusedError("wrong user name or password", who=who)
+            return RefusedError("wrong user name or password", who=who)
         self._throttle.succeeded(name, address)
         return Session(self.actor(account, "password"), expires=time.time() + FRESH)
 
