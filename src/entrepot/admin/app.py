@@ -63,6 +63,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": _PROBLEM}}}
     for status, text in problem.TITLES.items()
 }
+PROBLEMS[431] = {
+    "description": "The server's own: the request's head is too large",
+    "content": {"application/json": {"schema": {"type": "object", "required": ["errors"]}}},
+}
 
 
 def build(registry: Registry) -> FastAPI:

@@ -15,6 +15,7 @@ from entrepot.admin.page import (
     Model,
     Name,
     Page,
+    Text,
     check_match,
     moment,
     paged,
@@ -41,13 +42,13 @@ class NewGroup(Model):
     """A group to be made."""
 
     name: Name
-    description: str = ""
+    description: Text = ""
 
 
 class GroupChange(Model):
     """A new description."""
 
-    description: str
+    description: Text
 
 
 def shown(db: sqlite3.Connection, group: groups.Group) -> Group:

@@ -31,6 +31,9 @@ IfMatch = Annotated[
 ]
 
 Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+Text = Annotated[str, Field(max_length=1000)]
+"""A description, say. That it is Unicode is checked where there is something to check."""
+
 Name = Annotated[str, AfterValidator(actor.parse_name)]
 Subject = Annotated[str, AfterValidator(actor.parse_subject)]
 Pattern = Annotated[str, AfterValidator(pattern.parse)]

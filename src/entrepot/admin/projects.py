@@ -10,7 +10,17 @@ from fastapi import APIRouter, Body, Response
 from pydantic import AfterValidator, Field
 
 from entrepot.admin.caller import Called, Caller
-from entrepot.admin.page import After, IfMatch, Limit, Model, Page, check_match, moment, tagged
+from entrepot.admin.page import (
+    After,
+    IfMatch,
+    Limit,
+    Model,
+    Page,
+    Text,
+    check_match,
+    moment,
+    tagged,
+)
 from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action, Role
 from entrepot.db import grants, projects
@@ -70,7 +80,7 @@ class NewProject(Model):
 
     name: ProjectName
     public: bool = False
-    description: str = ""
+    description: Text = ""
     quota: Quota | None = None
     read_only: bool = False
     networks: list[Network] = Field(default_factory=list)
@@ -82,7 +92,7 @@ class ProjectChange(Model):
     """What is not given stays as it is."""
 
     public: bool | None = None
-    description: str | None = None
+    description: Text | None = None
     quota: Quota | None = None
     read_only: bool | None = None
     networks: list[Network] | None = None

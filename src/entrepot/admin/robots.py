@@ -23,6 +23,7 @@ from entrepot.admin.page import (
     Model,
     Name,
     Page,
+    Text,
     check_match,
     moment,
     paged,
@@ -77,7 +78,7 @@ class NewRobot(Model):
     """A robot to be made."""
 
     name: Name
-    description: str = ""
+    description: Text = ""
     grants: Annotated[list[Allowance], Field(max_length=100)] = Field(default_factory=list)
     """Who is no admin gives at least one, on what they own."""
     expires: Life | None = None
@@ -87,7 +88,7 @@ class NewRobot(Model):
 class RobotChange(Model):
     """What is not given stays as it is."""
 
-    description: str | None = None
+    description: Text | None = None
     disabled: bool | None = None
 
 

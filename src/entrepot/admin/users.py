@@ -17,6 +17,7 @@ from entrepot.admin.page import (
     Model,
     Name,
     Page,
+    Text,
     check_match,
     moment,
     paged,
@@ -64,15 +65,15 @@ class NewUser(Model):
     name: Name
     password: Password | None = None
     """Without one they cannot log in by password; an admin may set it later."""
-    description: str = ""
-    email: str | None = None
+    description: Text = ""
+    email: Text | None = None
 
 
 class UserChange(Model):
     """What is not given stays as it is."""
 
-    description: str | None = None
-    email: str | None = None
+    description: Text | None = None
+    email: Text | None = None
     disabled: bool | None = None
     identity: Annotated[str, Field(pattern=r"^[^|]+\|.+$", max_length=1024)] | None = None
     """Who lets them in by single sign-on; null for nobody."""
