@@ -23,6 +23,8 @@ STORY: dict[str, tuple[str, Any]] = {
     "user update bob --description Bob": ("user bob is changed", {"description": "Bob"}),
     "user disable bob": ("user bob is changed", {"disabled": True}),
     "user enable bob": ("user bob is changed", {"disabled": False}),
+    "user link bob --identity https://a|b": ("user bob is changed", {"identity": "https://a|b"}),
+    "user unlink bob": ("user bob is changed", {"identity": None}),
     "user password bob --password-stdin": ("bob has a new password", {"name": "bob"}),
     "group create dev --description All": ("group dev is made", {"name": "dev"}),
     "group add dev alice": ("alice is in dev", {"group": "dev", "user": "alice"}),
