@@ -9,7 +9,7 @@ from entrepot.admin import credentials
 from entrepot.admin.caller import Called
 from entrepot.admin.credentials import Number, Rotation
 from entrepot.admin.problem import Problem
-from entrepot.admin.robots import Furnished, furnish, managed
+from entrepot.admin.robot import Furnished, furnish, managed
 from entrepot.db import secrets
 
 router = APIRouter(prefix="/robots", tags=["robots"])

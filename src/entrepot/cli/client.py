@@ -83,7 +83,10 @@ def _given(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if value not in (None, "")}
 
 
-def _trust(where: Context) -> ssl.SSLContext:
+def _trust(where: Context) -> ssl.SSLContext | bool:
+    """The CAs to trust; reading them takes as long as a whole command, so only where they count."""
+    if where.url.startswith("http://"):
+        return False
     try:
         return ssl.create_default_context(cafile=where.ca)
     except OSError as error:
