@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr
 
 from entrepot.admin import credentials, session, sso_page
 from entrepot.admin.caller import Called, Caller
-from entrepot.admin.page import Model
+from entrepot.admin.page import Label, Model
 from entrepot.admin.problem import Problem
 from entrepot.admin.sso import PAGES, origin_of, provider_of
 from entrepot.admin.sso_cookies import PROOF
@@ -38,7 +38,7 @@ class Exchange(Model):
 
     code: Secret
     verifier: Secret
-    name: str = "cli"
+    name: Label = "cli"
     """What to call the token."""
 
 
