@@ -107,6 +107,7 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
         observer,
         token_seconds=settings.token_seconds,
         sparse=settings.sparse_manifests,
+        certificates=tuple(file for file in (settings.tls_cert, settings.tls_client_ca) if file),
         most_in_flight=settings.max_requests,
     )
     rounds = make_rounds(

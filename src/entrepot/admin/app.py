@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from entrepot import __version__
 from entrepot.admin import (
+    audit,
     can,
     certificates,
     grants,
@@ -57,6 +58,7 @@ NOUNS = (
     can,
     issuers,
     trusts,
+    audit,
 )
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -89,6 +89,10 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/trusts/test"): _WRITE,
     ("GET", "/keys"): _READ,
     ("POST", "/keys/rotate"): _WRITE,
+    ("GET", "/audit"): Need(On.OBJECT, Action.AUDIT),  # an owner, of the own project alone
+    ("GET", "/audit/export"): Need(On.OBJECT, Action.AUDIT),
+    ("GET", "/audit/verify"): _READ,
+    ("GET", "/audit/review"): _READ,
     ("GET", "/can"): Need(On.OBJECT, Action.GRANT),
 }
 """By method and path below /api/v1."""

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from entrepot.cli import (
+    audit,
     certificate,
     check,
     grant,
@@ -44,6 +45,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(project.app, name="project")
 app.add_typer(grant.app, name="grant")
 app.command("can")(grant.can)
+app.add_typer(audit.app, name="audit")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(issuer.app, name="issuer")
 app.add_typer(trust.app, name="trust")

@@ -78,6 +78,16 @@ class Client:
             fail(_problem(answer.status_code, answer.text), 1)
         return answer.json() if answer.content else None
 
+    def stream(self, path: str, **parameters: Any) -> Iterator[bytes]:
+        """The bytes of a long answer, as they come."""
+        try:
+            with self._http.stream("GET", path, params=_given(parameters)) as answer:
+                if answer.status_code >= 400:
+                    fail(_problem(answer.status_code, answer.read().decode()), 1)
+                yield from answer.iter_bytes()
+        except self._errors as error:
+            fail(f"cannot reach {self.where.url}: {error or type(error).__name__}", 1)
+
 
 def _given(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if value not in (None, "")}

@@ -58,7 +58,7 @@ class Wanted:
     """Which entries; what is empty is not asked for."""
 
     since: float = 0
-    until: float = 0
+    until: float | None = None
     """Seconds since 1970; the first is included, the second is not."""
     actor: str = ""
     repository: str = ""
@@ -113,7 +113,7 @@ def _stretch(db: sqlite3.Connection, wanted: Wanted, after: int | None) -> tuple
         values.append(wanted.actor)
     terms.append("at >= ?")
     values.append(wanted.since)
-    if wanted.until:
+    if wanted.until is not None:
         terms.append("at < ?")
         values.append(wanted.until)
     if after is not None:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from entrepot.blobstore.disk import DiskStore
 from entrepot.db.database import Database
@@ -52,6 +53,8 @@ class Registry:
     """How long a registry token is good."""
     sparse: bool = False
     """Whether a manifest may come before, or without, what it refers to."""
+    certificates: tuple[Path, ...] = ()
+    """Files with the server's certificates and CAs, for a review."""
     in_flight: int = 0
     """Requests being answered, those of the fast path aside."""
     most_in_flight: int = 0

@@ -1,0 +1,54 @@
+"""What the audit says of use: who did what where, and who failed to log in. For a review.
+
+Both read all rows since a time, so they want a thread and a connection of their own.
+"""
+
+import sqlite3
+from collections import defaultdict
+from dataclasses import dataclass
+
+Uses = dict[str, dict[str, set[str]]]
+"""By actor and repository, what they did there: pull, push, move, delete."""
+
+
+def uses(db: sqlite3.Connection, since: float) -> Uses:
+    """What actors did to repositories since then."""
+    rows = db.execute(
+        "select distinct actor, repository, case action when 'pull' then 'pull' "
+        "when 'pushed' then 'push' when 'tagged' "
+        "then iif(json_extract(detail, '$.old') is null, 'push', 'move') else 'delete' end "
+        "from audit where at >= ? and repository <> '' and result = 'ok' "
+        "and action in ('pull', 'pushed', 'tagged', 'untagged', 'deleted', 'blob deleted')",
+        (since,),
+    )
+    found: Uses = defaultdict(lambda: defaultdict(set))
+    for actor, repository, did in rows:
+        found[actor][repository].add(did)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Failed logins that were the same, within a second."""
+
+    at: float
+    account: str
+    """user:alice; "" where nobody has that name."""
+    address: str
+    times: int
+
+
+def failures(db: sqlite3.Connection, since: float) -> list[Failure]:
+    """Logins that failed since then, in the order of time."""
+    rows = db.execute(
+        "select at, reference, address, times from audit "
+        "where at >= ? and action = 'login' and result = 'denied' order by at",
+        (since,),
+    )
+    return [Failure(*row) for row in rows]
+
+
+def repositories(db: sqlite3.Connection) -> list[str]:
+    """The names of all that hold something, for comparison with patterns."""
+    rows = db.execute("select name from repository where listed = 1 order by name")
+    return [name for (name,) in rows]
