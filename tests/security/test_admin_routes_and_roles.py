@@ -132,6 +132,18 @@ ROUTES = {
     ("POST", "/trusts/test"): [Row("administer", "/trusts/test", {"token": TOKEN})],
     ("GET", "/keys"): [Row("audit", "/keys")],
     ("POST", "/keys/rotate"): [Row("administer", "/keys/rotate")],
+    **{
+        ("GET", path): [
+            Row("audit", path),
+            Row("audit", f"{path}?repository=te*"),
+            Row("trail team", f"{path}?repository=team/*"),
+            Row("trail team", f"{path}?repository=team/app"),
+            Row("trail other", f"{path}?repository=other/app"),
+        ]
+        for path in ("/audit", "/audit/export")
+    },
+    ("GET", "/audit/verify"): [Row("audit", "/audit/verify")],
+    ("GET", "/audit/review"): [Row("audit", "/audit/review")],
     ("GET", "/can"): [
         Row("ask team", "/can?actor=user:bystander&action=pull&repository=team/app"),
         Row("ask other", "/can?actor=user:bystander&action=pull&repository=other/app"),
@@ -143,7 +155,9 @@ ROUTES = {
 ROBOT = frozenset({"known"})
 KNOWN = ROBOT | {"person"}
 _AUDIT = {"audit", "see team", "see other", "ask team", "ask other", "ask nowhere", "see robot"}
+_AUDIT |= {"trail team", "trail other"}
 _OWNS = {"see team", "configure team", "grant team", "ask team", "see robot", "manage robot"}
+_OWNS |= {"trail team"}
 _ALONE = {"reader herself"}
 
 MAY: dict[str, frozenset[str]] = {
@@ -153,7 +167,7 @@ MAY: dict[str, frozenset[str]] = {
     "writer": KNOWN | {"see team"},
     "maintainer": KNOWN | {"see team", "configure team"},
     "owner": KNOWN | _OWNS,
-    "stranger": KNOWN | {"see other", "configure other", "grant other", "ask other"},
+    "stranger": KNOWN | {"see other", "configure other", "grant other", "ask other", "trail other"},
     "creator": KNOWN | {"create"},
     "auditor": KNOWN | _AUDIT | _ALONE,
     "admin": KNOWN
