@@ -42,7 +42,7 @@ def review(
 
 
 def _public(db: sqlite3.Connection) -> list[Finding]:
-    text = "anyone may pull from it: entrepot project change {} --private, if that is not meant"
+    text = "anyone may pull from it: entrepot project update {} --private, if that is not meant"
     return [
         Finding("public project", Severity.NOTICE, f"project:{name}", text.format(name))
         for name in projects.public(db)
@@ -55,7 +55,7 @@ def _old_keys(db: sqlite3.Connection, now: float) -> list[Finding]:
             "old signing key",
             Severity.WARNING,
             f"key {key.id}",
-            f"it has signed tokens for {days(now - key.created_at)}: make a new one",
+            f"it has signed tokens for {days(now - key.created_at)}: entrepot key rotate",
             key.created_at,
         )
         for key in keys.every(db)
