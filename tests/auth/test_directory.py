@@ -62,7 +62,7 @@ async def test_it_follows_another_process(database: Database, tmp_path: Path) ->
 
 async def test_what_has_not_changed_is_not_asked_again(database: Database) -> None:
     directory = Directory(database)
-    assert directory.grants(ALICE) is directory.grants(ALICE)
+    assert directory.granted(ALICE) is directory.granted(ALICE)
     before = directory.renewed
     await change(database)
     directory.follow()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 
-from entrepot.distribution.asgi import App, Message, Receive, Scope, Send
+from entrepot.distribution.asgi import App, Header, Message, Receive, Scope, Send
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 
@@ -14,6 +14,14 @@ ROUTE = "admin"
 
 MOST_BODY = 1024 * 1024
 """Bytes of a request's body."""
+
+_SAFE: list[Header] = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+]
+"""What every answer says, unless a page says it more exactly: no browser runs anything of it."""
 
 _FAILED = (
     b'{"type":"about:blank","title":"Internal error","status":500,'
@@ -101,8 +109,10 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = [(b"x-request-id", self._identity.encode()), (b"cache-control", b"no-store")]
-            message["headers"] = [*message["headers"], *own]
+            given = {name.lower() for name, _ in message["headers"]}
+            own = [(b"x-request-id", self._identity.encode()), *_SAFE]
+            more = [header for header in own if header[0] not in given]
+            message["headers"] = [*message["headers"], *more]
         self.sent += len(message.get("body", b""))
         await self._send(message)
 

@@ -11,11 +11,11 @@ from typing import TypeVar
 from entrepot.auth import pattern
 from entrepot.auth.actor import Actor
 from entrepot.auth.decision import Decision, Visit, decide, holds
+from entrepot.auth.granted import Granted
 from entrepot.auth.roles import ACTIONS, Action, Role
 from entrepot.db import certificates, grants, groups, issuers, keys, projects
 from entrepot.db.certificates import Rule
 from entrepot.db.database import Database
-from entrepot.db.grants import Grant
 from entrepot.db.issuers import Issuer, Trust
 from entrepot.db.keys import SigningKey
 from entrepot.db.projects import Project
@@ -59,10 +59,10 @@ class Directory:
     def _reader(self) -> sqlite3.Connection:
         return self._database.reader
 
-    def grants(self, actor: Actor) -> list[Grant]:
+    def granted(self, actor: Actor) -> Granted:
         """The grants of an actor and of its groups."""
         key = ("grants", actor.subjects)
-        return self._get(key, lambda: grants.of_subjects(self._reader, actor.subjects))
+        return self._get(key, lambda: Granted(grants.of_subjects(self._reader, actor.subjects)))
 
     def groups(self, account: int) -> list[str]:
         """An account's groups."""
@@ -104,7 +104,7 @@ class Directory:
             action,
             repository,
             project=self.project(repository),
-            grants=self.grants(actor),
+            grants=self.granted(actor).on(repository.name),
             visit=visit,
         )
 
@@ -112,18 +112,22 @@ class Directory:
         """Whether the actor may know of it: might pull, were there no policies."""
         project = self.project(repository)
         bare = project and Project(project.name, project.public)
-        grants = self.grants(actor)
-        return bool(decide(actor, Action.PULL, repository, project=bare, grants=grants, visit=None))
+        found = self.granted(actor).on(repository.name)
+        return bool(decide(actor, Action.PULL, repository, project=bare, grants=found, visit=None))
 
     def holds(self, actor: Actor, action: Action, where: str = pattern.ANY) -> bool:
         """Whether the actor may on all that the pattern means."""
-        return holds(actor, action, self.grants(actor), where)
+        return holds(actor, action, self.granted(actor).over(where), where)
 
     def readable(self, actor: Actor) -> list[pattern.Range]:
         """The names of repositories that the actor may see, as ranges."""
+        key = ("readable", actor.subjects, actor.limits)
+        return self._get(key, lambda: self._readable(actor))
+
+    def _readable(self, actor: Actor) -> list[pattern.Range]:
         patterns = [
             grant.pattern
-            for grant in self.grants(actor)
+            for grant in self.granted(actor).every
             if Action.PULL in ACTIONS[Role(grant.role)]
         ]
         if actor.limits is not None:

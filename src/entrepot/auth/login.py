@@ -31,6 +31,10 @@ _VIA = {
 }
 
 
+_CROWDED = 5
+"""Seconds after which there should be room again."""
+
+
 class RefusedError(Exception):
     """A credential is not good; the text may be told to whoever brought it."""
 
@@ -132,6 +136,8 @@ class Login:
             return Session(self.actor(account, "password"), expires=time.time() + FRESH)
         if wait := self._throttle.wait(name, address):
             return RefusedError(f"too many failed logins: wait {wait} s", who=who, wait=wait)
+        if self.passwords.crowded:
+            raise RefusedError("too many log in just now: try again", who=who, wait=_CROWDED)
         self._throttle.tries(name, address)
         good = await self.passwords.verify(kept, password)
         account = accounts.find(self._database.reader, accounts.Kind.USER, name)

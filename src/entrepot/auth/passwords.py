@@ -20,6 +20,9 @@ FRESH = 60.0
 """Seconds for which what was found good, a password or another secret, is not checked again."""
 
 _AT_ONCE = 2
+MOST_WAITING = 100
+"""Checks under way: some seconds of work."""
+
 _MOST_KEPT = 10_000
 _hasher = PasswordHasher()
 
@@ -53,9 +56,15 @@ class Passwords:
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
         self._nobody: str | None = None
         self._salt = secrets.token_bytes(32)
         self._good: OrderedDict[bytes, float] = OrderedDict()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many wait to be checked that whoever comes now would wait for nothing."""
+        return self._waiting >= MOST_WAITING
 
     def known(self, kept: str | None, password: str) -> bool:
         """Whether it was found to be the one a moment ago; once it is changed it is not."""
@@ -71,6 +80,13 @@ class Passwords:
 
     async def verify(self, kept: str | None, password: str) -> bool:
         """Whether it is the one. Where nothing is kept it takes as long, and is not."""
+        self._waiting += 1
+        try:
+            return await self._check(kept, password)
+        finally:
+            self._waiting -= 1
+
+    async def _check(self, kept: str | None, password: str) -> bool:
         async with self._turn:
             if self.known(kept, password):  # many come at once with the same
                 return True

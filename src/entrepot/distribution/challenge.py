@@ -3,8 +3,7 @@
 Source: Docker Registry v2 authentication, "Token Authentication Specification"; RFC 6750.
 """
 
-import re
-
+from entrepot.addresses import read_host
 from entrepot.auth.login import RefusedError
 from entrepot.auth.roles import Action
 from entrepot.auth.tokens import AUDIENCE, BLOBS, CATALOG
@@ -27,8 +26,6 @@ _SCOPES = {
 CATALOG_SCOPE = f"{CATALOG}:*"
 MOUNT_SCOPE = f"{BLOBS}:mount"
 """For a mount that does not say from where: a token is good for named repositories alone else."""
-
-_host = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}").fullmatch
 
 
 def scope_of(repository: Repository, action: Action) -> str:
@@ -61,7 +58,7 @@ class Challenge:
         if self._public_url:
             return self._public_url.rstrip("/")
         host = request.header(b"host")
-        return f"{request.scope['scheme']}://{host if _host(host) else 'localhost'}"
+        return f"{request.scope['scheme']}://{host if read_host(host) else 'localhost'}"
 
     def wanted(self, request: Request, scope: str = "") -> OCIError:
         """Log in first."""
