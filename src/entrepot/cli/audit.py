@@ -40,9 +40,10 @@ class Format(StrEnum):
 
 
 def _what(row: Row) -> str:
-    """Repository and tag, or what else it was on."""
+    """Repository and tag, or what else it was on; a digest has a column of its own."""
     repository, reference = row["repository"], row["reference"]
-    return f"{repository}:{reference}" if repository and reference else repository or reference
+    tag = "" if reference == row["digest"] else reference
+    return f"{repository}:{tag}" if repository and tag else repository or reference
 
 
 COLUMNS: Columns = {
