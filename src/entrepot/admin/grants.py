@@ -1,5 +1,6 @@
 """Grants: who has which role on what. Owners give what lies in their own projects, admins all."""
 
+import asyncio
 import sqlite3
 from datetime import datetime
 from typing import Annotated
@@ -15,6 +16,8 @@ from entrepot.auth.roles import SYSTEM, Action, Role
 from entrepot.db import accounts, grants, groups, issuers
 
 router = APIRouter(prefix="/grants", tags=["grants"])
+
+_PAGE = 200
 
 
 class Grant(Model):
@@ -76,14 +79,18 @@ async def index(
     limit: Limit = 100,
 ) -> Page[Grant]:
     """Grants that the caller may see, the oldest first."""
-    found = [
-        each
-        for each in grants.every(caller.db)
-        if each.id > after
-        and (not subject or each.subject == subject)
-        and (not project or patterns.project_of(each.pattern) == project)
-        and _sees(caller, each)
-    ]
+    found: list[grants.Grant] = []
+    last = after
+    while len(found) <= limit and (page := grants.listed(caller.db, last, _PAGE)):
+        last = page[-1].id
+        found += [
+            each
+            for each in page
+            if (not subject or each.subject == subject)
+            and (not project or patterns.project_of(each.pattern) == project)
+            and _sees(caller, each)
+        ]
+        await asyncio.sleep(0)  # who may see few of very many must not hold up the others
     items = [shown(each) for each in found[:limit]]
     return Page(items=items, next=str(items[-1].id) if len(found) > limit else None)
 

@@ -37,6 +37,12 @@ def every(db: sqlite3.Connection) -> list[Grant]:
     return [Grant(*row) for row in db.execute(f"select {_COLUMNS} from permission order by id")]
 
 
+def listed(db: sqlite3.Connection, after: int, limit: int) -> list[Grant]:
+    """Grants in that order, from the one behind `after` on."""
+    query = f"select {_COLUMNS} from permission where id > ? order by id limit ?"
+    return [Grant(*row) for row in db.execute(query, (after, limit))]
+
+
 def find(db: sqlite3.Connection, number: int) -> Grant | None:
     """A grant by its number."""
     row = db.execute(f"select {_COLUMNS} from permission where id = ?", (number,)).fetchone()
