@@ -49,6 +49,16 @@ def done(sentence: str, document: Any, *, as_json: bool) -> None:
         typer.echo(sentence)
 
 
+def reveal(sentence: str, made: Row, *, user: str, url: str, as_json: bool) -> None:
+    """Show a secret that was made just now, this once, and how docker logs in with it."""
+    if as_json:
+        show_json(made)
+        return
+    host = url.partition("://")[2]
+    typer.echo(f"{sentence}. Nobody can show this again:\n\n    {made['secret']}\n")
+    typer.echo(f"docker login {host} -u {user} --password-stdin")
+
+
 def when(field: str) -> Callable[[Row], str]:
     """A cell with a moment, to the minute."""
 

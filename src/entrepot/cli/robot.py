@@ -7,7 +7,7 @@ import typer
 from entrepot.cli.client import connect
 from entrepot.cli.expiry import Expires, Overlap, parse_allowance, parse_expiry, parse_overlap
 from entrepot.cli.options import Json, Yes, confirm
-from entrepot.cli.output import Columns, Row, done, show_json, show_list, show_one, when
+from entrepot.cli.output import Columns, Row, done, reveal, show_list, show_one, when
 
 app = typer.Typer(no_args_is_help=True, help="Robots: accounts of CI systems and clusters.")
 
@@ -83,7 +83,8 @@ def create(
     }
     client = connect(ctx)
     made = client.post("/robots", wanted)
-    _reveal(f"robot {name} is made", made, client.where.url, as_json)
+    said, where = f"robot {name} is made", client.where.url
+    reveal(said, made, user=made["username"], url=where, as_json=as_json)
 
 
 @app.command()
@@ -104,16 +105,8 @@ def rotate(
         wanted["expires"] = parse_expiry(expires)
     client = connect(ctx)
     made = client.post(f"/robots/{name}/rotate", wanted)
-    _reveal(f"robot {name} has a new secret", made, client.where.url, as_json)
-
-
-def _reveal(sentence: str, made: Row, url: str, as_json: bool) -> None:
-    if as_json:
-        show_json(made)
-        return
-    host = url.partition("://")[2]
-    typer.echo(f"{sentence}. Nobody can show this again:\n\n    {made['secret']}\n")
-    typer.echo(f"docker login {host} -u {made['username']} --password-stdin")
+    said, where = f"robot {name} has a new secret", client.where.url
+    reveal(said, made, user=made["username"], url=where, as_json=as_json)
 
 
 @app.command()

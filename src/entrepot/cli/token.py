@@ -7,7 +7,7 @@ import typer
 from entrepot.cli.client import connect
 from entrepot.cli.expiry import Expires, Overlap, parse_allowance, parse_expiry, parse_overlap
 from entrepot.cli.options import Json
-from entrepot.cli.output import Columns, Row, done, show_json, show_list, when
+from entrepot.cli.output import Columns, Row, done, reveal, show_list, when
 
 app = typer.Typer(no_args_is_help=True, help="Personal tokens, and sessions of the command line.")
 
@@ -68,7 +68,9 @@ def create(
         "limits": [parse_allowance(each, "--limit") for each in limit] if limit else None,
     }
     client = connect(ctx)
-    _reveal(f"token {name} is made", client.post("/tokens", wanted), client.where.url, as_json)
+    made = client.post("/tokens", wanted)
+    where = client.where.url
+    reveal(f"token {name} is made", made, user=made["user"], url=where, as_json=as_json)
 
 
 @app.command()
@@ -89,16 +91,8 @@ def rotate(
         wanted["expires"] = parse_expiry(expires)
     client = connect(ctx)
     made = client.post(f"/tokens/{number}/rotate", wanted)
-    _reveal(f"token {made['name']} is made anew", made, client.where.url, as_json)
-
-
-def _reveal(sentence: str, made: Row, url: str, as_json: bool) -> None:
-    if as_json:
-        show_json(made)
-        return
-    host = url.partition("://")[2]
-    typer.echo(f"{sentence}. Nobody can show this again:\n\n    {made['secret']}\n")
-    typer.echo(f"docker login {host} -u {made['user']} --password-stdin")
+    said, where = f"token {made['name']} is made anew", client.where.url
+    reveal(said, made, user=made["user"], url=where, as_json=as_json)
 
 
 @app.command()
