@@ -36,7 +36,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 lock:                 ## new versions into locks/
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
-	$(LOCK) --upgrade --group dev --output-file locks/dev.txt
+	$(LOCK) --upgrade --all-extras --group dev --output-file locks/dev.txt
 	$(LOCK) --constraints locks/dev.txt --group build --output-file locks/run.txt
 
 clean:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from entrepot.db import engine
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.writer import Write
 
@@ -21,8 +22,8 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
-def insert(name: str) -> Callable[[sqlite3.Connection], int]:
-    def write(db: sqlite3.Connection) -> int:
+def insert(name: str) -> Callable[[Connection], int]:
+    def write(db: Connection) -> int:
         made = db.execute("insert into repository (name, created_at) values (?, 0)", (name,))
         assert made.lastrowid is not None
         return made.lastrowid
@@ -57,7 +58,7 @@ async def test_what_gathers_shares_a_commit(database: Database, tmp_path: Path) 
 
 
 async def test_one_that_fails_takes_no_other_with_it(database: Database) -> None:
-    def fail(db: sqlite3.Connection) -> None:
+    def fail(db: Connection) -> None:
         insert("half done")(db)
         raise LookupError("on purpose")
 
@@ -72,11 +73,11 @@ async def test_a_full_database_undoes_all_and_goes_on(database: Database) -> Non
     """A full database ends SQLite's transaction in the middle of a batch."""
     await database.write(insert("before"))
 
-    def limit(db: sqlite3.Connection) -> None:
+    def limit(db: Connection) -> None:
         pages = db.execute("pragma page_count").fetchone()[0]
         db.execute(f"pragma max_page_count = {pages + 2}")
 
-    def fill(db: sqlite3.Connection) -> None:
+    def fill(db: Connection) -> None:
         db.execute("insert into upload values ('x', 1, 'sha256', 0, null, zeroblob(100000), 0)")
 
     await database.write(limit)
@@ -134,7 +135,7 @@ async def test_two_writers_wait_for_each_other(tmp_path: Path) -> None:
 async def test_any_thread_may_ask(database: Database) -> None:
     await database.write(insert("here"))
 
-    def query(db: sqlite3.Connection) -> str:
+    def query(db: Connection) -> str:
         return str(db.execute("select name from repository").fetchone()[0])
 
     found = await asyncio.gather(*(asyncio.to_thread(database.ask, query) for _ in range(50)))
@@ -143,7 +144,7 @@ async def test_any_thread_may_ask(database: Database) -> None:
 
 @pytest.mark.parametrize("large", [False, True])
 async def test_only_large_writes_leave_the_event_loop(database: Database, large: bool) -> None:
-    def where(db: sqlite3.Connection) -> bool:
+    def where(db: Connection) -> bool:
         return threading.current_thread() is threading.main_thread()
 
     beside = database.write(insert("beside"))

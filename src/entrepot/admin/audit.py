@@ -4,7 +4,6 @@ All of it is read in threads, on connections of their own.
 """
 
 import asyncio
-import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,6 +25,7 @@ from entrepot.auth import pattern
 from entrepot.auth.roles import Action
 from entrepot.db import entries
 from entrepot.db.chain import Chain
+from entrepot.db.connection import Connection
 from entrepot.db.engine import connect_to_read
 from entrepot.db.entries import Wanted
 from entrepot.upkeep import export as exports
@@ -126,7 +126,7 @@ def _check(caller: Caller, repository: str | None) -> None:
 Asked = Annotated[Wanted, Depends(wanted)]
 
 
-def _read(caller: Caller, query: Callable[[sqlite3.Connection], T]) -> Awaitable[T]:
+def _read(caller: Caller, query: Callable[[Connection], T]) -> Awaitable[T]:
     """Ask something that takes long."""
 
     def ask() -> T:

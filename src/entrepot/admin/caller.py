@@ -1,6 +1,5 @@
 """The caller: who calls the admin API, what they may, and the one way to change things."""
 
-import sqlite3
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -14,6 +13,7 @@ from entrepot.auth.login import Login
 from entrepot.auth.roles import Action
 from entrepot.db.audit import DENIED, By, Event
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request as Asked
 from entrepot.oci.names import Repository
@@ -36,7 +36,7 @@ class Caller:
         return self.asked.actor
 
     @property
-    def db(self) -> sqlite3.Connection:
+    def db(self) -> Connection:
         """For reads that stay in the microseconds."""
         return self.registry.database.reader
 
@@ -76,12 +76,12 @@ class Caller:
         raise Problem(403, f"{self.actor} may not {action}{here}: ask an owner or an admin")
 
     async def change(
-        self, what: str, reference: str, write: Callable[[sqlite3.Connection], T], **detail: Any
+        self, what: str, reference: str, write: Callable[[Connection], T], **detail: Any
     ) -> T:
         """Run a write and its audit row in one transaction; all caches follow."""
         event = Event(what, self.by(), reference=reference, detail=detail)
 
-        def both(db: sqlite3.Connection) -> T:
+        def both(db: Connection) -> T:
             result = write(db)
             record_access(db, event)
             return result

@@ -1,6 +1,5 @@
 """Can they: a decision, explained; which grant or policy said yes or no."""
 
-import sqlite3
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,6 +11,7 @@ from entrepot.auth.actor import Actor
 from entrepot.auth.decision import Visit
 from entrepot.auth.roles import REPOSITORY, Action
 from entrepot.db import accounts, groups
+from entrepot.db.connection import Connection
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
 
@@ -55,7 +55,7 @@ async def can(
     return Answer(allowed=decision.allowed, reason=decision.reason)
 
 
-def _actor(db: sqlite3.Connection, text: str) -> Actor | None:
+def _actor(db: Connection, text: str) -> Actor | None:
     """The actor as it would be if it logged in now; None where it is not let in."""
     if text == "anonymous":
         return Actor()

@@ -1,6 +1,5 @@
 """Rules that say whom a client certificate means: a name in it maps to an account."""
 
-import sqlite3
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -12,6 +11,7 @@ from entrepot.admin.page import Model, Name, Page, moment
 from entrepot.admin.problem import Problem
 from entrepot.auth import actor
 from entrepot.db import certificates
+from entrepot.db.connection import Connection
 
 router = APIRouter(prefix="/certificates", tags=["certificates"])
 
@@ -84,7 +84,7 @@ async def put(caller: Called, name: Name, wanted: Annotated[NewRule, Body()]) ->
     """Make a rule, or change one."""
     rule = certificates.Rule(name, wanted.field, wanted.pattern, wanted.account)
 
-    def write(db: sqlite3.Connection) -> Rule:
+    def write(db: Connection) -> Rule:
         certificates.put(db, rule, caller.actor.subject)
         return next(shown(each) for each in certificates.rules(db) if each.name == name)
 
@@ -96,7 +96,7 @@ async def put(caller: Called, name: Name, wanted: Annotated[NewRule, Body()]) ->
 async def delete(caller: Called, name: str) -> Response:
     """Delete a rule: certificates that it knew mean nobody from now on."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         if not certificates.remove(db, name):
             raise Problem(404, f"there is no rule {name[:128]!r}")
 

@@ -3,7 +3,6 @@
 Next: `robots`, `tokens`.
 """
 
-import sqlite3
 import time
 from collections.abc import Iterable
 from typing import Annotated
@@ -15,6 +14,7 @@ from entrepot.admin.page import Model
 from entrepot.admin.problem import Problem
 from entrepot.auth import secrets
 from entrepot.db import secrets as kept
+from entrepot.db.connection import Connection
 from entrepot.db.secrets import Kind, Limits, Secret
 
 DAY = 24 * 3600.0
@@ -37,7 +37,7 @@ class Rotation(Model):
 
 
 def make(
-    db: sqlite3.Connection,
+    db: Connection,
     kind: Kind,
     account: int,
     name: str,
@@ -73,7 +73,7 @@ def life_after(old: Secret | None, wanted: Rotation) -> float | None:
     return old.life
 
 
-def retire(db: sqlite3.Connection, older: Iterable[Secret], overlap: float) -> None:
+def retire(db: Connection, older: Iterable[Secret], overlap: float) -> None:
     """Let older secrets end after the overlap, and what was made with them."""
     for each in older:
         kept.end(db, each.id, time.time() + overlap)

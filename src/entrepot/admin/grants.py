@@ -1,7 +1,6 @@
 """Grants: who has which role on what. Owners give what lies in their own projects, admins all."""
 
 import asyncio
-import sqlite3
 from datetime import datetime
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from entrepot.admin.problem import Problem
 from entrepot.auth import pattern as patterns
 from entrepot.auth.roles import SYSTEM, Action, Role
 from entrepot.db import accounts, grants, groups, issuers
+from entrepot.db.connection import Connection
 
 router = APIRouter(prefix="/grants", tags=["grants"])
 
@@ -100,7 +100,7 @@ async def create(caller: Called, wanted: Annotated[NewGrant, Body()]) -> Grant:
     """Give a role. Giving what is given already changes nothing."""
     check_giving(caller, wanted.role, wanted.pattern)
 
-    def write(db: sqlite3.Connection) -> grants.Grant:
+    def write(db: Connection) -> grants.Grant:
         _check_subject(db, wanted.subject)
         by = caller.actor.subject
         return grants.add(db, wanted.subject, wanted.role, wanted.pattern, by)
@@ -109,7 +109,7 @@ async def create(caller: Called, wanted: Annotated[NewGrant, Body()]) -> Grant:
     return shown(await caller.change("grant add", words, write))
 
 
-def _check_subject(db: sqlite3.Connection, subject: str) -> None:
+def _check_subject(db: Connection, subject: str) -> None:
     kind, _, name = subject.partition(":")
     if kind == "group":
         known = groups.find(db, name) is not None
@@ -129,7 +129,7 @@ async def delete(caller: Called, number: int) -> Response:
         raise Problem(404, f"there is no grant {number}, or you may not see it")
     check_giving(caller, Role(found.role), found.pattern)
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         with admins.kept(db):
             gone = grants.remove(db, number)
         if not gone:

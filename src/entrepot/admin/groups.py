@@ -1,6 +1,5 @@
 """Groups of users."""
 
-import sqlite3
 from datetime import datetime
 from typing import Annotated
 
@@ -23,6 +22,7 @@ from entrepot.admin.page import (
 )
 from entrepot.admin.problem import Problem
 from entrepot.db import groups
+from entrepot.db.connection import Connection
 
 router = APIRouter(prefix="/groups", tags=["groups"])
 
@@ -51,7 +51,7 @@ class GroupChange(Model):
     description: Text
 
 
-def shown(db: sqlite3.Connection, group: groups.Group) -> Group:
+def shown(db: Connection, group: groups.Group) -> Group:
     """A group as the API shows it."""
     return Group(
         name=group.name,
@@ -62,7 +62,7 @@ def shown(db: sqlite3.Connection, group: groups.Group) -> Group:
     )
 
 
-def required(db: sqlite3.Connection, name: str) -> groups.Group:
+def required(db: Connection, name: str) -> groups.Group:
     """The group of this name, or a problem."""
     found = groups.find(db, name)
     if found is None:
@@ -81,7 +81,7 @@ async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[G
 async def create(caller: Called, wanted: Annotated[NewGroup, Body()], response: Response) -> Group:
     """Make a group."""
 
-    def write(db: sqlite3.Connection) -> Group:
+    def write(db: Connection) -> Group:
         if groups.find(db, wanted.name):
             raise Problem(409, f"there is a group {wanted.name} already")
         by = caller.actor.subject
@@ -106,7 +106,7 @@ async def update(
 ) -> Group:
     """Describe a group."""
 
-    def write(db: sqlite3.Connection) -> Group:
+    def write(db: Connection) -> Group:
         check_match(if_match, shown(db, required(db, name)))
         groups.describe(db, name, wanted.description)
         return shown(db, required(db, name))
@@ -118,7 +118,7 @@ async def update(
 async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Response:
     """Delete a group with its grants; the users stay."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         group = required(db, name)
         check_match(if_match, shown(db, group))
         with admins.kept(db):
@@ -132,7 +132,7 @@ async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Respons
 async def add_member(caller: Called, name: str, user: str) -> Response:
     """Put a user into a group."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         groups.join(db, required(db, name).name, users.required(db, user).id)
 
     await caller.change("group add", f"group:{name}", write, user=user)
@@ -143,7 +143,7 @@ async def add_member(caller: Called, name: str, user: str) -> Response:
 async def remove_member(caller: Called, name: str, user: str) -> Response:
     """Take a user out of a group."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         with admins.kept(db):
             gone = groups.leave(db, required(db, name).name, users.required(db, user).id)
         if not gone:

@@ -1,6 +1,5 @@
 """Issuers: whose tokens workloads may bring. Named by their address, so it is never in a path."""
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from entrepot.auth.oidc import issuer as oidc
 from entrepot.auth.oidc.answer import OutboundError
 from entrepot.auth.oidc.outbound import trust
 from entrepot.db import issuers
+from entrepot.db.connection import Connection
 
 router = APIRouter(prefix="/issuers", tags=["workloads"])
 
@@ -90,7 +90,7 @@ async def put(caller: Called, wanted: Annotated[NewIssuer, Body()]) -> Issuer:
     """Trust an issuer, or say anew how its keys are had."""
     issuer = issuers.Issuer(wanted.url, wanted.ca, wanted.jwks)
 
-    def write(db: sqlite3.Connection) -> Issuer:
+    def write(db: Connection) -> Issuer:
         issuers.put_issuer(db, issuer, caller.actor.subject)
         return next(shown(each) for each in issuers.issuers(db) if each.url == issuer.url)
 
@@ -103,7 +103,7 @@ async def put(caller: Called, wanted: Annotated[NewIssuer, Body()]) -> Issuer:
 async def delete(caller: Called, url: Annotated[str, Query(max_length=512)]) -> Response:
     """Trust an issuer no more; its rules go with it, and their grants."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         if not issuers.remove_issuer(db, url):
             raise Problem(404, f"there is no issuer {url!r}")
 

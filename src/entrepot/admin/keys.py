@@ -1,7 +1,6 @@
 """The keys that sign registry tokens: shown without their private parts, and rotated."""
 
 import math
-import sqlite3
 from datetime import datetime
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from entrepot.admin.caller import Called
 from entrepot.admin.page import Model, Page, moment
 from entrepot.auth import keyring
 from entrepot.db import keys
+from entrepot.db.connection import Connection
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 
@@ -45,7 +45,7 @@ async def rotate(
     """Sign with a new key; older ones verify until what they signed has ended."""
     key = keyring.make()
 
-    def write(db: sqlite3.Connection) -> Key:
+    def write(db: Connection) -> Key:
         keys.add(db, key)
         if now:
             keys.forget(db, math.inf)

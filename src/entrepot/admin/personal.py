@@ -3,7 +3,6 @@
 So whoever steals a token gains no time by it. Next: `tokens`.
 """
 
-import sqlite3
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from entrepot.admin.page import Allowance, Model, moment
 from entrepot.admin.problem import Problem
 from entrepot.auth import limits
 from entrepot.db import secrets
+from entrepot.db.connection import Connection
 from entrepot.db.secrets import Kind, Limits, Secret
 
 
@@ -73,7 +73,7 @@ def person(caller: Caller) -> tuple[str, int]:
     return name, caller.actor.account
 
 
-def make(db: sqlite3.Connection, caller: Caller, wish: Wish) -> Made:
+def make(db: Connection, caller: Caller, wish: Wish) -> Made:
     """A token within what the caller came by."""
     user, account = person(caller)
     if not limits.contains(caller.actor.limits, wish.limits):
@@ -89,7 +89,7 @@ def make(db: sqlite3.Connection, caller: Caller, wish: Wish) -> Made:
     return Made.model_validate({**known(user, made), "secret": text})
 
 
-def _last(db: sqlite3.Connection, caller: Caller) -> float | None:
+def _last(db: Connection, caller: Caller) -> float | None:
     """When the token ends that the caller came by; a session stands for the password."""
     if caller.actor.secret is None:
         return None

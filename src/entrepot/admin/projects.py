@@ -1,7 +1,6 @@
 """Projects: who may see them, and on which terms one may come."""
 
 import ipaddress
-import sqlite3
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
@@ -24,6 +23,7 @@ from entrepot.admin.page import (
 from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action, Role
 from entrepot.db import grants, projects
+from entrepot.db.connection import Connection
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
 
@@ -116,7 +116,7 @@ def shown(project: projects.Project) -> Project:
     )
 
 
-def _required(db: sqlite3.Connection, name: str) -> projects.Project:
+def _required(db: Connection, name: str) -> projects.Project:
     found = projects.find(db, name)
     if found is None:
         raise _unknown(name)
@@ -156,7 +156,7 @@ async def create(
     """Make a project; its maker becomes its owner."""
     subject = caller.actor.subject
 
-    def write(db: sqlite3.Connection) -> Project:
+    def write(db: Connection) -> Project:
         if projects.find(db, wanted.name):
             raise Problem(409, f"there is a project {wanted.name} already")
         made = projects.create(db, _as_row(wanted), subject)
@@ -209,7 +209,7 @@ async def update(
     if "networks" in fields:
         fields["networks"] = tuple(fields["networks"])
 
-    def write(db: sqlite3.Connection) -> Project:
+    def write(db: Connection) -> Project:
         found = _required(db, project)
         check_match(if_match, shown(found))
         return shown(projects.update(db, replace(found, **fields)))
@@ -222,7 +222,7 @@ async def update(
 async def delete(caller: Called, project: str, if_match: IfMatch = None) -> Response:
     """Delete a project that has no images, with the grants on it."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         check_match(if_match, shown(_required(db, project)))
         if projects.repositories(db, project, "", 1):
             raise Problem(409, f"{project} has images: delete them first")

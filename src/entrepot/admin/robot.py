@@ -4,7 +4,6 @@ A robot that one may not manage looks like one that is not there (CVE-2022-31667
 `robot_secrets`.
 """
 
-import sqlite3
 import time
 from datetime import datetime
 
@@ -18,6 +17,7 @@ from entrepot.auth.roles import SYSTEM, Action, Role
 from entrepot.db import accounts, secrets
 from entrepot.db import grants as given
 from entrepot.db.accounts import Account, Kind
+from entrepot.db.connection import Connection
 
 
 class Secret(Model):
@@ -52,7 +52,7 @@ class Furnished(Robot):
     expires_at: datetime | None
 
 
-def shown(db: sqlite3.Connection, robot: Account) -> Robot:
+def shown(db: Connection, robot: Account) -> Robot:
     """A robot as the API shows it."""
     return Robot(
         name=robot.name,
@@ -76,7 +76,7 @@ def _secret(secret: secrets.Secret) -> Secret:
     )
 
 
-def _manages(db: sqlite3.Connection, actor: Actor, robot: Account) -> bool:
+def _manages(db: Connection, actor: Actor, robot: Account) -> bool:
     """Whether they could give all that the robot has: so its secret lets them do nothing new."""
     own = given.of_subjects(db, actor.subjects)
     found = given.of_subjects(db, [robot.subject])
@@ -89,12 +89,12 @@ def _manages(db: sqlite3.Connection, actor: Actor, robot: Account) -> bool:
     )
 
 
-def sees(db: sqlite3.Connection, caller: Caller, robot: Account) -> bool:
+def sees(db: Connection, caller: Caller, robot: Account) -> bool:
     """Whether the caller may know of it."""
     return caller.holds(Action.AUDIT) or _manages(db, caller.actor, robot)
 
 
-def seen(db: sqlite3.Connection, caller: Caller, name: str) -> Account:
+def seen(db: Connection, caller: Caller, name: str) -> Account:
     """The robot of this name, which the caller may know of, or a problem."""
     found = accounts.find(db, Kind.ROBOT, name)
     if found is None or not sees(db, caller, found):
@@ -102,7 +102,7 @@ def seen(db: sqlite3.Connection, caller: Caller, name: str) -> Account:
     return found
 
 
-def managed(db: sqlite3.Connection, caller: Caller, name: str) -> Account:
+def managed(db: Connection, caller: Caller, name: str) -> Account:
     """The robot of this name, which the caller manages, or a problem."""
     found = seen(db, caller, name)
     if not _manages(db, caller.actor, found):
@@ -110,7 +110,7 @@ def managed(db: sqlite3.Connection, caller: Caller, name: str) -> Account:
     return found
 
 
-def furnish(db: sqlite3.Connection, robot: Account, life: float | None) -> Furnished:
+def furnish(db: Connection, robot: Account, life: float | None) -> Furnished:
     """Give it a new secret, called by the day."""
     name, expires_at = time.strftime("%Y-%m-%d", time.gmtime()), credentials.end_of(life)
     text, made = credentials.make(db, secrets.Kind.ROBOT, robot.id, name, expires_at=expires_at)

@@ -1,6 +1,5 @@
 """Robots' secrets: a new one in the place of older ones, which last a while; or none any more."""
 
-import sqlite3
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
@@ -11,6 +10,7 @@ from entrepot.admin.credentials import Number, Rotation
 from entrepot.admin.problem import Problem
 from entrepot.admin.robot import Furnished, furnish, managed
 from entrepot.db import secrets
+from entrepot.db.connection import Connection
 
 router = APIRouter(prefix="/robots", tags=["robots"])
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/robots", tags=["robots"])
 async def rotate(caller: Called, name: str, wanted: Annotated[Rotation, Body()]) -> Furnished:
     """Make a new secret; the older ones end after the overlap."""
 
-    def write(db: sqlite3.Connection) -> Furnished:
+    def write(db: Connection) -> Furnished:
         robot = managed(db, caller, name)
         older = secrets.of_account(db, robot.id, secrets.Kind.ROBOT)
         credentials.retire(db, older, wanted.overlap)
@@ -33,7 +33,7 @@ async def rotate(caller: Called, name: str, wanted: Annotated[Rotation, Body()])
 async def revoke(caller: Called, name: str, number: Number) -> Response:
     """End one of a robot's secrets at once."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         robot = managed(db, caller, name)
         known = secrets.of_account(db, robot.id, secrets.Kind.ROBOT)
         if number not in {each.id for each in known}:

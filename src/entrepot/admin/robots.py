@@ -1,6 +1,5 @@
 """Robots: accounts of CI systems and clusters, over the API. Next: `robot_secrets`."""
 
-import sqlite3
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
@@ -28,6 +27,7 @@ from entrepot.auth.roles import Action
 from entrepot.db import accounts
 from entrepot.db import grants as given
 from entrepot.db.accounts import Account, Kind
+from entrepot.db.connection import Connection
 
 router = APIRouter(prefix="/robots", tags=["robots"])
 
@@ -72,7 +72,7 @@ async def create(caller: Called, wanted: Annotated[NewRobot, Body()]) -> Furnish
     if not wanted.grants:
         caller.require(Action.ADMINISTER)
 
-    def write(db: sqlite3.Connection) -> Furnished:
+    def write(db: Connection) -> Furnished:
         if accounts.find(db, Kind.ROBOT, wanted.name):
             raise Problem(409, f"the name {wanted.name} is taken: choose another one")
         by = caller.actor.subject
@@ -101,7 +101,7 @@ async def update(
 ) -> Robot:
     """Describe, disable or enable a robot."""
 
-    def write(db: sqlite3.Connection) -> Robot:
+    def write(db: Connection) -> Robot:
         robot = managed(db, caller, name)
         check_match(if_match, shown(db, robot))
         if wanted.description is not None:
@@ -118,7 +118,7 @@ async def update(
 async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Response:
     """Delete a robot with its secrets and grants."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         robot = managed(db, caller, name)
         check_match(if_match, shown(db, robot))
         accounts.remove(db, robot)

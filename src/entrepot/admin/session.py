@@ -1,6 +1,5 @@
 """The session: who am I here; and a token that the command line keeps, made by a password."""
 
-import sqlite3
 import time
 from functools import partial
 from typing import Annotated
@@ -12,6 +11,7 @@ from entrepot.admin.page import Allowance, Label, Model
 from entrepot.admin.problem import Problem
 from entrepot.auth import secrets
 from entrepot.db import secrets as kept
+from entrepot.db.connection import Connection
 from entrepot.db.secrets import Kind, Secret
 
 router = APIRouter(prefix="/session", tags=["session"])
@@ -82,7 +82,7 @@ async def start(caller: Called, wanted: Annotated[Start, Body()]) -> Started:
     return Started(subject=actor.subject, name=name, secret=text)
 
 
-def _replace(db: sqlite3.Connection, account: int, name: str, secret: str) -> Secret:
+def _replace(db: Connection, account: int, name: str, secret: str) -> Secret:
     known = kept.of_account(db, account, Kind.SESSION)
     for at, old in enumerate(reversed(known), 1):
         if old.name == name or at >= MOST:

@@ -8,7 +8,6 @@ sign-on brought into this browser, lead to no token. Next: `sso_pickup` hands to
 
 import re
 import secrets as random
-import sqlite3
 import time
 from collections.abc import Awaitable
 from typing import Annotated, Any
@@ -28,6 +27,7 @@ from entrepot.auth.oidc.sso import SignOn, SignOnError, Started, challenge_of
 from entrepot.auth.secrets import fingerprint
 from entrepot.db import sign_ons
 from entrepot.db.accounts import Account
+from entrepot.db.connection import Connection
 from entrepot.db.keys import SigningKey
 
 router = APIRouter(prefix="/sso", tags=["session"])
@@ -123,7 +123,7 @@ async def _received(caller: Caller, issuer: str, person: Person, words: dict[str
     proof = words["challenge"] if port else challenge_of(secret)
     ends_at = time.time() + (CODE_SECONDS if port else SECONDS)
 
-    def write(db: sqlite3.Connection) -> Account:
+    def write(db: Connection) -> Account:
         account = people.admit(db, issuer, person, by)
         sign_ons.add(db, fingerprint(code), account.id, proof, ends_at)
         return account

@@ -3,7 +3,6 @@
 Sessions are shown too, since a lost machine's must be found and ended.
 """
 
-import sqlite3
 from functools import partial
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from entrepot.admin.problem import Problem
 from entrepot.auth import limits
 from entrepot.auth.roles import Action
 from entrepot.db import accounts, secrets
+from entrepot.db.connection import Connection
 from entrepot.db.secrets import Kind, Secret
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
@@ -53,7 +53,7 @@ async def index(
     return Page(items=items, next=str(items[-1].id) if len(found) > limit else None)
 
 
-def _of(db: sqlite3.Connection, account: int | None) -> list[Secret]:
+def _of(db: Connection, account: int | None) -> list[Secret]:
     if account is None:
         return []
     found = [each for kind in _KINDS for each in secrets.of_account(db, account, kind)]
@@ -81,7 +81,7 @@ async def create(caller: Called, wanted: Annotated[NewToken, Body()]) -> Made:
     return await caller.change("token create", f"user:{user} {wanted.name}", write, limits=words)
 
 
-def _own(db: sqlite3.Connection, caller: Caller, number: int) -> Secret | None:
+def _own(db: Connection, caller: Caller, number: int) -> Secret | None:
     """The caller's own token, where the one that they came by may as much."""
     found = secrets.by_id(db, number)
     if found is None or found.kind not in _KINDS or found.account != caller.actor.account:
@@ -101,7 +101,7 @@ async def revoke(caller: Called, number: Number) -> Response:
     found = secrets.by_id(caller.db, number)
     account = accounts.by_id(caller.db, found.account) if found else None
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         if _own(db, caller, number) is None and not _administered(db, caller, number):
             raise _unknown(number)
         secrets.remove(db, number)
@@ -111,7 +111,7 @@ async def revoke(caller: Called, number: Number) -> Response:
     return Response(status_code=204)
 
 
-def _administered(db: sqlite3.Connection, caller: Caller, number: int) -> bool:
+def _administered(db: Connection, caller: Caller, number: int) -> bool:
     found = secrets.by_id(db, number)
     listed = found is not None and found.kind in _KINDS
     return listed and caller.holds(Action.ADMINISTER)
@@ -122,7 +122,7 @@ async def rotate(caller: Called, number: Number, wanted: Annotated[Rotation, Bod
     """Make a new token of the same name and limits; the old one ends after the overlap."""
     user, _ = person(caller)
 
-    def write(db: sqlite3.Connection) -> Made:
+    def write(db: Connection) -> Made:
         old = _own(db, caller, number)
         if old is None:
             raise _unknown(number)

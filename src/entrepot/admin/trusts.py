@@ -1,6 +1,5 @@
 """Trust rules: which tokens of an issuer mean a workload; and why one does, or does not."""
 
-import sqlite3
 from datetime import datetime
 from typing import Annotated
 
@@ -29,6 +28,7 @@ from entrepot.auth.oidc.trust import explain
 from entrepot.db import grants, issuers
 from entrepot.db.audit import Event
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 from entrepot.db.issuers import Trust
 
 router = APIRouter(prefix="/trusts", tags=["workloads"])
@@ -90,7 +90,7 @@ class Tested(Model):
     """Those on the token's issuer."""
 
 
-def shown(db: sqlite3.Connection, rule: Trust) -> Rule:
+def shown(db: Connection, rule: Trust) -> Rule:
     """A rule as the API shows it."""
     given = grants.of_subjects(db, [f"workload:{rule.name}"])
     return Rule(
@@ -106,7 +106,7 @@ def shown(db: sqlite3.Connection, rule: Trust) -> Rule:
     )
 
 
-def required(db: sqlite3.Connection, name: str) -> Trust:
+def required(db: Connection, name: str) -> Trust:
     """The rule of this name, or a problem."""
     for each in issuers.trusts(db):
         if each.name == name:
@@ -139,7 +139,7 @@ async def put(
     for each in wanted.grants:
         check_giving(caller, each.role, each.pattern)
 
-    def write(db: sqlite3.Connection) -> Rule:
+    def write(db: Connection) -> Rule:
         if if_match is not None:
             check_match(if_match, shown(db, required(db, name)))
         if all(each.url != wanted.issuer for each in issuers.issuers(db)):
@@ -154,7 +154,7 @@ async def put(
     return tagged(response, await caller.change("trust", f"workload:{name}", write, **detail))
 
 
-def _give(db: sqlite3.Connection, caller: Caller, name: str, given: Allowance) -> None:
+def _give(db: Connection, caller: Caller, name: str, given: Allowance) -> None:
     subject = f"workload:{name}"
     grants.add(db, subject, given.role, given.pattern, caller.actor.subject)
     words = f"{subject} {given.role} {given.pattern}"
@@ -165,7 +165,7 @@ def _give(db: sqlite3.Connection, caller: Caller, name: str, given: Allowance) -
 async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Response:
     """Delete a rule with its grants; registry tokens made by it end within their short life."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         check_match(if_match, shown(db, required(db, name)))
         issuers.remove_trust(db, name)
 

@@ -1,6 +1,5 @@
 """Users: people, with a password or single sign-on."""
 
-import sqlite3
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -29,6 +28,7 @@ from entrepot.auth.login import RefusedError
 from entrepot.auth.roles import Action
 from entrepot.db import accounts, groups
 from entrepot.db.accounts import Account, Kind
+from entrepot.db.connection import Connection
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -87,7 +87,7 @@ class PasswordChange(Model):
     """The one that is good now; an admin needs it only for their own."""
 
 
-def shown(db: sqlite3.Connection, account: Account) -> User:
+def shown(db: Connection, account: Account) -> User:
     """A user as the API shows it."""
     return User(
         name=account.name,
@@ -103,7 +103,7 @@ def shown(db: sqlite3.Connection, account: Account) -> User:
     )
 
 
-def required(db: sqlite3.Connection, name: str) -> Account:
+def required(db: Connection, name: str) -> Account:
     """The user of this name, or a problem."""
     found = accounts.find(db, Kind.USER, name)
     if found is None:
@@ -124,7 +124,7 @@ async def create(caller: Called, wanted: Annotated[NewUser, Body()], response: R
     given = wanted.password
     hashed = await caller.hashed(given.get_secret_value()) if given else None
 
-    def write(db: sqlite3.Connection) -> User:
+    def write(db: Connection) -> User:
         if accounts.find(db, Kind.USER, wanted.name):
             raise Problem(409, f"there is a user {wanted.name} already")
         made = accounts.create(
@@ -161,7 +161,7 @@ async def update(
     """Describe, disable or enable a user."""
     given = wanted.model_dump(exclude_unset=True)
 
-    def write(db: sqlite3.Connection) -> User:
+    def write(db: Connection) -> User:
         account = required(db, name)
         check_match(if_match, shown(db, account))
         description = given.get("description", account.description) or ""
@@ -176,7 +176,7 @@ async def update(
     return tagged(response, await caller.change("user change", f"user:{name}", write, **given))
 
 
-def _link(db: sqlite3.Connection, account: Account, identity: str | None) -> None:
+def _link(db: Connection, account: Account, identity: str | None) -> None:
     known = accounts.by_identity(db, identity) if identity else None
     if known is not None:
         raise Problem(409, f"that is {known.name} already: unlink them first")
@@ -187,7 +187,7 @@ def _link(db: sqlite3.Connection, account: Account, identity: str | None) -> Non
 async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Response:
     """Delete a user with their tokens and grants; disabling keeps those."""
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: Connection) -> None:
         account = required(db, name)
         check_match(if_match, shown(db, account))
         with admins.kept(db):

@@ -1,18 +1,17 @@
 """The first start: a user `admin`, whose password is shown once, and a key that signs tokens."""
 
-import sqlite3
-
 from entrepot.auth import keyring, passwords
 from entrepot.auth.roles import Role
 from entrepot.db import accounts, grants, keys
 from entrepot.db.audit import By, Event
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 
 ADMIN = "admin"
 _BY = By("entrepot", via="first start")
 
 
-def furnish(db: sqlite3.Connection, password: str | None) -> str | None:
+def furnish(db: Connection, password: str | None) -> str | None:
     """Make what is missing; the admin's password, where it was made up just now.
 
     Call it on a connection in autocommit mode. Raises ValueError for a password that is none.
@@ -35,13 +34,13 @@ def furnish(db: sqlite3.Connection, password: str | None) -> str | None:
     return chosen if made and not password else None
 
 
-def _make_admin(db: sqlite3.Connection, hashed: str) -> None:
+def _make_admin(db: Connection, hashed: str) -> None:
     account = accounts.create(db, accounts.Kind.USER, ADMIN, _BY.actor, password=hashed)
     grants.add(db, account.subject, Role.ADMIN, "*", _BY.actor)
     record_access(db, Event("user create", _BY, reference=account.subject))
 
 
-def recover(db: sqlite3.Connection, name: str) -> str:
+def recover(db: Connection, name: str) -> str:
     """Make a user an admin with a new password, whatever it was; the password.
 
     Whoever can write the data folder can do this, so it asks for nothing.

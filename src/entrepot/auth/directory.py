@@ -4,7 +4,6 @@ A cache in each process, cleared whenever the log says that access changed (`db.
 authority. All of it is asked on the event loop, by index, in microseconds.
 """
 
-import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from entrepot.auth.granted import Granted
 from entrepot.auth.roles import ACTIONS, Action, Role
 from entrepot.db import certificates, grants, groups, issuers, keys, projects
 from entrepot.db.certificates import Rule
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.issuers import Issuer, Trust
 from entrepot.db.keys import SigningKey
@@ -56,7 +56,7 @@ class Directory:
         return found
 
     @property
-    def _reader(self) -> sqlite3.Connection:
+    def _reader(self) -> Connection:
         return self._database.reader
 
     def granted(self, actor: Actor) -> Granted:

@@ -5,7 +5,6 @@ anybody into an account that is there already. Names are only looked at to make 
 """
 
 import shlex
-import sqlite3
 from dataclasses import replace
 
 from entrepot.auth.login import RefusedError
@@ -14,6 +13,7 @@ from entrepot.db import accounts, groups
 from entrepot.db.accounts import Account, Kind
 from entrepot.db.audit import By, Event
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 
 VIA = "single sign-on"
 
@@ -23,7 +23,7 @@ def identity_of(issuer: str, person: Person) -> str:
     return f"{issuer}|{person.subject}"
 
 
-def admit(db: sqlite3.Connection, issuer: str, person: Person, by: By) -> Account:
+def admit(db: Connection, issuer: str, person: Person, by: By) -> Account:
     """The person's account, with the groups that the provider says. Raises `RefusedError`.
 
     Call it in a transaction: it may make the account, and writes to the audit.
@@ -37,7 +37,7 @@ def admit(db: sqlite3.Connection, issuer: str, person: Person, by: By) -> Accoun
     return account
 
 
-def _create(db: sqlite3.Connection, identity: str, person: Person, by: By) -> Account:
+def _create(db: Connection, identity: str, person: Person, by: By) -> Account:
     if accounts.find(db, Kind.USER, person.name):
         raise RefusedError(
             f"there is a user {person.name} here already, and nobody said that it is you. If it "
@@ -53,7 +53,7 @@ def _create(db: sqlite3.Connection, identity: str, person: Person, by: By) -> Ac
     return account
 
 
-def _follow(db: sqlite3.Connection, account: Account, person: Person, by: By) -> None:
+def _follow(db: Connection, account: Account, person: Person, by: By) -> None:
     """Take over what the provider says now; caches are dropped only where that is news."""
     before = groups.of_account(db, account.id)
     groups.sign_on(db, account.id, list(person.groups))

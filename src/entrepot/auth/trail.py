@@ -8,7 +8,6 @@ own transactions.
 import asyncio
 import contextlib
 import logging
-import sqlite3
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +16,7 @@ from entrepot.auth.actor import Actor
 from entrepot.auth.roles import Action
 from entrepot.db import accounts, audit, grants, secrets
 from entrepot.db.audit import FAILED, NOBODY, By, Event
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 
 SECONDS = 1.0
@@ -189,7 +189,7 @@ class Trail:
             raise
 
 
-def _note_use(db: sqlite3.Connection, used: _Used) -> None:
+def _note_use(db: Connection, used: _Used) -> None:
     for number, at in used.accounts.items():
         accounts.saw(db, number, at)
     for number, at in used.secrets.items():

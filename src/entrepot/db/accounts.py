@@ -3,11 +3,12 @@
 An account that is disabled keeps its name, its grants and its history, and is let in nowhere.
 """
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+from entrepot.db.connection import Connection
 
 _COLUMNS = (
     "id, kind, name, description, email, password, identity, disabled, created_at, created_by, "
@@ -46,22 +47,22 @@ class Account:
         return f"{self.kind}:{self.name}"
 
 
-def find(db: sqlite3.Connection, kind: Kind, name: str) -> Account | None:
+def find(db: Connection, kind: Kind, name: str) -> Account | None:
     """An account by its name."""
     return _one(db, "kind = ? and name = ?", kind.value, name)
 
 
-def by_id(db: sqlite3.Connection, number: int) -> Account | None:
+def by_id(db: Connection, number: int) -> Account | None:
     """An account by its row."""
     return _one(db, "id = ?", number)
 
 
-def by_identity(db: sqlite3.Connection, identity: str) -> Account | None:
+def by_identity(db: Connection, identity: str) -> Account | None:
     """The user who came by this identity of single sign-on before."""
     return _one(db, "identity = ?", identity)
 
 
-def _one(db: sqlite3.Connection, condition: str, *values: object) -> Account | None:
+def _one(db: Connection, condition: str, *values: object) -> Account | None:
     row = db.execute(f"select {_COLUMNS} from account where {condition}", values).fetchone()
     return _read(row) if row else None
 
@@ -71,7 +72,7 @@ def _read(row: tuple[object, ...]) -> Account:
     return Account(number, Kind(kind), *rest)  # type: ignore[arg-type]
 
 
-def listed(db: sqlite3.Connection, kind: Kind, after: str, limit: int) -> list[Account]:
+def listed(db: Connection, kind: Kind, after: str, limit: int) -> list[Account]:
     """Accounts by name, from the one behind `after` on."""
     rows = db.execute(
         f"select {_COLUMNS} from account where kind = ? and name > ? order by name limit ?",
@@ -80,13 +81,13 @@ def listed(db: sqlite3.Connection, kind: Kind, after: str, limit: int) -> list[A
     return [_read(row) for row in rows]
 
 
-def every(db: sqlite3.Connection) -> Iterator[Account]:
+def every(db: Connection) -> Iterator[Account]:
     """All of them, for a review."""
     return map(_read, db.execute(f"select {_COLUMNS} from account order by kind, name"))
 
 
 def create(
-    db: sqlite3.Connection,
+    db: Connection,
     kind: Kind,
     name: str,
     by: str,
@@ -105,7 +106,7 @@ def create(
     return _read(row)
 
 
-def describe(db: sqlite3.Connection, number: int, description: str, email: str | None) -> None:
+def describe(db: Connection, number: int, description: str, email: str | None) -> None:
     """Say whose or what for it is."""
     db.execute(
         "update account set description = ?, email = ? where id = ?", (description, email, number)
@@ -113,21 +114,21 @@ def describe(db: sqlite3.Connection, number: int, description: str, email: str |
 
 
 def set_password(
-    db: sqlite3.Connection, number: int, password: str | None, *, keep: int | None = None
+    db: Connection, number: int, password: str | None, *, keep: int | None = None
 ) -> None:
     """Change a password's hash; sessions and refresh tokens end, but for the session `keep`."""
     db.execute("update account set password = ? where id = ?", (password, number))
     _end_sessions(db, number, keep)
 
 
-def _end_sessions(db: sqlite3.Connection, number: int, keep: int | None = None) -> None:
+def _end_sessions(db: Connection, number: int, keep: int | None = None) -> None:
     db.execute(
         "delete from secret where account = ? and kind in ('session', 'refresh') and id is not ?",
         (number, keep),
     )
 
 
-def set_identity(db: sqlite3.Connection, number: int, identity: str | None) -> None:
+def set_identity(db: Connection, number: int, identity: str | None) -> None:
     """Say who comes by single sign-on; memberships that came by another's go.
 
     Raises sqlite3.IntegrityError where another account has this identity.
@@ -136,26 +137,26 @@ def set_identity(db: sqlite3.Connection, number: int, identity: str | None) -> N
     db.execute("delete from member where account = ? and single = 1", (number,))
 
 
-def set_disabled(db: sqlite3.Connection, number: int, disabled: bool) -> None:
+def set_disabled(db: Connection, number: int, disabled: bool) -> None:
     """Let nobody in with it any more, or again."""
     db.execute("update account set disabled = ? where id = ?", (disabled, number))
     if disabled:
         _end_sessions(db, number)
 
 
-def remove(db: sqlite3.Connection, account: Account) -> None:
+def remove(db: Connection, account: Account) -> None:
     """Delete an account with its secrets, memberships and grants."""
     db.execute("delete from permission where subject = ?", (account.subject,))
     db.execute("delete from account where id = ?", (account.id,))
 
 
-def saw(db: sqlite3.Connection, number: int, at: float) -> None:
+def saw(db: Connection, number: int, at: float) -> None:
     """Note when the account was used last."""
     db.execute(
         "update account set seen_at = max(coalesce(seen_at, 0), ?) where id = ?", (at, number)
     )
 
 
-def any_user(db: sqlite3.Connection) -> bool:
+def any_user(db: Connection) -> bool:
     """Whether there is a user at all."""
     return db.execute("select 1 from account where kind = 'user' limit 1").fetchone() is not None

@@ -7,7 +7,6 @@ batches (`auth.trail`). Next: `db.chain` verifies, `db.entries` finds.
 
 import hashlib
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
+from entrepot.db.connection import Connection
 from entrepot.redaction import redacted
 
 OK, DENIED, FAILED = "ok", "denied", "failed"
@@ -75,7 +75,7 @@ class Event:
     times: int = 1
 
 
-def append(db: sqlite3.Connection, *events: Event) -> None:
+def append(db: Connection, *events: Event) -> None:
     """Add rows, chained to the last; call it in the transaction that makes the change."""
     db.executemany(_INSERT, _linked(head(db), events))
 
@@ -115,19 +115,19 @@ def chained(before: str, row: tuple[Any, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def head(db: sqlite3.Connection) -> Link:
+def head(db: Connection) -> Link:
     """The newest row; kept elsewhere, it proves later that nothing before it was changed."""
     row = db.execute("select id, hash from audit where id = (select max(id) from audit)").fetchone()
     return row or start(db)
 
 
-def start(db: sqlite3.Connection) -> Link:
+def start(db: Connection) -> Link:
     """What the oldest row goes on from."""
     number, found = marked(db, START)
     return number, found or _FIRST
 
 
-def expire(db: sqlite3.Connection, before: float, last: int, limit: int) -> int:
+def expire(db: Connection, before: float, last: int, limit: int) -> int:
     """Delete the oldest rows, from before a time and up to the id `last`; how many those were.
 
     They go in the order of the chain: a row that is older than one before it waits for that one.
@@ -146,13 +146,13 @@ def expire(db: sqlite3.Connection, before: float, last: int, limit: int) -> int:
     return len(gone)
 
 
-def marked(db: sqlite3.Connection, name: str) -> Link:
+def marked(db: Connection, name: str) -> Link:
     """Where something has come to, (0, "") where it has not begun."""
     row = db.execute("select number, text from marker where name = ?", (name,)).fetchone()
     return row or (0, "")
 
 
-def mark(db: sqlite3.Connection, name: str, link: Link) -> None:
+def mark(db: Connection, name: str, link: Link) -> None:
     """Note where something has come to."""
     db.execute(
         "insert into marker (name, number, text) values (?, ?, ?) "

@@ -4,13 +4,13 @@ A digest has one row; the row says where the bytes lie. An object that a row sto
 `garbage` in the same transaction, so nothing is forgotten if the process dies before deleting it.
 """
 
-import sqlite3
 import time
 from dataclasses import dataclass
 
 from entrepot.db import repositories
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
+from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -28,7 +28,7 @@ class Blob:
     object: str | None
 
 
-def find(db: sqlite3.Connection, repository: Repository, digest: Digest) -> Blob | None:
+def find(db: Connection, repository: Repository, digest: Digest) -> Blob | None:
     """A blob that the repository links."""
     row = db.execute(
         "select b.size, b.content, b.object from repository r "
@@ -39,7 +39,7 @@ def find(db: sqlite3.Connection, repository: Repository, digest: Digest) -> Blob
     return Blob(*row) if row else None
 
 
-def stored(db: sqlite3.Connection, digest: Digest) -> Blob | None:
+def stored(db: Connection, digest: Digest) -> Blob | None:
     """Where content lies, whoever links it: nothing to tell a client."""
     row = db.execute(
         "select size, content, object from blob where digest = ?", (str(digest),)
@@ -47,20 +47,18 @@ def stored(db: sqlite3.Connection, digest: Digest) -> Blob | None:
     return Blob(*row) if row else None
 
 
-def add(
-    db: sqlite3.Connection, repository: Repository, digest: Digest, blob: Blob, *, renew: bool
-) -> None:
+def add(db: Connection, repository: Repository, digest: Digest, blob: Blob, *, renew: bool) -> None:
     """Link content that was just stored. If the digest has content already, that is kept and
     the new object is garbage; or, to `renew` it where the old was lost, the other way round.
     """
     text = str(digest)
     row = db.execute("select id, object from blob where digest = ?", (text,)).fetchone()
     if row is None:
-        made = db.execute(
-            "insert into blob (digest, size, content, object, created_at) values (?, ?, ?, ?, ?)",
+        (number,) = db.execute(
+            "insert into blob (digest, size, content, object, created_at) "
+            "values (?, ?, ?, ?, ?) returning id",
             (text, blob.size, blob.content, blob.object, time.time()),
-        )
-        number = made.lastrowid
+        ).fetchone()
     else:
         number, kept = row
         if renew:
@@ -75,12 +73,12 @@ def add(
             )
         discard(db, kept if renew else blob.object)
     db.execute(
-        "insert or ignore into repository_blob (repository, blob) values (?, ?)",
+        "insert into repository_blob (repository, blob) values (?, ?) on conflict do nothing",
         (repositories.ensure(db, repository), number),
     )
 
 
-def linked(db: sqlite3.Connection, digest: Digest, limit: int) -> list[Repository]:
+def linked(db: Connection, digest: Digest, limit: int) -> list[Repository]:
     """Repositories that link a blob; some of them, where there are more than `limit`."""
     rows = db.execute(
         "select r.name from blob b join repository_blob x on x.blob = b.id "
@@ -90,7 +88,7 @@ def linked(db: sqlite3.Connection, digest: Digest, limit: int) -> list[Repositor
     return [Repository(name) for (name,) in rows]
 
 
-def mount(db: sqlite3.Connection, target: Repository, source: Repository, digest: Digest) -> bool:
+def mount(db: Connection, target: Repository, source: Repository, digest: Digest) -> bool:
     """Link in `target` what `source` links. False: not there."""
     row = db.execute(
         "select b.id from blob b join repository_blob x on x.blob = b.id where b.digest = ? "
@@ -100,14 +98,14 @@ def mount(db: sqlite3.Connection, target: Repository, source: Repository, digest
     if row is None:
         return False
     db.execute(
-        "insert or ignore into repository_blob (repository, blob) values (?, ?)",
+        "insert into repository_blob (repository, blob) values (?, ?) on conflict do nothing",
         (repositories.ensure(db, target), row[0]),
     )
     return True
 
 
 def remove(
-    db: sqlite3.Connection,
+    db: Connection,
     repository: Repository,
     digest: Digest,
     *,
@@ -138,7 +136,7 @@ def remove(
     return True
 
 
-def check_unused(db: sqlite3.Connection, repository: int, digest: Digest) -> None:
+def check_unused(db: Connection, repository: int, digest: Digest) -> None:
     """Raise DENIED where a manifest of the repository cannot be served without the digest."""
     users = db.execute(
         "select m.digest from edge e join manifest m on m.id = e.manifest "
@@ -153,17 +151,17 @@ def check_unused(db: sqlite3.Connection, repository: int, digest: Digest) -> Non
         )
 
 
-def discard(db: sqlite3.Connection, name: str | None) -> None:
+def discard(db: Connection, name: str | None) -> None:
     """Say that no row names this object any more."""
     if name is not None:
-        db.execute("insert or ignore into garbage (object) values (?)", (name,))
+        db.execute("insert into garbage (object) values (?) on conflict do nothing", (name,))
 
 
-def garbage(db: sqlite3.Connection, limit: int) -> list[str]:
+def garbage(db: Connection, limit: int) -> list[str]:
     """Objects to be deleted from the store."""
     return [name for (name,) in db.execute("select object from garbage limit ?", (limit,))]
 
 
-def forget(db: sqlite3.Connection, names: list[str]) -> None:
+def forget(db: Connection, names: list[str]) -> None:
     """Say that these objects are gone from the store."""
     db.executemany("delete from garbage where object = ?", ((name,) for name in names))

@@ -1,8 +1,9 @@
 """Rules that say whom a client certificate means."""
 
-import sqlite3
 import time
 from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Rule:
     created_by: str = ""
 
 
-def rules(db: sqlite3.Connection) -> list[Rule]:
+def rules(db: Connection) -> list[Rule]:
     """All rules, by name: in this order they are tried."""
     rows = db.execute(
         "select name, field, pattern, subject, created_at, created_by from certificate_rule "
@@ -29,7 +30,7 @@ def rules(db: sqlite3.Connection) -> list[Rule]:
     return [Rule(*row) for row in rows]
 
 
-def put(db: sqlite3.Connection, rule: Rule, by: str) -> None:
+def put(db: Connection, rule: Rule, by: str) -> None:
     """Make a rule, or change one."""
     db.execute(
         "insert into certificate_rule (name, field, pattern, subject, created_at, created_by) "
@@ -39,6 +40,6 @@ def put(db: sqlite3.Connection, rule: Rule, by: str) -> None:
     )
 
 
-def remove(db: sqlite3.Connection, name: str) -> bool:
+def remove(db: Connection, name: str) -> bool:
     """Delete a rule. False where there was none."""
     return db.execute("delete from certificate_rule where name = ?", (name,)).rowcount > 0

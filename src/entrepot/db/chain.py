@@ -5,7 +5,6 @@ write the database can chain all rows anew. Against that stands a head that was 
 """
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from entrepot.db.audit import COLUMNS, EXPIRED, Link, chained, start
+from entrepot.db.connection import Connection
 from entrepot.db.engine import connect_to_read
 
 _PAGE = 200
@@ -65,7 +65,7 @@ class Chain:
                 sight = self._look(db)
             yield from self._end(sight)
 
-    def _look(self, db: sqlite3.Connection) -> _Sight:
+    def _look(self, db: Connection) -> _Sight:
         """The next rows; what retention took meanwhile is passed over."""
         db.execute("begin")
         first = start(db)

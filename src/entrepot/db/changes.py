@@ -4,13 +4,13 @@ Everything that must follow reads the log from its own cursor; there is no other
 that comes is no change: nothing shows it before a manifest names it.
 """
 
-import sqlite3
 import time
 from dataclasses import dataclass
 from enum import StrEnum
 
 from entrepot.db import audit
 from entrepot.db.audit import NOBODY, By, Event
+from entrepot.db.connection import Connection
 from entrepot.oci.names import Repository
 
 
@@ -41,7 +41,7 @@ class Change:
     by: By = NOBODY
 
 
-def record(db: sqlite3.Connection, change: Change) -> None:
+def record(db: Connection, change: Change) -> None:
     """Append to the log and to the audit; call it in the transaction that makes the change."""
     db.execute(
         "insert into change (at, actor, kind, repository, reference, old, new) "
@@ -69,7 +69,7 @@ def record(db: sqlite3.Connection, change: Change) -> None:
     )
 
 
-def record_access(db: sqlite3.Connection, event: Event) -> None:
+def record_access(db: Connection, event: Event) -> None:
     """The same for what changes who may do what: it belongs to no one repository."""
     db.execute(
         "insert into change (at, actor, kind, repository, reference) values (?, ?, ?, '', ?)",
@@ -78,13 +78,13 @@ def record_access(db: sqlite3.Connection, event: Event) -> None:
     audit.append(db, event)
 
 
-def newest(db: sqlite3.Connection) -> int:
+def newest(db: Connection) -> int:
     """The id of the last row, 0 for an empty log."""
     found: int = db.execute("select coalesce(max(id), 0) from change").fetchone()[0]
     return found
 
 
-def after(db: sqlite3.Connection, cursor: int, limit: int) -> list[tuple[int, str, str]]:
+def after(db: Connection, cursor: int, limit: int) -> list[tuple[int, str, str]]:
     """Ids, kinds and repositories' names of the rows behind `cursor`, in order."""
     return db.execute(
         "select id, kind, repository from change where id > ? order by id limit ?",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from entrepot.db.connection import Connection
 from entrepot.db.engine import connect, prepare
 from entrepot.db.generation import Generation
 from entrepot.db.log import Log
@@ -32,8 +33,14 @@ class Database:
         self._aside_lock = threading.Lock()
         self._writer = Writer(folder, self.generation)
 
-    def ask(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a short query from any thread."""
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a short query: at once, where that takes microseconds; else without holding up
+        anyone meanwhile.
+        """
+        return query(self.reader)
+
+    def ask(self, query: Callable[[Connection], T]) -> T:
+        """Run a short query from any thread, and wait for it."""
         with self._aside_lock:
             return query(self._aside)
 

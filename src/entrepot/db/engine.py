@@ -9,7 +9,7 @@ import sqlite3
 from importlib import resources
 from pathlib import Path
 
-SCRIPTS = ("schema.sql", "accounts.sql")
+SCRIPTS = ("schema.sql", "accounts.sql", "storage.sql")
 """Version n of the schema is what the first n of them make."""
 
 SCHEMA_VERSION = len(SCRIPTS)

@@ -5,13 +5,13 @@ last: the cursor says so. Whatever the user wrote is compared, and never becomes
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from entrepot.db.audit import COLUMNS, Link
+from entrepot.db.connection import Connection
 
 LONGEST = 20_000
 """Rows of the index that one page looks at."""
@@ -81,7 +81,7 @@ _DETAIL = 12
 _EQUAL = ("actor", "repository", "action", "result", "address")
 
 
-def page(db: sqlite3.Connection, wanted: Wanted, after: int | None, limit: int) -> Page:
+def page(db: Connection, wanted: Wanted, after: int | None, limit: int) -> Page:
     """The newest entries that are wanted, or those behind (so, before) the one called `after`.
 
     Takes milliseconds, so it wants a thread and a connection of its own.
@@ -101,7 +101,7 @@ def page(db: sqlite3.Connection, wanted: Wanted, after: int | None, limit: int) 
     return Page(found, last[0] if last else None)
 
 
-def _stretch(db: sqlite3.Connection, wanted: Wanted, after: int | None) -> tuple[str, list[object]]:
+def _stretch(db: Connection, wanted: Wanted, after: int | None) -> tuple[str, list[object]]:
     """What the index is asked for: one repository, or one actor, or all; and the time."""
     terms: list[str] = []
     values: list[object] = []
@@ -138,7 +138,7 @@ def _rest(wanted: Wanted) -> tuple[str, list[object]]:
     return "".join(terms), values
 
 
-def every(db: sqlite3.Connection, wanted: Wanted, size: int = 500) -> Iterator[list[Entry]]:
+def every(db: Connection, wanted: Wanted, size: int = 500) -> Iterator[list[Entry]]:
     """All that are wanted, the newest first, page by page; what comes meanwhile is left out."""
     found = page(db, wanted, None, size)
     yield found.entries
@@ -147,7 +147,7 @@ def every(db: sqlite3.Connection, wanted: Wanted, size: int = 500) -> Iterator[l
         yield found.entries
 
 
-def following(db: sqlite3.Connection, number: int, limit: int) -> list[Entry]:
+def following(db: Connection, number: int, limit: int) -> list[Entry]:
     """Entries behind a row, in the order of the chain."""
     query = f"select {COLUMNS}, hash from audit where id > ? order by id limit ?"
     return [_read(row) for row in db.execute(query, (number, limit))]

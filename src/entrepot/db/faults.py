@@ -1,12 +1,13 @@
 """Questions that only `upkeep.check` asks: they read whole tables."""
 
-import sqlite3
 from collections.abc import Iterator
+
+from entrepot.db.connection import Connection
 
 _PAGE = 1000
 
 
-def faults(db: sqlite3.Connection) -> list[str]:
+def faults(db: Connection) -> list[str]:
     """What SQLite finds wrong with its own file and with references between rows."""
     texts = [text for (text,) in db.execute("pragma integrity_check") if text != "ok"]
     rows = db.execute("pragma foreign_key_check").fetchall()
@@ -15,7 +16,7 @@ def faults(db: sqlite3.Connection) -> list[str]:
     ]
 
 
-def dangling_tags(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+def dangling_tags(db: Connection) -> Iterator[tuple[str, str, str]]:
     """Repository, tag and digest of tags whose manifest is not there."""
     return iter(
         db.execute(
@@ -26,7 +27,7 @@ def dangling_tags(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
     )
 
 
-def missing_parts(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+def missing_parts(db: Connection) -> Iterator[tuple[str, str, str]]:
     """Repository, manifest and part, where the repository has no such blob or manifest."""
     return iter(
         db.execute(
@@ -40,13 +41,13 @@ def missing_parts(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
     )
 
 
-def contents(db: sqlite3.Connection) -> Iterator[tuple[str, str, bytes]]:
+def contents(db: Connection) -> Iterator[tuple[str, str, bytes]]:
     """Table, digest and bytes of what lies in the database."""
     yield from db.execute("select 'manifest', digest, content from manifest")
     yield from db.execute("select 'blob', digest, content from blob where content is not null")
 
 
-def objects(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
+def objects(db: Connection) -> Iterator[tuple[str, int, str]]:
     """Digest, size and object of every blob that lies in the store.
 
     In pages: hashing what they name takes hours, and a query that is open so long would show the
@@ -61,12 +62,12 @@ def objects(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
         last = page[-1][2]
 
 
-def is_blob(db: sqlite3.Connection, name: str) -> bool:
+def is_blob(db: Connection, name: str) -> bool:
     """Whether a blob lies in this object now."""
     return db.execute("select 1 from blob where object = ?", (name,)).fetchone() is not None
 
 
-def is_named(db: sqlite3.Connection, name: str) -> bool:
+def is_named(db: Connection, name: str) -> bool:
     """Whether a blob, an upload or the garbage list speaks of an object."""
     row = db.execute(
         "select exists (select 1 from blob where object = :name) "

@@ -1,9 +1,10 @@
 """Grants: a subject has a role on the repositories of a pattern."""
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
 
 _COLUMNS = "id, subject, role, pattern, created_at, created_by, used_at"
 
@@ -25,35 +26,35 @@ class Grant:
         return f"grant {self.id}: {self.subject} is {self.role} on {self.pattern}"
 
 
-def of_subjects(db: sqlite3.Connection, subjects: Sequence[str]) -> list[Grant]:
+def of_subjects(db: Connection, subjects: Sequence[str]) -> list[Grant]:
     """The grants of any of these subjects."""
     marks = ", ".join("?" * len(subjects))
     query = f"select {_COLUMNS} from permission where subject in ({marks}) order by id"
     return [Grant(*row) for row in db.execute(query, tuple(subjects))]
 
 
-def every(db: sqlite3.Connection) -> list[Grant]:
+def every(db: Connection) -> list[Grant]:
     """All grants, in the order in which they were made."""
     return [Grant(*row) for row in db.execute(f"select {_COLUMNS} from permission order by id")]
 
 
-def listed(db: sqlite3.Connection, after: int, limit: int) -> list[Grant]:
+def listed(db: Connection, after: int, limit: int) -> list[Grant]:
     """Grants in that order, from the one behind `after` on."""
     query = f"select {_COLUMNS} from permission where id > ? order by id limit ?"
     return [Grant(*row) for row in db.execute(query, (after, limit))]
 
 
-def find(db: sqlite3.Connection, number: int) -> Grant | None:
+def find(db: Connection, number: int) -> Grant | None:
     """A grant by its number."""
     row = db.execute(f"select {_COLUMNS} from permission where id = ?", (number,)).fetchone()
     return Grant(*row) if row else None
 
 
-def add(db: sqlite3.Connection, subject: str, role: str, pattern: str, by: str) -> Grant:
+def add(db: Connection, subject: str, role: str, pattern: str, by: str) -> Grant:
     """Make a grant; one that is there already stays as it is."""
     db.execute(
-        "insert or ignore into permission (subject, role, pattern, created_at, created_by) "
-        "values (?, ?, ?, ?, ?)",
+        "insert into permission (subject, role, pattern, created_at, created_by) "
+        "values (?, ?, ?, ?, ?) on conflict do nothing",
         (subject, role, pattern, time.time(), by),
     )
     row = db.execute(
@@ -63,12 +64,12 @@ def add(db: sqlite3.Connection, subject: str, role: str, pattern: str, by: str) 
     return Grant(*row)
 
 
-def remove(db: sqlite3.Connection, number: int) -> bool:
+def remove(db: Connection, number: int) -> bool:
     """Take a grant back. False where there was none."""
     return db.execute("delete from permission where id = ?", (number,)).rowcount > 0
 
 
-def used(db: sqlite3.Connection, number: int, at: float) -> None:
+def used(db: Connection, number: int, at: float) -> None:
     """Note when a grant let someone do something last."""
     db.execute(
         "update permission set used_at = max(coalesce(used_at, 0), ?) where id = ?", (at, number)

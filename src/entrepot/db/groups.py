@@ -1,8 +1,9 @@
 """Groups of users, so that a grant need not name each of them."""
 
-import sqlite3
 import time
 from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Group:
         return f"group:{self.name}"
 
 
-def find(db: sqlite3.Connection, name: str) -> Group | None:
+def find(db: Connection, name: str) -> Group | None:
     """A group by its name."""
     row = db.execute(
         "select name, description, created_at, created_by from user_group where name = ?", (name,)
@@ -28,7 +29,7 @@ def find(db: sqlite3.Connection, name: str) -> Group | None:
     return Group(*row) if row else None
 
 
-def listed(db: sqlite3.Connection, after: str, limit: int) -> list[Group]:
+def listed(db: Connection, after: str, limit: int) -> list[Group]:
     """Groups by name, from the one behind `after` on."""
     rows = db.execute(
         "select name, description, created_at, created_by from user_group where name > ? "
@@ -38,7 +39,7 @@ def listed(db: sqlite3.Connection, after: str, limit: int) -> list[Group]:
     return [Group(*row) for row in rows]
 
 
-def create(db: sqlite3.Connection, name: str, description: str, by: str) -> Group:
+def create(db: Connection, name: str, description: str, by: str) -> Group:
     """Make a group. Raises sqlite3.IntegrityError where the name is taken."""
     group = Group(name, description, time.time(), by)
     db.execute(
@@ -48,18 +49,18 @@ def create(db: sqlite3.Connection, name: str, description: str, by: str) -> Grou
     return group
 
 
-def describe(db: sqlite3.Connection, name: str, description: str) -> None:
+def describe(db: Connection, name: str, description: str) -> None:
     """Say what the group is for."""
     db.execute("update user_group set description = ? where name = ?", (description, name))
 
 
-def remove(db: sqlite3.Connection, group: Group) -> None:
+def remove(db: Connection, group: Group) -> None:
     """Delete a group with its memberships and grants."""
     db.execute("delete from permission where subject = ?", (group.subject,))
     db.execute("delete from user_group where name = ?", (group.name,))
 
 
-def members(db: sqlite3.Connection, name: str) -> list[str]:
+def members(db: Connection, name: str) -> list[str]:
     """The names of the users in a group."""
     rows = db.execute(
         "select a.name from member m join account a on a.id = m.account "
@@ -69,7 +70,7 @@ def members(db: sqlite3.Connection, name: str) -> list[str]:
     return [user for (user,) in rows]
 
 
-def of_account(db: sqlite3.Connection, account: int) -> list[str]:
+def of_account(db: Connection, account: int) -> list[str]:
     """The names of an account's groups."""
     rows = db.execute(
         "select user_group from member where account = ? order by user_group", (account,)
@@ -77,7 +78,7 @@ def of_account(db: sqlite3.Connection, account: int) -> list[str]:
     return [name for (name,) in rows]
 
 
-def join(db: sqlite3.Connection, name: str, account: int) -> None:
+def join(db: Connection, name: str, account: int) -> None:
     """Put an account into a group, to stay."""
     db.execute(
         "insert into member (user_group, account) values (?, ?) "
@@ -86,13 +87,13 @@ def join(db: sqlite3.Connection, name: str, account: int) -> None:
     )
 
 
-def leave(db: sqlite3.Connection, name: str, account: int) -> bool:
+def leave(db: Connection, name: str, account: int) -> bool:
     """Take an account out of a group. False where it was not in there."""
     gone = db.execute("delete from member where user_group = ? and account = ?", (name, account))
     return gone.rowcount > 0
 
 
-def sign_on(db: sqlite3.Connection, account: int, names: list[str]) -> None:
+def sign_on(db: Connection, account: int, names: list[str]) -> None:
     """Make the memberships that came by single sign-on those that it says now.
 
     Groups that nobody made here are passed over: a provider does not invent groups of ours.
@@ -100,7 +101,7 @@ def sign_on(db: sqlite3.Connection, account: int, names: list[str]) -> None:
     db.execute("delete from member where account = ? and single = 1", (account,))
     for name in names:
         db.execute(
-            "insert or ignore into member (user_group, account, single) "
-            "select name, ?, 1 from user_group where name = ?",
+            "insert into member (user_group, account, single) "
+            "select name, ?, 1 from user_group where name = ? on conflict do nothing",
             (account, name),
         )

@@ -1,11 +1,12 @@
 """Issuers whose tokens workloads bring, and the trust rules that say whom such a token means."""
 
 import json
-import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from entrepot.db.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,13 @@ def _trust(row: tuple[Any, ...]) -> Trust:
     return Trust(name, issuer, audience, json.loads(claims), *rest)
 
 
-def issuers(db: sqlite3.Connection) -> list[Issuer]:
+def issuers(db: Connection) -> list[Issuer]:
     """All issuers."""
     rows = db.execute("select url, ca, jwks, created_at, created_by from issuer order by url")
     return [_issuer(row) for row in rows]
 
 
-def put_issuer(db: sqlite3.Connection, issuer: Issuer, by: str) -> None:
+def put_issuer(db: Connection, issuer: Issuer, by: str) -> None:
     """Make an issuer known, or say anew how its keys are had."""
     db.execute(
         "insert into issuer (url, ca, jwks, created_at, created_by) values (?, ?, ?, ?, ?) "
@@ -65,7 +66,7 @@ def put_issuer(db: sqlite3.Connection, issuer: Issuer, by: str) -> None:
     )
 
 
-def remove_issuer(db: sqlite3.Connection, url: str) -> bool:
+def remove_issuer(db: Connection, url: str) -> bool:
     """Forget an issuer, with its rules. False where there was none."""
     for trust in trusts(db):
         if trust.issuer == url:
@@ -73,7 +74,7 @@ def remove_issuer(db: sqlite3.Connection, url: str) -> bool:
     return db.execute("delete from issuer where url = ?", (url,)).rowcount > 0
 
 
-def trusts(db: sqlite3.Connection) -> list[Trust]:
+def trusts(db: Connection) -> list[Trust]:
     """All rules, by name."""
     rows = db.execute(
         "select name, issuer, audience, claims, created_at, created_by from trust order by name"
@@ -81,7 +82,7 @@ def trusts(db: sqlite3.Connection) -> list[Trust]:
     return [_trust(row) for row in rows]
 
 
-def put_trust(db: sqlite3.Connection, trust: Trust, by: str) -> None:
+def put_trust(db: Connection, trust: Trust, by: str) -> None:
     """Make a rule, or change one. Raises sqlite3.IntegrityError where the issuer is unknown."""
     db.execute(
         "insert into trust (name, issuer, audience, claims, created_at, created_by) "
@@ -91,7 +92,7 @@ def put_trust(db: sqlite3.Connection, trust: Trust, by: str) -> None:
     )
 
 
-def remove_trust(db: sqlite3.Connection, name: str) -> bool:
+def remove_trust(db: Connection, name: str) -> bool:
     """Delete a rule with its grants. False where there was none."""
     db.execute("delete from permission where subject = ?", (f"workload:{name}",))
     return db.execute("delete from trust where name = ?", (name,)).rowcount > 0

@@ -1,8 +1,9 @@
 """The keys that sign registry tokens. The newest one that is not retired signs; all verify."""
 
-import sqlite3
 import time
 from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class SigningKey:
     retired_at: float | None = None
 
 
-def every(db: sqlite3.Connection) -> list[SigningKey]:
+def every(db: Connection) -> list[SigningKey]:
     """All keys, the newest first."""
     rows = db.execute(
         "select id, private, created_at, retired_at from signing_key order by created_at desc, id"
@@ -24,7 +25,7 @@ def every(db: sqlite3.Connection) -> list[SigningKey]:
     return [SigningKey(*row) for row in rows]
 
 
-def add(db: sqlite3.Connection, key: SigningKey) -> None:
+def add(db: Connection, key: SigningKey) -> None:
     """Keep a new key; those before it sign no more."""
     db.execute("update signing_key set retired_at = ? where retired_at is null", (time.time(),))
     db.execute(
@@ -33,6 +34,6 @@ def add(db: sqlite3.Connection, key: SigningKey) -> None:
     )
 
 
-def forget(db: sqlite3.Connection, before: float) -> int:
+def forget(db: Connection, before: float) -> int:
     """Delete keys that were retired before `before`: what they signed has ended."""
     return db.execute("delete from signing_key where retired_at < ?", (before,)).rowcount

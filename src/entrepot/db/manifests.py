@@ -5,7 +5,6 @@ the tags that point to it. Source: OCI Distribution Specification, "Pushing Mani
 """
 
 import json
-import sqlite3
 import time
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from entrepot.db import repositories, tags
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.blobs import check_unused
 from entrepot.db.changes import Change, Kind, record
+from entrepot.db.connection import Connection
 from entrepot.oci import media
 from entrepot.oci.descriptor import Descriptor
 from entrepot.oci.digest import Digest
@@ -44,7 +44,7 @@ _BY_TAG = (
 _BY_DIGEST = _COLUMNS + "join manifest m on m.repository = r.id and m.digest = ? where r.name = ?"
 
 
-def find(db: sqlite3.Connection, repository: Repository, reference: Reference) -> Stored | None:
+def find(db: Connection, repository: Repository, reference: Reference) -> Stored | None:
     """The manifest that a tag or digest names."""
     query = _BY_TAG if isinstance(reference, Tag) else _BY_DIGEST
     row = db.execute(query, (str(reference), repository.name)).fetchone()
@@ -52,7 +52,7 @@ def find(db: sqlite3.Connection, repository: Repository, reference: Reference) -
 
 
 def put(
-    db: sqlite3.Connection,
+    db: Connection,
     repository: Repository,
     manifest: Manifest,
     names: list[Tag],
@@ -88,7 +88,7 @@ def _lacks(repository: Repository, missing: list[Digest]) -> OCIError:
 
 
 def remove(
-    db: sqlite3.Connection,
+    db: Connection,
     repository: Repository,
     digest: Digest,
     *,
@@ -122,9 +122,7 @@ def remove(
     return True
 
 
-def _check_parts(
-    db: sqlite3.Connection, number: int, manifest: Manifest
-) -> tuple[list[Digest], int]:
+def _check_parts(db: Connection, number: int, manifest: Manifest) -> tuple[list[Digest], int]:
     """What is not in the repository, and how deep indexes lie in the manifest."""
     missing: dict[Digest, None] = {}
     depth = 0
@@ -142,7 +140,7 @@ def _check_parts(
     return list(missing), depth
 
 
-def _has_blob(db: sqlite3.Connection, number: int, part: Descriptor) -> bool:
+def _has_blob(db: Connection, number: int, part: Descriptor) -> bool:
     row = db.execute(
         "select b.size from blob b join repository_blob x on x.blob = b.id "
         "where b.digest = ? and x.repository = ?",
@@ -153,7 +151,7 @@ def _has_blob(db: sqlite3.Connection, number: int, part: Descriptor) -> bool:
     return row is not None
 
 
-def _child_depth(db: sqlite3.Connection, number: int, part: Descriptor) -> int | None:
+def _child_depth(db: Connection, number: int, part: Descriptor) -> int | None:
     row = db.execute(
         "select depth, length(content) from manifest where repository = ? and digest = ?",
         (number, str(part.digest)),
@@ -174,7 +172,7 @@ def _check_size(part: Descriptor, size: int) -> None:
 
 
 def _insert(
-    db: sqlite3.Connection,
+    db: Connection,
     repository: tuple[int, Repository],
     manifest: Manifest,
     depth: int,
@@ -205,7 +203,7 @@ def _insert(
     repositories.relist(db, number)
     parts = {str(part.digest) for part in (*manifest.blobs, *manifest.children)}
     db.executemany(
-        "insert or ignore into edge (repository, child, manifest) values (?, ?, ?)",
+        "insert into edge (repository, child, manifest) values (?, ?, ?) on conflict do nothing",
         ((number, part, made[0]) for part in parts),
     )
     record(db, Change(Kind.PUSHED, name, text, new=text, by=by))

@@ -1,9 +1,10 @@
 """Projects: the first part of their repositories' names; who may come, and on which terms."""
 
 import json
-import sqlite3
 import time
 from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
 
 _COLUMNS = (
     "name, public, description, quota, read_only, networks, certificate, longest, created_at, "
@@ -46,13 +47,13 @@ def _read(row: tuple[object, ...]) -> Project:
     )
 
 
-def find(db: sqlite3.Connection, name: str) -> Project | None:
+def find(db: Connection, name: str) -> Project | None:
     """A project by its name."""
     row = db.execute(f"select {_COLUMNS} from project where name = ?", (name,)).fetchone()
     return _read(row) if row else None
 
 
-def listed(db: sqlite3.Connection, after: str, limit: int) -> list[Project]:
+def listed(db: Connection, after: str, limit: int) -> list[Project]:
     """Projects by name, from the one behind `after` on."""
     rows = db.execute(
         f"select {_COLUMNS} from project where name > ? order by name limit ?",
@@ -61,12 +62,12 @@ def listed(db: sqlite3.Connection, after: str, limit: int) -> list[Project]:
     return [_read(row) for row in rows]
 
 
-def public(db: sqlite3.Connection) -> list[str]:
+def public(db: Connection) -> list[str]:
     """The names of the public ones."""
     return [name for (name,) in db.execute("select name from project where public order by name")]
 
 
-def create(db: sqlite3.Connection, project: Project, by: str) -> Project:
+def create(db: Connection, project: Project, by: str) -> Project:
     """Make a project. Raises sqlite3.IntegrityError where the name is taken."""
     db.execute(
         "insert into project (name, created_at, created_by) values (?, ?, ?)",
@@ -75,7 +76,7 @@ def create(db: sqlite3.Connection, project: Project, by: str) -> Project:
     return update(db, project)
 
 
-def update(db: sqlite3.Connection, project: Project) -> Project:
+def update(db: Connection, project: Project) -> Project:
     """Set all that can be set."""
     row = db.execute(
         "update project set public = ?, description = ?, quota = ?, read_only = ?, networks = ?, "
@@ -94,7 +95,7 @@ def update(db: sqlite3.Connection, project: Project) -> Project:
     return _read(row)
 
 
-def remove(db: sqlite3.Connection, name: str) -> None:
+def remove(db: Connection, name: str) -> None:
     """Delete a project, with the grants on it alone; its repositories must be gone."""
     db.execute("delete from project where name = ?", (name,))
     db.execute(
@@ -104,7 +105,7 @@ def remove(db: sqlite3.Connection, name: str) -> None:
     )
 
 
-def repositories(db: sqlite3.Connection, name: str, after: str, limit: int) -> list[str]:
+def repositories(db: Connection, name: str, after: str, limit: int) -> list[str]:
     """The names of a project's repositories that hold something, in order."""
     rows = db.execute(
         "select name from repository where listed = 1 and name > ? and "

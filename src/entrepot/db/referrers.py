@@ -4,8 +4,8 @@ Source: OCI Distribution Specification, "Listing Referrers". The subject itself 
 """
 
 import json
-import sqlite3
 
+from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 
@@ -18,7 +18,7 @@ _QUERY = (
 
 
 def listed(
-    db: sqlite3.Connection,
+    db: Connection,
     repository: Repository,
     subject: Digest,
     *,

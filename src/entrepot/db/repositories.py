@@ -1,14 +1,14 @@
 """Repositories: they come into being with the first thing pushed to them."""
 
-import sqlite3
 import time
 from collections.abc import Sequence
 
+from entrepot.db.connection import Connection
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 
 
-def identify(db: sqlite3.Connection, repository: Repository) -> int | None:
+def identify(db: Connection, repository: Repository) -> int | None:
     """The row of a repository, None where there is none."""
     row = db.execute("select id from repository where name = ?", (repository.name,)).fetchone()
     return row[0] if row else None
@@ -21,19 +21,19 @@ def unknown(repository: Repository) -> OCIError:
     )
 
 
-def ensure(db: sqlite3.Connection, repository: Repository) -> int:
+def ensure(db: Connection, repository: Repository) -> int:
     """The row of a repository, made where there is none."""
     found = identify(db, repository)
     if found is not None:
         return found
-    made = db.execute(
-        "insert into repository (name, created_at) values (?, ?)", (repository.name, time.time())
-    )
-    assert made.lastrowid is not None
-    return made.lastrowid
+    made: int = db.execute(
+        "insert into repository (name, created_at) values (?, ?) returning id",
+        (repository.name, time.time()),
+    ).fetchone()[0]
+    return made
 
 
-def relist(db: sqlite3.Connection, number: int) -> None:
+def relist(db: Connection, number: int) -> None:
     """Say whether the repository holds a manifest; call it when one has come or gone."""
     db.execute(
         "update repository set listed = not listed where id = :id and listed <> "
@@ -46,9 +46,7 @@ EVERYTHING = [("", "\U0010ffff")]
 """The range of all names."""
 
 
-def catalog(
-    db: sqlite3.Connection, ranges: Sequence[tuple[str, str]], after: str, limit: int
-) -> list[str]:
+def catalog(db: Connection, ranges: Sequence[tuple[str, str]], after: str, limit: int) -> list[str]:
     """Names in order, from the one behind `after` on, of repositories that hold a manifest.
 
     Only those in `ranges` count: first and last name, both included, in order.

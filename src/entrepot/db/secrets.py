@@ -1,10 +1,11 @@
 """Secrets that a machine made: tokens, robots' secrets, sessions, refresh tokens; hashes only."""
 
 import json
-import sqlite3
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+
+from entrepot.db.connection import Connection
 
 _COLUMNS = "id, kind, account, name, limits, parent, created_at, expires_at, used_at"
 
@@ -51,7 +52,7 @@ def _read(row: tuple[object, ...]) -> Secret:
 
 
 def add(
-    db: sqlite3.Connection,
+    db: Connection,
     kind: Kind,
     account: int,
     name: str,
@@ -79,19 +80,19 @@ def add(
     return _read(row)
 
 
-def by_hash(db: sqlite3.Connection, fingerprint: str) -> Secret | None:
+def by_hash(db: Connection, fingerprint: str) -> Secret | None:
     """The secret with this hash, be it expired or not."""
     row = db.execute(f"select {_COLUMNS} from secret where hash = ?", (fingerprint,)).fetchone()
     return _read(row) if row else None
 
 
-def by_id(db: sqlite3.Connection, number: int) -> Secret | None:
+def by_id(db: Connection, number: int) -> Secret | None:
     """A secret by its row."""
     row = db.execute(f"select {_COLUMNS} from secret where id = ?", (number,)).fetchone()
     return _read(row) if row else None
 
 
-def of_account(db: sqlite3.Connection, account: int, kind: Kind) -> list[Secret]:
+def of_account(db: Connection, account: int, kind: Kind) -> list[Secret]:
     """An account's secrets, the oldest first."""
     rows = db.execute(
         f"select {_COLUMNS} from secret where account = ? and kind = ? order by id",
@@ -100,7 +101,7 @@ def of_account(db: sqlite3.Connection, account: int, kind: Kind) -> list[Secret]
     return [_read(row) for row in rows]
 
 
-def every(db: sqlite3.Connection) -> list[Secret]:
+def every(db: Connection) -> list[Secret]:
     """Personal tokens and robots' secrets, for a review."""
     rows = db.execute(
         f"select {_COLUMNS} from secret where kind in ('personal', 'robot') order by id"
@@ -108,7 +109,7 @@ def every(db: sqlite3.Connection) -> list[Secret]:
     return [_read(row) for row in rows]
 
 
-def end(db: sqlite3.Connection, number: int, at: float) -> None:
+def end(db: Connection, number: int, at: float) -> None:
     """Let a secret, and those that were made with it, be good no longer than until `at`."""
     db.execute(
         "update secret set expires_at = min(coalesce(expires_at, :at), :at) "
@@ -117,7 +118,7 @@ def end(db: sqlite3.Connection, number: int, at: float) -> None:
     )
 
 
-def keep_newest(db: sqlite3.Connection, account: int, kind: Kind, limit: int) -> None:
+def keep_newest(db: Connection, account: int, kind: Kind, limit: int) -> None:
     """Delete those of an account beyond so many, the oldest first."""
     db.execute(
         "delete from secret where account = :account and kind = :kind and id <= (select id "
@@ -127,18 +128,18 @@ def keep_newest(db: sqlite3.Connection, account: int, kind: Kind, limit: int) ->
     )
 
 
-def remove(db: sqlite3.Connection, number: int) -> bool:
+def remove(db: Connection, number: int) -> bool:
     """Delete a secret and those that were made with it."""
     return db.execute("delete from secret where id = ?", (number,)).rowcount > 0
 
 
-def used(db: sqlite3.Connection, number: int, at: float) -> None:
+def used(db: Connection, number: int, at: float) -> None:
     """Note when a secret was used last."""
     db.execute(
         "update secret set used_at = max(coalesce(used_at, 0), ?) where id = ?", (at, number)
     )
 
 
-def expire(db: sqlite3.Connection, before: float) -> int:
+def expire(db: Connection, before: float) -> int:
     """Forget secrets that ended before `before`; how many those were."""
     return db.execute("delete from secret where expires_at < ?", (before,)).rowcount

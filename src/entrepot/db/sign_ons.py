@@ -1,8 +1,9 @@
 """Sign-ons that wait to be picked up; each is picked up once, by whichever process is asked."""
 
-import sqlite3
 import time
 from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,18 +15,18 @@ class SignedOn:
     """The challenge that the secret of whoever began must answer."""
 
 
-def add(db: sqlite3.Connection, code: str, account: int, proof: str, ends_at: float) -> None:
+def add(db: Connection, code: str, account: int, proof: str, ends_at: float) -> None:
     """Have one wait until `ends_at`; those whose time is over go."""
     db.execute("delete from sign_on where ends_at < ?", (time.time(),))
     db.execute("insert into sign_on values (?, ?, ?, ?)", (code, account, proof, ends_at))
 
 
-def waits(db: sqlite3.Connection, code: str) -> bool:
+def waits(db: Connection, code: str) -> bool:
     """Whether one waits under this hash."""
     return db.execute("select 1 from sign_on where code = ?", (code,)).fetchone() is not None
 
 
-def take(db: sqlite3.Connection, code: str) -> SignedOn | None:
+def take(db: Connection, code: str) -> SignedOn | None:
     """Pick one up, by the hash of its code; it is gone, whatever becomes of it."""
     row = db.execute(
         "delete from sign_on where code = ? returning account, proof, ends_at", (code,)

@@ -1,7 +1,8 @@
 """How much is kept. These queries read whole tables: never on the event loop."""
 
-import sqlite3
 from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class Sizes:
     uploads: int
 
 
-def measure(db: sqlite3.Connection) -> Sizes:
+def measure(db: Connection) -> Sizes:
     """Sum it up."""
     blobs, size = db.execute("select count(*), coalesce(sum(size), 0) from blob").fetchone()
     (manifests,) = db.execute("select coalesce(sum(length(content)), 0) from manifest").fetchone()

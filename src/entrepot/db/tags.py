@@ -1,17 +1,17 @@
 """Tags: names that point to a manifest of their repository."""
 
-import sqlite3
 import time
 
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
+from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository, Tag
 
 
 def point(
-    db: sqlite3.Connection,
+    db: Connection,
     repository: tuple[int, Repository],
     tag: Tag,
     digest: Digest,
@@ -50,7 +50,7 @@ def _held(repository: Repository, tag: Tag) -> OCIError:
     )
 
 
-def remove(db: sqlite3.Connection, repository: Repository, tag: Tag, *, by: By = NOBODY) -> bool:
+def remove(db: Connection, repository: Repository, tag: Tag, *, by: By = NOBODY) -> bool:
     """Take a tag away; the manifest stays. False where there was none."""
     row = db.execute(
         "delete from tag where name = ? and repository = "
@@ -63,7 +63,7 @@ def remove(db: sqlite3.Connection, repository: Repository, tag: Tag, *, by: By =
     return True
 
 
-def listed(db: sqlite3.Connection, number: int, after: str, limit: int) -> list[str]:
+def listed(db: Connection, number: int, after: str, limit: int) -> list[str]:
     """Names in order, from the one behind `after` on."""
     rows = db.execute(
         "select name from tag where repository = ? and name > ? order by name limit ?",

@@ -12,12 +12,12 @@ Source: OCI Distribution Specification, "Pushing Blobs".
 """
 
 import secrets
-import sqlite3
 import time
 from dataclasses import dataclass
 
 from entrepot.db import blobs
 from entrepot.db.blobs import Blob, discard
+from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -50,7 +50,7 @@ def unknown(upload: str) -> OCIError:
     )
 
 
-def begin(db: sqlite3.Connection, upload: Upload) -> None:
+def begin(db: Connection, upload: Upload) -> None:
     """Write the row of a new upload."""
     db.execute(
         "insert into upload (id, repository, algorithm, touched_at) values (?, ?, ?, ?)",
@@ -58,7 +58,7 @@ def begin(db: sqlite3.Connection, upload: Upload) -> None:
     )
 
 
-def find(db: sqlite3.Connection, repository: Repository, upload: str) -> Upload:
+def find(db: Connection, repository: Repository, upload: str) -> Upload:
     """An upload of this repository. Raises BLOB_UPLOAD_UNKNOWN, also for another one's."""
     row = db.execute(
         "select algorithm, size, digest, content from upload where id = ? and repository = ?",
@@ -69,7 +69,7 @@ def find(db: sqlite3.Connection, repository: Repository, upload: str) -> Upload:
     return Upload(upload, repository, *row)
 
 
-def advance(db: sqlite3.Connection, before: Upload, after: Upload) -> Upload:
+def advance(db: Connection, before: Upload, after: Upload) -> Upload:
     """Say that more bytes are there. Raises where someone else moved the upload meanwhile."""
     changed = db.execute(
         "update upload set size = ?, digest = ?, content = ?, touched_at = ? "
@@ -81,9 +81,7 @@ def advance(db: sqlite3.Connection, before: Upload, after: Upload) -> Upload:
     return after
 
 
-def complete(
-    db: sqlite3.Connection, upload: Upload, digest: Digest, blob: Blob, *, renew: bool
-) -> None:
+def complete(db: Connection, upload: Upload, digest: Digest, blob: Blob, *, renew: bool) -> None:
     """Make the bytes a blob of the repository, and end the upload as it stood in `upload`."""
     gone = db.execute("delete from upload where id = ? and size = ?", (upload.id, upload.size))
     if gone.rowcount != 1:
@@ -91,7 +89,7 @@ def complete(
     blobs.add(db, upload.repository, digest, blob, renew=renew)
 
 
-def cancel(db: sqlite3.Connection, upload: str) -> None:
+def cancel(db: Connection, upload: str) -> None:
     """End an upload without a blob; the object it may have is garbage.
 
     Does nothing to one that has ended meanwhile: its object may be a blob's by now.
@@ -101,7 +99,7 @@ def cancel(db: sqlite3.Connection, upload: str) -> None:
         discard(db, upload)
 
 
-def expire(db: sqlite3.Connection, names: list[str], seconds: float) -> int:
+def expire(db: Connection, names: list[str], seconds: float) -> int:
     """Cancel uploads, but those that someone has touched since they were found `idle`."""
     before = time.time() - seconds
     count = 0
@@ -113,18 +111,18 @@ def expire(db: sqlite3.Connection, names: list[str], seconds: float) -> int:
     return count
 
 
-def abandon(db: sqlite3.Connection, upload: str) -> None:
+def abandon(db: Connection, upload: str) -> None:
     """Say that a request wrote to an upload that had ended: what it left behind is garbage."""
     db.execute(
-        "insert or ignore into garbage (object) select :id "
+        "insert into garbage (object) select :id "
         "where not exists (select 1 from upload where id = :id) "
-        "and not exists (select 1 from blob where object = :id)",
+        "and not exists (select 1 from blob where object = :id) on conflict do nothing",
         {"id": upload},
     )
 
 
 def idle(
-    db: sqlite3.Connection, seconds: float, after: tuple[float, str], limit: int
+    db: Connection, seconds: float, after: tuple[float, str], limit: int
 ) -> list[tuple[float, str]]:
     """When they were touched last, and ids, of uploads that nobody has touched for so long; in
     order, from the one behind `after` on.
@@ -136,14 +134,14 @@ def idle(
     ).fetchall()
 
 
-def confirm(db: sqlite3.Connection, upload: Upload) -> None:
+def confirm(db: Connection, upload: Upload) -> None:
     """Raise where the upload no longer stands as it was read: its bytes are not to be touched."""
     row = db.execute("select size from upload where id = ?", (upload.id,)).fetchone()
     if row != (upload.size,):
         raise moved(db, upload)
 
 
-def moved(db: sqlite3.Connection, upload: Upload) -> OCIError:
+def moved(db: Connection, upload: Upload) -> OCIError:
     """The error for an upload that someone else went on with, or ended."""
     row = db.execute("select 1 from upload where id = ?", (upload.id,)).fetchone()
     return conflict(upload) if row else unknown(upload.id)

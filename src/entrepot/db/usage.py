@@ -3,15 +3,16 @@
 Both read all rows since a time, so they want a thread and a connection of their own.
 """
 
-import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
 
 Uses = dict[str, dict[str, set[str]]]
 """By actor and repository, what they did there: pull, push, move, delete."""
 
 
-def uses(db: sqlite3.Connection, since: float) -> Uses:
+def uses(db: Connection, since: float) -> Uses:
     """What actors did to repositories since then."""
     rows = db.execute(
         "select distinct actor, repository, case action when 'pull' then 'pull' "
@@ -38,7 +39,7 @@ class Failure:
     times: int
 
 
-def failures(db: sqlite3.Connection, since: float) -> list[Failure]:
+def failures(db: Connection, since: float) -> list[Failure]:
     """Logins that failed since then, in the order of time."""
     rows = db.execute(
         "select at, reference, address, times from audit "
@@ -48,7 +49,7 @@ def failures(db: sqlite3.Connection, since: float) -> list[Failure]:
     return [Failure(*row) for row in rows]
 
 
-def repositories(db: sqlite3.Connection) -> list[str]:
+def repositories(db: Connection) -> list[str]:
     """The names of all that hold something, for comparison with patterns."""
     rows = db.execute("select name from repository where listed = 1 order by name")
     return [name for (name,) in rows]

@@ -5,7 +5,6 @@ the same repository is let through at once (`fast`). Next: `sessions` says who i
 the table of actions, `challenge` tells clients where to log in, `passes` keeps what was decided.
 """
 
-import sqlite3
 from functools import partial
 
 from entrepot.auth import pattern
@@ -19,6 +18,7 @@ from entrepot.auth.trail import Trail
 from entrepot.db import grants, projects
 from entrepot.db.audit import DENIED, By, Event
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.projects import Project
 from entrepot.db.repositories import EVERYTHING
@@ -203,7 +203,7 @@ def _need(request: Request) -> Need:
     return NEEDS[request.route.kind]["GET" if request.method == "HEAD" else request.method]
 
 
-def _make_project(db: sqlite3.Connection, name: str, owner: str | None, by: By) -> bool:
+def _make_project(db: Connection, name: str, owner: str | None, by: By) -> bool:
     if projects.find(db, name) is not None:
         return False
     projects.create(db, Project(name), by.actor)

@@ -5,7 +5,6 @@ Source: Docker Registry v2 authentication, "Token" and "OAuth2"; RFC 6749, RFC 8
 """
 
 import re
-import sqlite3
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +20,7 @@ from entrepot.db import accounts
 from entrepot.db import secrets as kept
 from entrepot.db.accounts import Account
 from entrepot.db.audit import DENIED, Event
+from entrepot.db.connection import Connection
 from entrepot.db.secrets import Kind
 from entrepot.distribution import body
 from entrepot.distribution.challenge import CATALOG_SCOPE, MOUNT_SCOPE
@@ -203,9 +203,7 @@ async def _refresh_token(registry: Registry, request: Request) -> str:
     return text
 
 
-def _keep(
-    db: sqlite3.Connection, account: Account | None, add: Callable[[sqlite3.Connection], object]
-) -> bool:
+def _keep(db: Connection, account: Account | None, add: Callable[[Connection], object]) -> bool:
     """False where meanwhile the password was changed, say: that ends such tokens, this one too."""
     now = accounts.by_id(db, account.id) if account else None
     if account is None or now is None or now.disabled or now.password != account.password:

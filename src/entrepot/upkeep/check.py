@@ -4,13 +4,13 @@
 client would notice: a pull that fails or brings wrong bytes. Leftovers only take room.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
 from entrepot.blobstore.disk import DiskStore
 from entrepot.db import faults
+from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 
@@ -27,7 +27,7 @@ class Finding:
     advice: str
 
 
-def findings(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
+def findings(db: Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
     """All of them; with `read` every object is read and hashed too."""
     yield from _database(db)
     yield from _tags(db)
@@ -37,7 +37,7 @@ def findings(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterato
     yield from _leftovers(db, store)
 
 
-def _database(db: sqlite3.Connection) -> Iterator[Finding]:
+def _database(db: Connection) -> Iterator[Finding]:
     for text in faults.faults(db):
         yield unreadable(text)
 
@@ -47,14 +47,14 @@ def unreadable(text: object) -> Finding:
     return Finding(True, f"the database is damaged: {text}", "database", "restore a backup")
 
 
-def _tags(db: sqlite3.Connection) -> Iterator[Finding]:
+def _tags(db: Connection) -> Iterator[Finding]:
     for name, tag, digest in faults.dangling_tags(db):
         yield Finding(
             True, f"the tag points to {digest}, which is missing", f"{name}:{tag}", "push it again"
         )
 
 
-def _parts(db: sqlite3.Connection) -> Iterator[Finding]:
+def _parts(db: Connection) -> Iterator[Finding]:
     for name, digest, child in faults.missing_parts(db):
         yield Finding(
             True,
@@ -64,7 +64,7 @@ def _parts(db: sqlite3.Connection) -> Iterator[Finding]:
         )
 
 
-def _contents(db: sqlite3.Connection) -> Iterator[Finding]:
+def _contents(db: Connection) -> Iterator[Finding]:
     """What lies in the database itself is read always: it is not much."""
     for where, digest, content in faults.contents(db):
         try:
@@ -85,7 +85,7 @@ def _malformed(where: str, digest: str, error: Exception) -> Finding:
     return Finding(True, f"its row in {where} is malformed: {error}", digest, "restore a backup")
 
 
-def _objects(db: sqlite3.Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
+def _objects(db: Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
     for digest, size, name in faults.objects(db):
         try:
             found = _object(store, Digest.parse(digest), size, name, read=read)
@@ -121,7 +121,7 @@ def _hash(store: DiskStore, name: str, algorithm: str) -> Digest | None:
         return None
 
 
-def _leftovers(db: sqlite3.Connection, store: DiskStore) -> Iterator[Finding]:
+def _leftovers(db: Connection, store: DiskStore) -> Iterator[Finding]:
     """A folder is listed before it is compared: an upload that ends meanwhile is not taken for one.
 
     Folder by folder, because all names of a large store would fill the memory.
@@ -130,9 +130,7 @@ def _leftovers(db: sqlite3.Connection, store: DiskStore) -> Iterator[Finding]:
         yield from _unnamed(db, store, list(listed))
 
 
-def _unnamed(
-    db: sqlite3.Connection, store: DiskStore, listed: list[tuple[str, int]]
-) -> Iterator[Finding]:
+def _unnamed(db: Connection, store: DiskStore, listed: list[tuple[str, int]]) -> Iterator[Finding]:
     for name, size in listed:
         if not faults.is_named(db, name) and store.size(name) is not None:
             yield Finding(False, f"{size} bytes that no row names", name, "it may be deleted")

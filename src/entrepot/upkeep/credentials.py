@@ -1,12 +1,12 @@
 """Keys and secrets that are good for nothing any more are forgotten."""
 
-import sqlite3
 import time
 from functools import partial
 
 from entrepot.db import keys, secrets
 from entrepot.db.audit import By, Event
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 
 SLACK = 60
@@ -27,7 +27,7 @@ async def forget(database: Database, token_seconds: float) -> None:
     await database.note(partial(secrets.expire, before=now - KEPT))
 
 
-def _forget(db: sqlite3.Connection, before: float) -> None:
+def _forget(db: Connection, before: float) -> None:
     """All processes drop it from their caches: who stole such a key signs nothing more."""
     if count := keys.forget(db, before):
         record_access(db, Event("key forget", _BY, detail={"keys": count}))

@@ -3,11 +3,11 @@
 It reads the database and changes nothing; each file here has one noun, and takes what it needs.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from entrepot.db import keys, projects, usage
+from entrepot.db.connection import Connection
 from entrepot.upkeep.review import accounts, ends, grants, logins
 from entrepot.upkeep.review.finding import Finding, Severity, days
 
@@ -22,7 +22,7 @@ _ORDER = [Severity.CRITICAL, Severity.WARNING, Severity.NOTICE]
 
 
 def review(
-    db: sqlite3.Connection, now: float, unused: float = UNUSED, files: Sequence[Path] = ()
+    db: Connection, now: float, unused: float = UNUSED, files: Sequence[Path] = ()
 ) -> list[Finding]:
     """All findings, the worst first; `files` are those with the server's certificates.
 
@@ -41,7 +41,7 @@ def review(
     return sorted(found, key=lambda finding: _ORDER.index(finding.severity))
 
 
-def _public(db: sqlite3.Connection) -> list[Finding]:
+def _public(db: Connection) -> list[Finding]:
     text = "anyone may pull from it: entrepot project update {} --private, if that is not meant"
     return [
         Finding("public project", Severity.NOTICE, f"project:{name}", text.format(name))
@@ -49,7 +49,7 @@ def _public(db: sqlite3.Connection) -> list[Finding]:
     ]
 
 
-def _old_keys(db: sqlite3.Connection, now: float) -> list[Finding]:
+def _old_keys(db: Connection, now: float) -> list[Finding]:
     return [
         Finding(
             "old signing key",

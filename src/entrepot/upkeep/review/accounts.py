@@ -1,15 +1,15 @@
 """Accounts and tokens: unused for long, or good for ever."""
 
-import sqlite3
 from collections.abc import Iterator
 
 from entrepot.db import accounts
 from entrepot.db import secrets as kept
+from entrepot.db.connection import Connection
 from entrepot.db.secrets import Kind, Secret
 from entrepot.upkeep.review.finding import Finding, Severity, days
 
 
-def unused(db: sqlite3.Connection, now: float, seconds: float) -> Iterator[Finding]:
+def unused(db: Connection, now: float, seconds: float) -> Iterator[Finding]:
     """Accounts that nobody has used for so long."""
     for account in accounts.every(db):
         last = account.seen_at or account.created_at
@@ -20,7 +20,7 @@ def unused(db: sqlite3.Connection, now: float, seconds: float) -> Iterator[Findi
         yield Finding("unused account", Severity.WARNING, account.subject, text, last)
 
 
-def secrets(db: sqlite3.Connection, now: float, seconds: float) -> Iterator[Finding]:
+def secrets(db: Connection, now: float, seconds: float) -> Iterator[Finding]:
     """Tokens and robots' secrets that nobody has used, or that never end; of those still good."""
     names = {account.id: account for account in accounts.every(db)}
     for secret in kept.every(db):

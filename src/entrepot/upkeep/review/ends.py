@@ -1,11 +1,11 @@
 """Certificates near their end: the server's, and the CAs of clients and of issuers."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entrepot.db import issuers
+from entrepot.db.connection import Connection
 from entrepot.upkeep.review.finding import Finding, Severity, days
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def of_files(files: Sequence[Path], now: float) -> Iterator[Finding]:
             yield from _ending(str(file), found, now)
 
 
-def of_issuers(db: sqlite3.Connection, now: float) -> Iterator[Finding]:
+def of_issuers(db: Connection, now: float) -> Iterator[Finding]:
     """The private CAs of identity providers."""
     from cryptography import x509
 

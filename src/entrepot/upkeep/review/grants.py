@@ -4,12 +4,12 @@ Pulls from public projects need no grant and stand in no audit. Roles for the re
 are not judged by use of repositories; nor is it seen whether an owner uses more than a maintainer.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 
 from entrepot.auth import pattern
 from entrepot.auth.roles import ACTIONS, SYSTEM, Role
 from entrepot.db import grants, groups, usage
+from entrepot.db.connection import Connection
 from entrepot.db.grants import Grant
 from entrepot.upkeep.review.finding import Finding, Severity, days
 
@@ -19,7 +19,7 @@ Did = Mapping[str, set[str]]
 _NARROWER = (Role.READER, Role.WRITER, Role.MAINTAINER)
 
 
-def findings(db: sqlite3.Connection, now: float, seconds: float) -> Iterator[Finding]:
+def findings(db: Connection, now: float, seconds: float) -> Iterator[Finding]:
     """Of grants that are older than so many seconds; younger ones had no time to be used."""
     uses, names = usage.uses(db, now - seconds), usage.repositories(db)
     for grant in grants.every(db):
@@ -41,7 +41,7 @@ def _unused(grant: Grant, now: float) -> Finding:
     return Finding(kind, Severity.WARNING, f"grant {grant.id}", f"{text}: {advice}", last)
 
 
-def _actors(db: sqlite3.Connection, subject: str) -> list[str]:
+def _actors(db: Connection, subject: str) -> list[str]:
     """Who acts by a grant to this subject."""
     kind, _, name = subject.partition(":")
     return [f"user:{user}" for user in groups.members(db, name)] if kind == "group" else [subject]
