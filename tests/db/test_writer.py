@@ -24,9 +24,10 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 def insert(name: str) -> Callable[[Connection], int]:
     def write(db: Connection) -> int:
-        made = db.execute("insert into repository (name, created_at) values (?, 0)", (name,))
-        assert made.lastrowid is not None
-        return made.lastrowid
+        made: int = db.execute(
+            "insert into repository (name, created_at) values (?, 0) returning id", (name,)
+        ).fetchone()[0]
+        return made
 
     return write
 
