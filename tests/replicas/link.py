@@ -6,12 +6,16 @@ down does; silent, it keeps connections and moves no byte, as a firewall that dr
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
 _PIECE = 1 << 16
+_RESETS = struct.pack("ii", 1, 0)
+"""SO_LINGER of a socket whose close is a reset."""
 
 
 class Link:
@@ -80,6 +84,8 @@ class Link:
 
     def _reset(self) -> None:
         for writer in self._open:
+            end = writer.get_extra_info("socket")
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETS)
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
