@@ -24,6 +24,7 @@ from entrepot.auth.providers import Providers
 from entrepot.auth.trail import Trail
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db.database import Database
+from entrepot.db.trash import DAY
 from entrepot.distribution.api import Api
 from entrepot.distribution.asgi import App, Receive, Scope, Send
 from entrepot.distribution.begun import Begun
@@ -107,6 +108,7 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
         observer,
         token_seconds=settings.token_seconds,
         sparse=settings.sparse_manifests,
+        trash_seconds=settings.trash_days * DAY,
         certificates=tuple(file for file in (settings.tls_cert, settings.tls_client_ca) if file),
         most_in_flight=settings.max_requests,
     )

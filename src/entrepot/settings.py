@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     """Accept manifests whose blobs or platforms are not (all) in the repository."""
     upload_expiry: PositiveFloat = 24 * 3600
     """Seconds after which an upload that nobody goes on with is removed."""
+    trash_days: float = Field(default=14, ge=0)
+    """Days for which what is deleted can be restored; 0 for not at all."""
     upkeep_pause: PositiveFloat = 60
     """Seconds between the rounds that remove expired uploads and deleted blobs."""
     max_requests: int = Field(default=10_000, ge=0)

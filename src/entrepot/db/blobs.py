@@ -7,7 +7,7 @@ A digest has one row; the row says where the bytes lie. An object that a row sto
 import time
 from dataclasses import dataclass
 
-from entrepot.db import repositories
+from entrepot.db import links, repositories
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -72,17 +72,15 @@ def add(db: Connection, repository: Repository, digest: Digest, blob: Blob, *, r
                 (blob.content, number, blob.content),
             )
         discard(db, kept if renew else blob.object)
-    db.execute(
-        "insert into repository_blob (repository, blob) values (?, ?) on conflict do nothing",
-        (repositories.ensure(db, repository), number),
-    )
+    links.link(db, (repositories.ensure(db, repository), repository), number, blob.size)
 
 
 def linked(db: Connection, digest: Digest, limit: int) -> list[Repository]:
     """Repositories that link a blob; some of them, where there are more than `limit`."""
     rows = db.execute(
         "select r.name from blob b join repository_blob x on x.blob = b.id "
-        "join repository r on r.id = x.repository where b.digest = ? limit ?",
+        "join repository r on r.id = x.repository where b.digest = ? "
+        "and r.trash is null limit ?",
         (str(digest), limit),
     )
     return [Repository(name) for (name,) in rows]
@@ -91,16 +89,13 @@ def linked(db: Connection, digest: Digest, limit: int) -> list[Repository]:
 def mount(db: Connection, target: Repository, source: Repository, digest: Digest) -> bool:
     """Link in `target` what `source` links. False: not there."""
     row = db.execute(
-        "select b.id from blob b join repository_blob x on x.blob = b.id where b.digest = ? "
-        "and x.repository = (select id from repository where name = ?)",
+        "select b.id, b.size from blob b join repository_blob x on x.blob = b.id "
+        "where b.digest = ? and x.repository = (select id from repository where name = ?)",
         (str(digest), source.name),
     ).fetchone()
     if row is None:
         return False
-    db.execute(
-        "insert into repository_blob (repository, blob) values (?, ?) on conflict do nothing",
-        (repositories.ensure(db, target), row[0]),
-    )
+    links.link(db, (repositories.ensure(db, target), target), *row)
     return True
 
 
@@ -118,22 +113,29 @@ def remove(
     """
     text = str(digest)
     row = db.execute(
-        "select r.id, b.id, b.object from repository r join blob b on b.digest = ? "
+        "select r.id, b.id, b.size, b.object from repository r join blob b on b.digest = ? "
         "join repository_blob x on x.repository = r.id and x.blob = b.id where r.name = ?",
         (text, repository.name),
     ).fetchone()
     if row is None:
         return False
-    number, blob, stored = row
+    number, blob, size, stored = row
     if not even_if_used:
         check_unused(db, number, digest)
-    db.execute("delete from repository_blob where repository = ? and blob = ?", (number, blob))
-    others = db.execute("select 1 from repository_blob where blob = ? limit 1", (blob,)).fetchone()
-    if others is None:
-        db.execute("delete from blob where id = ?", (blob,))
-        discard(db, stored)
+    unlink(db, (number, repository), blob, size, stored)
     record(db, Change(Kind.BLOB_DELETED, repository, text, old=text, by=by))
     return True
+
+
+def unlink(
+    db: Connection, repository: tuple[int, Repository], blob: int, size: int, stored: str | None
+) -> int:
+    """Take a link away, the last one with the content; the bytes that are free then."""
+    if not links.unlink(db, repository, blob, size):
+        return 0
+    db.execute("delete from blob where id = ?", (blob,))
+    discard(db, stored)
+    return size
 
 
 def check_unused(db: Connection, repository: int, digest: Digest) -> None:

@@ -21,19 +21,24 @@ def dangling_tags(db: Connection) -> Iterator[tuple[str, str, str]]:
     return iter(
         db.execute(
             "select r.name, t.name, t.digest from tag t join repository r on r.id = t.repository "
-            "where not exists (select 1 from manifest m where m.repository = t.repository "
+            "where r.trash is null "
+            "and not exists (select 1 from manifest m where m.repository = t.repository "
             "and m.digest = t.digest)"
         )
     )
 
 
 def missing_parts(db: Connection) -> Iterator[tuple[str, str, str]]:
-    """Repository, manifest and part, where the repository has no such blob or manifest."""
+    """Repository, manifest and part, where the repository has no such blob or manifest.
+
+    What lies in the trash may miss its platforms, which are restored with it.
+    """
     return iter(
         db.execute(
             "select r.name, m.digest, e.child from edge e join manifest m on m.id = e.manifest "
             "join repository r on r.id = e.repository "
-            "where not exists (select 1 from manifest c where c.repository = e.repository "
+            "where r.trash is null "
+            "and not exists (select 1 from manifest c where c.repository = e.repository "
             "and c.digest = e.child) and not exists (select 1 from blob b "
             "join repository_blob x on x.blob = b.id and x.repository = e.repository "
             "where b.digest = e.child)"

@@ -8,11 +8,12 @@ import json
 import time
 from dataclasses import dataclass
 
-from entrepot.db import repositories, tags
+from entrepot.db import idle, links, quotas, repositories, tags, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.blobs import check_unused
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
+from entrepot.db.trash import NOT_AT_ALL, Keep, Place
 from entrepot.oci import media
 from entrepot.oci.descriptor import Descriptor
 from entrepot.oci.digest import Digest
@@ -71,6 +72,8 @@ def put(
     if missing and not sparse:
         raise _lacks(repository, missing)
     _insert(db, (number, repository), manifest, depth, by)
+    if not names:
+        idle.untagged(db, number, str(manifest.digest))
     for name in names:
         tags.point(db, (number, repository), name, manifest.digest, move=move, by=by)
     return missing
@@ -93,9 +96,10 @@ def remove(
     digest: Digest,
     *,
     even_if_used: bool = False,
+    keep: Keep = NOT_AT_ALL,
     by: By = NOBODY,
 ) -> bool:
-    """Delete a manifest and the tags that point to it. False where there is none.
+    """Delete a manifest and the tags that point to it, into the trash. False where there is none.
 
     Raises DENIED where an index lists it, unless `even_if_used`.
     """
@@ -110,16 +114,36 @@ def remove(
     manifest, number = row
     if not even_if_used:
         check_unused(db, number, digest)
+    item = trash.add(db, repository, trash.Kind.MANIFEST, text, text, keep=keep, by=by)
+    hidden = trash.hide(db, repository, item)
     gone = db.execute(
-        "delete from tag where repository = ? and digest = ? returning name", (number, text)
+        "update tag set repository = ? where repository = ? and digest = ? returning name",
+        (hidden[0], number, text),
     ).fetchall()
+    quotas.charge(db, repository.project, tags=-len(gone))
     for (name,) in gone:
         record(db, Change(Kind.UNTAGGED, repository, name, old=text, by=by))
-    db.execute("delete from edge where manifest = ?", (manifest,))
-    db.execute("delete from manifest where id = ?", (manifest,))
+    idle.orphaned(db, number, manifest, text)
+    move(db, manifest, (number, repository), hidden)
     repositories.relist(db, number)
     record(db, Change(Kind.DELETED, repository, text, old=text, by=by))
     return True
+
+
+def move(db: Connection, manifest: int, source: Place, target: Place) -> None:
+    """Have a manifest, with its edges, in another place that links its blobs as this one does."""
+    parts = db.execute(
+        "select b.id, b.size from edge e join blob b on b.digest = e.child "
+        "join repository_blob x on x.blob = b.id and x.repository = e.repository "
+        "where e.manifest = ?",
+        (manifest,),
+    ).fetchall()
+    for blob, size in parts:
+        links.link(db, target, blob, size)
+        links.loosen(db, source[0], blob)
+    db.execute("update edge set repository = ? where manifest = ?", (target[0], manifest))
+    db.execute("update manifest set repository = ? where id = ?", (target[0], manifest))
+    idle.forget(db, manifest)
 
 
 def _check_parts(db: Connection, number: int, manifest: Manifest) -> tuple[list[Digest], int]:
@@ -182,10 +206,8 @@ def _insert(
     text = str(manifest.digest)
     made = db.execute(
         "insert into manifest (repository, digest, media_type, artifact_type, subject, "
-        "annotations, depth, content, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-        # The same bytes again change nothing, unless the disk has made others of the old ones.
-        "on conflict (repository, digest) do update set content = excluded.content "
-        "where content <> excluded.content returning id",
+        "annotations, depth, content, size, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "on conflict (repository, digest) do nothing returning id",
         (
             number,
             text,
@@ -195,15 +217,28 @@ def _insert(
             json.dumps(manifest.annotations) if manifest.subject else None,
             depth,
             manifest.content,
+            len(manifest.content),
             time.time(),
         ),
     ).fetchone()
     if made is None:
-        return
-    repositories.relist(db, number)
-    parts = {str(part.digest) for part in (*manifest.blobs, *manifest.children)}
-    db.executemany(
-        "insert into edge (repository, child, manifest) values (?, ?, ?) on conflict do nothing",
-        ((number, part, made[0]) for part in parts),
-    )
+        if not _heal(db, number, manifest):
+            return
+    else:
+        quotas.charge(db, name.project, size=len(manifest.content))
+        repositories.relist(db, number)
+        parts = {str(part.digest) for part in (*manifest.blobs, *manifest.children)}
+        db.executemany(
+            "insert into edge (repository, child, manifest) values (?, ?, ?)",
+            ((number, part, made[0]) for part in parts),
+        )
     record(db, Change(Kind.PUSHED, name, text, new=text, by=by))
+
+
+def _heal(db: Connection, number: int, manifest: Manifest) -> bool:
+    """Whether the disk had made others of the bytes; the same bytes again change nothing."""
+    healed = db.execute(
+        "update manifest set content = ? where repository = ? and digest = ? and content <> ?",
+        (manifest.content, number, str(manifest.digest), manifest.content),
+    )
+    return bool(healed.rowcount)

@@ -3,7 +3,11 @@
 import time
 from collections.abc import Sequence
 
+from entrepot.db import quotas, trash
+from entrepot.db.audit import NOBODY, By
+from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
+from entrepot.db.trash import NOT_AT_ALL, Keep
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 
@@ -31,6 +35,33 @@ def ensure(db: Connection, repository: Repository) -> int:
         (repository.name, time.time()),
     ).fetchone()[0]
     return made
+
+
+def remove(
+    db: Connection, repository: Repository, *, keep: Keep = NOT_AT_ALL, by: By = NOBODY
+) -> bool:
+    """Delete a repository with all that is in it, into the trash. False where there is none.
+
+    It is but hidden, so however much is in it, that is done at once.
+    """
+    number = identify(db, repository)
+    if number is None:
+        return False
+    item = trash.add(db, repository, trash.Kind.REPOSITORY, keep=keep, by=by)
+    db.execute(
+        "update repository set name = ?, trash = ?, listed = 0 where id = ?",
+        (trash.hidden_name(repository, item), item, number),
+    )
+    quotas.charge(db, repository.project, tags=-count_tags(db, number))
+    record(db, Change(Kind.REPOSITORY_DELETED, repository, "", by=by))
+    return True
+
+
+def count_tags(db: Connection, number: int) -> int:
+    """How many tags a repository has."""
+    row = db.execute("select count(*) from tag where repository = ?", (number,)).fetchone()
+    found: int = row[0]
+    return found
 
 
 def relist(db: Connection, number: int) -> None:

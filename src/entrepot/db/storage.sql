@@ -39,61 +39,66 @@ alter table repository_blob add column idle_since real;
 create index repository_blob_idle on repository_blob (idle_since) where idle_since is not null;
 update repository_blob set idle_since = unixepoch();
 
--- What was deleted, whole, until its time is up.
+-- Manifests that maybe nothing keeps: no tag, no index, no subject. Looked at again, too.
+create table idle_manifest (
+    manifest    integer primary key references manifest on delete cascade,
+    since       real not null,
+    why         text not null       -- untagged; or orphaned, by the end of its index or subject
+);
+create index idle_manifest_since on idle_manifest (why, since);
+insert into idle_manifest (manifest, since, why) select id, unixepoch(), 'untagged' from manifest;
+
+-- What was deleted, until its time is up.
 create table trash (
-    id          integer primary key,
+    id          integer primary key autoincrement,
     repository  text not null,
     kind        text not null,      -- tag, manifest or repository
     reference   text not null,      -- the tag or digest; empty for a repository
+    digest      text not null,      -- what the tag pointed to; the manifest's own
     deleted_at  real not null,
     deleted_by  text not null,
+    why         text not null,
     until       real not null
 );
 create index trash_until on trash (until);
-create index trash_repository on trash (repository, id);
+create index trash_repository on trash (repository, kind, digest);
 
-create table trash_tag (
-    trash       integer not null references trash on delete cascade,
-    name        text not null,
-    digest      text not null,
-    primary key (trash, name)
-) without rowid;
-
-create table trash_manifest (
-    trash       integer not null references trash on delete cascade,
-    digest      text not null,
-    media_type  text not null,
-    depth       integer not null,
-    content     blob not null,
-    key         text,
-    created_at  real not null,
-    primary key (trash, digest)
-);
-
--- What trashed manifests need of their repository: it stays as long as they do.
-create table trash_edge (
-    repository  text not null,
-    child       text not null,
-    trash       integer not null references trash on delete cascade,
-    primary key (repository, child, trash)
-) without rowid;
-create index trash_edge_trash on trash_edge (trash);
+-- A deleted manifest lies, with its tags and links, in a hidden repository of its own: called team/#17
+-- for row 17 of the trash, which nobody can ask for. So it is kept by the very rows, and under the
+-- very rules, that keep everything else. A deleted repository is hidden as it stands.
+alter table repository add column trash integer references trash;
+create unique index repository_trash on repository (trash) where trash is not null;
 
 -- What a project takes, each blob counted once however many of its repositories link it.
 create table project_blob (
     project     text not null,
     blob        integer not null references blob,
-    links       integer not null,
+    links       integer not null,   -- in how many of its repositories, hidden ones included
     primary key (project, blob)
 ) without rowid;
 create index project_blob_blob on project_blob (blob);
 
 create table project_usage (
     project     text primary key,
-    bytes       integer not null default 0,
-    tags        integer not null default 0
+    bytes       integer not null default 0, -- of blobs and manifests
+    tags        integer not null default 0  -- of repositories that are not hidden
 ) without rowid;
 alter table project add column quota_tags integer;
+
+insert into project_blob (project, blob, links)
+    select substr(r.name, 1, instr(r.name || '/', '/') - 1), x.blob, count(*)
+    from repository_blob x join repository r on r.id = x.repository group by 1, 2;
+insert into project_usage (project, bytes, tags)
+    select project, sum(bytes), sum(tags) from (
+        select p.project, b.size as bytes, 0 as tags
+            from project_blob p join blob b on b.id = p.blob
+        union all
+        select substr(r.name, 1, instr(r.name || '/', '/') - 1), m.size, 0
+            from manifest m join repository r on r.id = m.repository
+        union all
+        select substr(r.name, 1, instr(r.name || '/', '/') - 1), 0, 1
+            from tag t join repository r on r.id = t.repository
+    ) as part group by project;
 
 -- Which tags and manifests go by themselves: rules for the repositories of a pattern.
 create table retention (

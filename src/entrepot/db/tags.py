@@ -2,9 +2,11 @@
 
 import time
 
+from entrepot.db import idle, quotas, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
+from entrepot.db.trash import NOT_AT_ALL, Keep
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository, Tag
@@ -17,11 +19,12 @@ def point(
     digest: Digest,
     *,
     move: bool = True,
+    kind: Kind = Kind.TAGGED,
     by: By = NOBODY,
 ) -> None:
     """Make or move a tag. Pushing the same again is no change.
 
-    Raises DENIED for one that would have to `move` and may not.
+    Raises DENIED for one that would have to `move` and may not, or that is one too many.
     """
     number, name = repository
     row = db.execute(
@@ -38,7 +41,11 @@ def point(
         "digest = excluded.digest, moved_at = excluded.moved_at",
         (number, tag.name, new, time.time()),
     )
-    record(db, Change(Kind.TAGGED, name, tag.name, old, new, by))
+    if old is None:
+        quotas.charge(db, name.project, tags=1)
+    else:
+        idle.untagged(db, number, old)
+    record(db, Change(kind, name, tag.name, old, new, by))
 
 
 def _held(repository: Repository, tag: Tag) -> OCIError:
@@ -50,16 +57,22 @@ def _held(repository: Repository, tag: Tag) -> OCIError:
     )
 
 
-def remove(db: Connection, repository: Repository, tag: Tag, *, by: By = NOBODY) -> bool:
-    """Take a tag away; the manifest stays. False where there was none."""
+def remove(
+    db: Connection, repository: Repository, tag: Tag, *, keep: Keep = NOT_AT_ALL, by: By = NOBODY
+) -> bool:
+    """Take a tag away, into the trash; the manifest stays. False where there was none."""
     row = db.execute(
         "delete from tag where name = ? and repository = "
-        "(select id from repository where name = ?) returning digest",
+        "(select id from repository where name = ?) returning repository, digest",
         (tag.name, repository.name),
     ).fetchone()
     if row is None:
         return False
-    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=row[0], by=by))
+    number, digest = row
+    trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)
+    quotas.charge(db, repository.project, tags=-1)
+    idle.untagged(db, number, digest)
+    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=digest, by=by))
     return True
 
 

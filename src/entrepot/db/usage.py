@@ -19,7 +19,8 @@ def uses(db: Connection, since: float) -> Uses:
         "when 'pushed' then 'push' when 'tagged' "
         "then iif(json_extract(detail, '$.old') is null, 'push', 'move') else 'delete' end "
         "from audit where at >= ? and repository <> '' and result = 'ok' "
-        "and action in ('pull', 'pushed', 'tagged', 'untagged', 'deleted', 'blob deleted')",
+        "and action in ('pull', 'pushed', 'tagged', 'untagged', 'deleted', 'blob deleted', "
+        "'repository deleted', 'restored')",
         (since,),
     )
     found: Uses = defaultdict(lambda: defaultdict(set))

@@ -167,16 +167,19 @@ def _warning(text: str) -> Header:
 
 
 async def delete(registry: Registry, request: Request) -> Response:
-    """DELETE of a tag, or of a manifest with its tags."""
+    """DELETE of a tag, or of a manifest with its tags: into the trash."""
     repository, reference = request.route.repository, request.route.reference
     if isinstance(reference, Tag):
-        remove = partial(tags.remove, repository=repository, tag=reference, by=request.by())
+        remove = partial(
+            tags.remove, repository=repository, tag=reference, keep=registry.keep, by=request.by()
+        )
     else:
         remove = partial(
             manifests.remove,
             repository=repository,
             digest=reference,
             even_if_used=registry.sparse,
+            keep=registry.keep,
             by=request.by(),
         )
     if not await registry.database.write(remove):

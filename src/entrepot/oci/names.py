@@ -38,6 +38,11 @@ class Repository:
             )
         return cls(text)
 
+    @property
+    def project(self) -> str:
+        """The project that it belongs to: the first part of its name."""
+        return self.name.partition("/")[0]
+
     def __str__(self) -> str:
         return self.name
 

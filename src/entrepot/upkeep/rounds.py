@@ -16,6 +16,7 @@ from entrepot.db.sizes import Sizes, measure
 from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
 from entrepot.upkeep import lease
 from entrepot.upkeep.credentials import forget
+from entrepot.upkeep.purge import purge_ended
 from entrepot.upkeep.retention import retain
 
 LOCK = "rounds.lock"
@@ -54,6 +55,7 @@ async def make_rounds(
 
 async def _round(database: Database, store: DiskStore, expiry: float) -> None:
     expired = await expire(database, store, expiry)
+    await purge_ended(database)
     deleted = await collect(database, store)
     if expired or deleted:
         _log.info("%d uploads expired, %d objects deleted", expired, deleted)

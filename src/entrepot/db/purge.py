@@ -1,0 +1,54 @@
+"""Purging: what lay in the trash goes for good, a bounded part of it in each transaction.
+
+Cut anywhere, it goes on: an item whose time is up can no longer be restored, and its row goes last.
+"""
+
+from entrepot.db import audit, blobs, quotas, trash
+from entrepot.db.audit import By, Event
+from entrepot.db.connection import Connection
+from entrepot.db.trash import Item, Place
+
+EXPIRED = "trash expire"
+"""The action of the row that says what the collector purged."""
+
+_COLLECTOR = By("entrepot", via="trash")
+
+
+def purge(db: Connection, item: Item, limit: int) -> bool:
+    """Delete so many of its manifests, or so many of its links; whether nothing is left.
+
+    The item's time must be up (`trash.end`).
+    """
+    place = trash.hidden(db, item)
+    if place is not None and (_manifests(db, place, limit) or _links(db, place, limit)):
+        return False
+    if place is not None:
+        db.execute("delete from tag where repository = ?", (place[0],))
+        db.execute("delete from repository where id = ?", (place[0],))
+    gone = db.execute("delete from trash where id = ? returning id", (item.id,)).fetchone()
+    if gone is not None:
+        name, reference = item.repository.name, item.reference
+        audit.append(db, Event(EXPIRED, _COLLECTOR, name, reference, item.digest))
+    return True
+
+
+def _manifests(db: Connection, place: Place, limit: int) -> int:
+    rows = db.execute(
+        "select id, size from manifest where repository = ? limit ?", (place[0], limit)
+    ).fetchall()
+    if rows:
+        db.executemany("delete from edge where manifest = ?", ((row[0],) for row in rows))
+        db.executemany("delete from manifest where id = ?", ((row[0],) for row in rows))
+        quotas.charge(db, place[1].project, size=-sum(row[1] for row in rows))
+    return len(rows)
+
+
+def _links(db: Connection, place: Place, limit: int) -> int:
+    rows = db.execute(
+        "select x.blob, b.size, b.object from repository_blob x join blob b on b.id = x.blob "
+        "where x.repository = ? limit ?",
+        (place[0], limit),
+    ).fetchall()
+    for row in rows:
+        blobs.unlink(db, place, *row)
+    return len(rows)

@@ -1,0 +1,166 @@
+"""Quotas: what a project takes, and how much it may, in bytes and in tags.
+
+A blob counts once per project, however many of its repositories link it; manifests count one by
+one. What lies in the trash counts until it is purged, its tags aside. All is counted in the
+transaction that changes it, so of two pushes at once no more than fits comes in.
+"""
+
+from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
+from entrepot.oci.errors import Code, OCIError
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a project takes and may take; None for no limit."""
+
+    project: str
+    bytes: int = 0
+    tags: int = 0
+    quota: int | None = None
+    quota_tags: int | None = None
+
+    @property
+    def left(self) -> int | None:
+        """Bytes that still fit; below 0 where the quota came later than what is there."""
+        return None if self.quota is None else self.quota - self.bytes
+
+
+def charge(db: Connection, project: str, *, size: int = 0, tags: int = 0) -> None:
+    """Count what comes, or below 0 what goes. Raises DENIED for what does not fit any more."""
+    row = db.execute(
+        "insert into project_usage (project, bytes, tags) values (?, ?, ?) "
+        "on conflict (project) do update set bytes = project_usage.bytes + excluded.bytes, "
+        "tags = project_usage.tags + excluded.tags returning bytes, tags",
+        (project, size, tags),
+    ).fetchone()
+    if size > 0 or tags > 0:
+        usage = Usage(project, row[0], row[1], *_limits(db, project))
+        if size > 0:
+            _check_bytes(usage, size)
+        if tags > 0:
+            _check_tags(usage, tags)
+
+
+def _limits(db: Connection, project: str) -> tuple[int | None, int | None]:
+    row = db.execute("select quota, quota_tags from project where name = ?", (project,)).fetchone()
+    return row or (None, None)
+
+
+def _check_bytes(usage: Usage, more: int) -> None:
+    if usage.left is not None and usage.left < 0:
+        raise refused(usage, more)
+
+
+def _check_tags(usage: Usage, more: int) -> None:
+    if usage.quota_tags is not None and usage.tags > usage.quota_tags:
+        raise OCIError(
+            Code.DENIED,
+            f"project {usage.project} may have {usage.quota_tags} tags and has "
+            f"{usage.tags - more}: delete some, or ask an admin for a larger quota",
+            detail={"used": usage.tags - more, "quota": usage.quota_tags, "needed": more},
+        )
+
+
+def refused(usage: Usage, more: int) -> OCIError:
+    """The error for bytes that do not fit, where `usage` counts them already."""
+    used = usage.bytes - more
+    return OCIError(
+        Code.DENIED,
+        f"project {usage.project} may have {words(usage.quota or 0)} and has {words(used)}; this "
+        f"would add {words(more)}: delete images and purge the trash, or ask an admin for a "
+        "larger quota",
+        detail={"used": used, "quota": usage.quota, "needed": more},
+    )
+
+
+def words(size: int) -> str:
+    """A number of bytes, for people: 1.5 GiB."""
+    value, unit = float(size), "B"
+    for larger in _UNITS:
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def find(db: Connection, project: str) -> Usage:
+    """What a project takes and may take; nothing and everything where nobody knows it."""
+    row = db.execute(
+        "select bytes, tags from project_usage where project = ?", (project,)
+    ).fetchone()
+    used, tags = row or (0, 0)
+    return Usage(project, used, tags, *_limits(db, project))
+
+
+def listed(db: Connection, after: str, limit: int) -> list[Usage]:
+    """All projects by name, from the one behind `after` on."""
+    rows = db.execute(
+        "select p.name, coalesce(u.bytes, 0), coalesce(u.tags, 0), p.quota, p.quota_tags "
+        "from project p left join project_usage u on u.project = p.name "
+        "where p.name > ? order by p.name limit ?",
+        (after, limit),
+    )
+    return [Usage(*row) for row in rows]
+
+
+def has(db: Connection, project: str, digest: str) -> bool:
+    """Whether a blob counts for the project already, so that it costs nothing more."""
+    row = db.execute(
+        "select 1 from blob b join project_blob p on p.blob = b.id and p.project = ? "
+        "where b.digest = ?",
+        (project, digest),
+    ).fetchone()
+    return row is not None
+
+
+def has_one_of(db: Connection, project: str, size: int) -> bool:
+    """Whether some blob of the project has so many bytes, or more."""
+    row = db.execute(
+        "select 1 from project_blob p join blob b on b.id = p.blob "
+        "where p.project = ? and b.size >= ? limit 1",
+        (project, size),
+    ).fetchone()
+    return row is not None
+
+
+def limit(db: Connection, project: str, quota: int | None, tags: int | None) -> None:
+    """Set what a project may take, in bytes and tags; None for no limit."""
+    db.execute(
+        "update project set quota = ?, quota_tags = ? where name = ?", (quota, tags, project)
+    )
+
+
+_PART = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+_PROJECT = f"substr(r.name, 1, length(r.name) - length(ltrim(r.name, '{_PART}')))"
+_COUNTED = (
+    "select project, cast(sum(bytes) as bigint), cast(sum(tags) as bigint) from ("
+    "select p.project, b.size as bytes, 0 as tags from project_blob p join blob b on b.id = p.blob "
+    f"union all select {_PROJECT}, m.size, 0 from manifest m "
+    "join repository r on r.id = m.repository "
+    f"union all select {_PROJECT}, 0, 1 from tag t "
+    "join repository r on r.id = t.repository where r.trash is null) as part group by project"
+)
+
+
+def recount(db: Connection) -> int:
+    """Count everything anew, whole tables of it; for how many projects that was not as it stood."""
+    db.execute("delete from project_blob")
+    db.execute(
+        f"insert into project_blob (project, blob, links) select {_PROJECT}, x.blob, count(*) "
+        "from repository_blob x join repository r on r.id = x.repository group by 1, 2"
+    )
+    stood = {
+        row[0]: row[1:] for row in db.execute("select project, bytes, tags from project_usage")
+    }
+    found = {row[0]: row[1:] for row in db.execute(_COUNTED)}
+    wrong = [name for name in stood | found if stood.get(name, (0, 0)) != found.get(name, (0, 0))]
+    db.executemany(
+        "insert into project_usage (project, bytes, tags) values (?, ?, ?) "
+        "on conflict (project) do update set bytes = excluded.bytes, tags = excluded.tags",
+        ((name, *found.get(name, (0, 0))) for name in wrong),
+    )
+    return len(wrong)
