@@ -107,6 +107,7 @@ async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterat
         _guard(settings, database, trail),
         observer,
         token_seconds=settings.token_seconds,
+        upload_expiry=settings.upload_expiry,
         sparse=settings.sparse_manifests,
         trash_seconds=settings.trash_days * DAY,
         certificates=tuple(file for file in (settings.tls_cert, settings.tls_client_ca) if file),

@@ -2,16 +2,17 @@
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.blobstore.test_contract import aligned, data, read
+from tests.blobstore.test_contract import aligned, data, read, write
 
 from entrepot.blobstore.disk import DiskStore
+from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest, hasher
+from entrepot.oci.ranges import Span
 
 MIB = 1024 * 1024
 
@@ -31,22 +32,23 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 def test_direct_or_not_the_bytes_are_the_same(folder: Path, odd: int, is_aligned: bool) -> None:
     store = DiskStore(folder)
     store.prepare()
-    name, found = secrets.token_hex(16), hasher("sha256")
+    piece, found = Piece.new(), hasher("sha256")
     content = data(2 * MIB + odd)
-    with store.part(name, 0, found) as part:
+    with store.part(piece, found) as part:
         for start in range(0, len(content), MIB):
-            piece = content[start : start + MIB]
-            part.write(aligned(piece) if is_aligned else memoryview(bytearray(b"x" + piece))[1:])
+            some = content[start : start + MIB]
+            part.write(aligned(some) if is_aligned else memoryview(bytearray(b"x" + some))[1:])
         part.seal()
-    assert read(store, name) == content
+    assert read(store, Piece(piece.name, len(content))) == content
     assert Digest("sha256", found.hexdigest()) == Digest.of(content)
 
 
 def test_large_aligned_pieces_go_to_the_disk_directly(tmp_path: Path) -> None:
     store = DiskStore(tmp_path)
     store.prepare()
-    name = secrets.token_hex(16)
-    with store.part(name, 0, None) as part:
+    piece = Piece.new()
+    name = piece.name
+    with store.part(piece, None) as part:
         part.write(aligned(data(MIB)))
         assert _flags(store, name) & os.O_DIRECT
         part.write(memoryview(b"odd"))
@@ -79,9 +81,28 @@ def test_what_is_no_object_is_left_alone(tmp_path: Path) -> None:
 def test_objects_are_for_their_owner_only(tmp_path: Path) -> None:
     store = DiskStore(tmp_path)
     store.prepare()
-    name = secrets.token_hex(16)
-    store.part(name, 0, None).close()
-    assert store.path(name).stat().st_mode & 0o777 == 0o600
+    piece = Piece.new()
+    store.part(piece, None).close()
+    assert store.path(piece.name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_is_taken_once(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path)
+    store.prepare()
+    piece = write(store, b"first")
+    with pytest.raises(FileExistsError):
+        store.part(piece, None)
+    assert read(store, piece) == b"first"
+
+
+async def test_who_reads_what_is_deleted_reads_on(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path)
+    store.prepare()
+    piece = write(store, b"first")
+    source = await store.open([piece], Span(0, 5))
+    store.delete([piece.name])
+    assert source.files[0][0].readall() == b"first"
+    source.close()
 
 
 def _flags(store: DiskStore, name: str) -> int:

@@ -5,8 +5,9 @@ from typing import Any
 
 from tests.content import dump
 
-from entrepot.db import blobs, manifests
+from entrepot.db import blobs, manifests, pieces
 from entrepot.db.blobs import Blob
+from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag
@@ -25,8 +26,9 @@ def blob(db: sqlite3.Connection, content: bytes, repository: Repository = APP) -
 def large(
     db: sqlite3.Connection, name: str, repository: Repository = APP, *, renew: bool = False
 ) -> Digest:
-    """A blob whose bytes are said to lie in the object `name`."""
+    """A blob whose bytes are said to lie in one piece, `name`."""
     digest = Digest.of(b"large")
+    settled(db, name, name, 5)
     blobs.add(db, repository, digest, Blob(5, None, name), renew=renew)
     return digest
 
@@ -44,8 +46,21 @@ def manifest(
     return read.digest
 
 
+def settled(db: sqlite3.Connection, owner: str, name: str, size: int) -> Piece:
+    """A piece that is there, of an upload or a blob."""
+    piece = Piece(name, size)
+    pieces.begin(db, owner, piece)
+    assert pieces.settle(db, owner, piece)
+    return piece
+
+
+def lying(name: str, size: int = 5) -> Blob:
+    """The blob of `large`."""
+    return Blob(size, None, name, (Piece(name, size),))
+
+
 def garbage(db: sqlite3.Connection) -> list[str]:
-    return sorted(blobs.garbage(db, 100))
+    return sorted(pieces.garbage(db, 100))
 
 
 def log(db: sqlite3.Connection) -> list[tuple[str, str, str | None, str | None]]:

@@ -20,12 +20,14 @@ from entrepot.db import (
     entries,
     grants,
     manifests,
+    pieces,
     referrers,
     repositories,
     tags,
     uploads,
 )
 from entrepot.db.entries import Wanted
+from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Tag
@@ -53,8 +55,14 @@ QUERIES: dict[str, Callable[[sqlite3.Connection], object]] = {
     "blob anywhere to mount from": lambda db: blobs.linked(db, CONFIG, 10),
     "blob deleted": lambda db: blobs.remove(db, APP, CONFIG, even_if_used=True),
     "users of a blob": lambda db: blobs.check_unused(db, 77, CONFIG),
-    "garbage": lambda db: blobs.garbage(db, 10),
-    "garbage forgotten": lambda db: blobs.forget(db, ["a"]),
+    "piece begun": lambda db: pieces.begin(db, UPLOAD.id, Piece("e" * 32)),
+    "pieces": lambda db: pieces.of(db, UPLOAD.id),
+    "piece settled": lambda db: pieces.settle(db, UPLOAD.id, Piece("e" * 32)),
+    "piece dropped": lambda db: pieces.drop(db, "e" * 32, "why"),
+    "pieces discarded": lambda db: pieces.discard(db, UPLOAD.id, "why"),
+    "stale pieces": lambda db: pieces.stale(db, 60, 10),
+    "garbage": lambda db: pieces.garbage(db, 10),
+    "garbage forgotten": lambda db: pieces.forget(db, ["a"]),
     "manifest by tag": lambda db: manifests.find(db, APP, V1),
     "manifest by digest": lambda db: manifests.find(db, APP, DIGEST),
     "manifest pushed": lambda db: manifest(db, LAYERED, "1"),
@@ -70,14 +78,13 @@ QUERIES: dict[str, Callable[[sqlite3.Connection], object]] = {
     "newest change": changes.newest,
     "grants": lambda db: grants.listed(db, 1, 10),
     "upload": lambda db: uploads.find(db, APP, UPLOAD.id),
-    "upload confirmed": lambda db: uploads.confirm(db, UPLOAD),
     "upload advanced": lambda db: uploads.advance(db, UPLOAD, replace(UPLOAD, size=1)),
     "upload completed": lambda db: uploads.complete(
         db, UPLOAD, Digest.of(b"x"), blobs.Blob(1, b"x", None), renew=False
     ),
     "upload cancelled": lambda db: uploads.cancel(db, UPLOAD.id),
     "upload expired": lambda db: uploads.expire(db, [UPLOAD.id], 0),
-    "upload abandoned": lambda db: uploads.abandon(db, UPLOAD.id),
+    "upload touched": lambda db: uploads.touch(db, UPLOAD.id, Piece("e" * 32)),
     "audit appended": fill_more,
     "audit expired": lambda db: audit.expire(db, 9e9, 9, 10),
     "audit followed": lambda db: entries.following(db, 0, 10),

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.db.pushed import APP, OTHER, garbage
+from tests.db.pushed import APP, OTHER, garbage, settled
 
-from entrepot.db import blobs, uploads
+from entrepot.db import blobs, pieces, uploads
 from entrepot.db.blobs import Blob
+from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
@@ -48,7 +49,6 @@ def test_an_upload_remembers_what_came(db: sqlite3.Connection, begun: Upload) ->
 STALE: dict[str, Callable[[sqlite3.Connection, Upload], object]] = {
     "advance": advance,
     "complete": complete,
-    "confirm": uploads.confirm,
 }
 
 
@@ -75,7 +75,6 @@ def test_who_comes_too_late_is_told_that_it_is_over(
 END: dict[str, Callable[[sqlite3.Connection, str], object]] = {
     "cancel": uploads.cancel,
     "expire": lambda db, upload: uploads.expire(db, [upload], -1),
-    "abandon": uploads.abandon,
 }
 
 
@@ -84,30 +83,42 @@ def test_what_ends_an_upload_never_takes_the_blob_that_it_has_become(
     db: sqlite3.Connection, begun: Upload, end: Callable[[sqlite3.Connection, str], object]
 ) -> None:
     """The PUT was a moment faster: the object is the blob's now."""
+    piece = settled(db, begun.id, "a" * 32, 5)
     complete(db, advance(db, begun))
     end(db, begun.id)
     assert garbage(db) == []
-    assert blobs.find(db, APP, DIGEST) == Blob(5, None, begun.id)
+    assert blobs.find(db, APP, DIGEST) == Blob(5, None, begun.id, (piece,))
 
 
-@pytest.mark.parametrize("end", [END["cancel"], END["expire"]], ids=["cancel", "expire"])
-def test_an_upload_that_ends_leaves_its_object_as_garbage(
+@pytest.mark.parametrize("end", END.values(), ids=END)
+def test_an_upload_that_ends_leaves_its_pieces_as_garbage(
     db: sqlite3.Connection, begun: Upload, end: Callable[[sqlite3.Connection, str], object]
 ) -> None:
+    settled(db, begun.id, "a" * 32, 5)
+    pieces.begin(db, begun.id, Piece("b" * 32))
     end(db, begun.id)
-    assert garbage(db) == [begun.id]
+    assert garbage(db) == ["a" * 32, "b" * 32]
     with pytest.raises(OCIError):
         uploads.find(db, APP, begun.id)
 
 
-def test_what_is_abandoned_is_garbage_only_once_its_upload_has_gone(
-    db: sqlite3.Connection, begun: Upload
+@pytest.mark.parametrize(
+    "step", [uploads.advance, uploads.complete], ids=lambda step: step.__name__
+)
+def test_a_piece_that_was_given_up_cannot_count(
+    db: sqlite3.Connection, begun: Upload, step: Callable[..., object]
 ) -> None:
-    uploads.abandon(db, begun.id)
-    assert garbage(db) == []
-    db.execute("delete from upload")
-    uploads.abandon(db, begun.id)
-    assert garbage(db) == [begun.id]
+    piece = Piece("a" * 32, 5)
+    pieces.begin(db, begun.id, piece)
+    pieces.drop(db, piece.name, "stale")
+    after = replace(begun, size=5)
+    rest = (after,) if step is uploads.advance else (DIGEST, Blob(5, None, begun.id))
+    more = {} if step is uploads.advance else {"renew": False}
+    db.execute("begin")
+    with pytest.raises(OCIError) as conflict:
+        step(db, begun, *rest, piece, **more)
+    db.execute("rollback")
+    assert conflict.value.code in {Code.BLOB_UPLOAD_INVALID, Code.BLOB_UPLOAD_UNKNOWN}
 
 
 def test_idle_uploads_expire_unless_touched(db: sqlite3.Connection, begun: Upload) -> None:

@@ -1,6 +1,5 @@
 """A registry's folder with something of everything in it, made without a server."""
 
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.content import image
-from tests.db.pushed import APP, blob, manifest
+from tests.db.pushed import APP, blob, manifest, settled
 
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import blobs, engine
 from entrepot.db.blobs import Blob
+from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest, hasher
 
 LAYER = b"layer" * 20_000
@@ -42,6 +42,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
     store.prepare()
     db = engine.connect(data)
     name, layer = keep(store, LAYER)
+    settled(db, name, name, len(LAYER))
     blobs.add(db, APP, layer, Blob(len(LAYER), None, name), renew=False)
     blob(db, b"{}")
     pushed = manifest(db, image(LAYER), "1")
@@ -51,8 +52,8 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 def keep(store: DiskStore, content: bytes) -> tuple[str, Digest]:
     """A new object, and the digest of what is in it."""
-    name, found = secrets.token_hex(16), hasher("sha256")
-    with store.part(name, 0, found) as part:
+    piece, found = Piece.new(), hasher("sha256")
+    with store.part(piece, found) as part:
         part.write(memoryview(content))
         part.seal()
-    return name, Digest("sha256", found.hexdigest())
+    return piece.name, Digest("sha256", found.hexdigest())

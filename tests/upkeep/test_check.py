@@ -10,12 +10,11 @@ from tests.cli.command import Done, entrepot
 from tests.crash.ledger import Ledger
 from tests.crash.pusher import Pusher
 from tests.crash.test_sigkill import damage
-from tests.db.pushed import APP
 from tests.registry import StartRegistry
 from tests.upkeep.conftest import Folder, keep
 
-from entrepot.db import blobs, engine, uploads
-from entrepot.db.uploads import Upload
+from entrepot.db import engine, pieces
+from entrepot.db.pieces import Piece
 
 
 def flip(folder: Folder) -> None:
@@ -112,10 +111,11 @@ DAMAGE: dict[str, tuple[Callable[[Folder], None], str, str]] = {
         "its row in the blob table is malformed",
     ),
     "object name malformed": (
-        run("update blob set object = '../x' where object is not null"),
+        run("update piece set name = '../x'"),
         "{layer}",
         "its row in the blob table is malformed",
     ),
+    "piece forgotten": (run("delete from piece"), "{layer}", "its pieces have 0 bytes, not 100000"),
     "no database": (spoil_header, "database", "file is not a database"),
     "pages lost": (spoil_pages, "database", "the database is damaged: "),
 }
@@ -167,8 +167,8 @@ def test_an_orphan_is_a_leftover_and_no_damage(folder: Folder) -> None:
 
 def test_what_an_upload_or_the_garbage_names_is_no_orphan(folder: Folder) -> None:
     (first, _), (second, _) = keep(folder.store, b"one"), keep(folder.store, b"two")
-    uploads.begin(folder.db, Upload(first, APP, "sha256"))
-    blobs.discard(folder.db, second)
+    pieces.begin(folder.db, "f" * 32, Piece(first))
+    pieces.drop(folder.db, second, "test")
     assert check(folder.data).output == "0 damaged, 0 leftovers\n"
 
 

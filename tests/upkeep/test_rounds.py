@@ -10,8 +10,9 @@ import pytest
 from tests.db.pushed import APP, garbage
 from tests.upkeep.conftest import LAYER, Folder, keep
 
-from entrepot.db import blobs, uploads
+from entrepot.db import pieces, uploads
 from entrepot.db.database import Database
+from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
 from entrepot.observe.metrics import Metrics
 from entrepot.upkeep.rounds import LOCK, collect, expire, make_rounds
@@ -28,7 +29,7 @@ def throw_away(folder: Folder, count: int) -> list[str]:
     """Objects that nobody names any more."""
     names = [keep(folder.store, b"%d" % number)[0] for number in range(count)]
     for name in names:
-        blobs.discard(folder.db, name)
+        pieces.drop(folder.db, name, "test")
     return names
 
 
@@ -39,9 +40,10 @@ def left(folder: Folder) -> list[str]:
 def forgotten(folder: Folder, seconds: float = 100) -> Upload:
     """An upload with some bytes that nobody has touched for so long."""
     name, _ = keep(folder.store, bytes(20_000))
-    upload = Upload(name, APP, "sha256")
+    upload, piece = Upload(name, APP, "sha256"), Piece(name, 20_000)
     uploads.begin(folder.db, upload)
-    after = uploads.advance(folder.db, upload, replace(upload, size=20_000))
+    pieces.begin(folder.db, name, piece)
+    after = uploads.advance(folder.db, upload, replace(upload, size=20_000), piece)
     folder.db.execute("update upload set touched_at = touched_at - ? where id = ?", (seconds, name))
     return after
 
@@ -58,7 +60,7 @@ async def test_a_malformed_name_in_the_garbage_is_forgotten(
     folder: Folder, database: Database
 ) -> None:
     throw_away(folder, 1)
-    blobs.discard(folder.db, "../nonsense")
+    pieces.drop(folder.db, "../nonsense", "test")
     assert await collect(database, folder.store) == 2
     assert left(folder) == [folder.object]
     assert garbage(folder.db) == []
@@ -68,7 +70,7 @@ async def test_a_round_cut_between_deleting_and_forgetting_is_taken_up(
     folder: Folder, database: Database
 ) -> None:
     gone, *_ = throw_away(folder, 3)
-    folder.store.delete(gone)
+    folder.store.delete([gone])
     assert await collect(database, folder.store) == 3
     assert left(folder) == [folder.object]
     assert garbage(folder.db) == []
@@ -76,7 +78,7 @@ async def test_a_round_cut_between_deleting_and_forgetting_is_taken_up(
 
 async def test_what_cannot_be_deleted_is_not_forgotten(folder: Folder, database: Database) -> None:
     [name] = throw_away(folder, 1)
-    folder.store.delete(name)
+    folder.store.delete([name])
     folder.store.path(name).mkdir()
     with pytest.raises(OSError, match=name):
         await collect(database, folder.store)
@@ -87,17 +89,21 @@ async def test_what_cannot_be_deleted_is_not_forgotten(folder: Folder, database:
 
 async def test_only_idle_uploads_expire(folder: Folder, database: Database) -> None:
     old, young = forgotten(folder), forgotten(folder, seconds=10)
-    assert await expire(database, folder.store, 60) == 1
+    assert await expire(database, 60) == 1
     assert garbage(folder.db) == [old.id]
     assert uploads.find(folder.db, APP, young.id) == young
 
 
-async def test_an_upload_being_written_stays(folder: Folder, database: Database) -> None:
-    upload = forgotten(folder)
-    with folder.store.part(upload.id, upload.size, None):
-        assert await expire(database, folder.store, 60) == 0
-    assert uploads.find(folder.db, APP, upload.id) == upload
-    assert await expire(database, folder.store, 60) == 1
+async def test_a_piece_that_a_killed_process_left_goes(folder: Folder, database: Database) -> None:
+    upload = forgotten(folder, seconds=0)
+    left_open, written = Piece.new(), Piece.new()
+    for piece in (left_open, written):
+        pieces.begin(folder.db, upload.id, piece)
+    folder.db.execute("update piece set started_at = started_at - 100 where number is null")
+    uploads.touch(folder.db, upload.id, written)
+    assert await expire(database, 60) == 0
+    assert garbage(folder.db) == [left_open.name]
+    assert pieces.settle(folder.db, upload.id, written)
 
 
 async def test_an_upload_touched_after_it_was_found_idle_stays(
@@ -108,7 +114,7 @@ async def test_an_upload_touched_after_it_was_found_idle_stays(
     def touch(db: object) -> None:
         folder.db.execute("update upload set touched_at = touched_at + 1000")
 
-    waiting = asyncio.create_task(expire(database, folder.store, 60))
+    waiting = asyncio.create_task(expire(database, 60))
     touch(None)
     assert await waiting == 0
     assert uploads.find(folder.db, APP, upload.id).size == upload.size
@@ -129,7 +135,7 @@ async def test_a_round_that_fails_is_followed_by_another(
     folder: Folder, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     [name] = throw_away(folder, 1)
-    folder.store.delete(name)
+    folder.store.delete([name])
     folder.store.path(name).mkdir()
     async with making_rounds(database, folder):
         await until(lambda: "a round failed" in caplog.text)
@@ -170,5 +176,5 @@ async def until(what: Callable[[], bool]) -> None:
 async def test_one_round_expires_more_than_a_page(folder: Folder, database: Database) -> None:
     for _ in range(620):
         forgotten(folder)
-    assert await expire(database, folder.store, 60) == 620
+    assert await expire(database, 60) == 620
     assert uploads.idle(folder.db, 60, (0, ""), 1) == []

@@ -1,16 +1,24 @@
 """`DiskStore`: objects as files, in 256 folders. Next: `blobstore.part` writes one."""
 
 import contextlib
-import fcntl
 import hashlib
 import io
+import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from entrepot.blobstore.part import Part, Writers, sync_folder
+from entrepot.blobstore.part import FilePart, Writers, sync_folder
+from entrepot.blobstore.store import Piece, Source, parts_of
 from entrepot.oci.digest import Digest, Hasher
+from entrepot.oci.ranges import Span
+
+ROOM = 64 * 1024 * 1024
+"""Bytes that must be free for the store to call itself usable."""
+
+_log = logging.getLogger("entrepot.store")
 
 _CHUNK = 1024 * 1024
 _FOLDERS = [f"{number:02x}" for number in range(256)]
@@ -44,37 +52,27 @@ class DiskStore:
             raise ValueError(f"not an object's name: {name!r}")
         return self.folder / name[:2] / name
 
-    def part(
-        self,
-        name: str,
-        size: int,
-        hasher: Hasher | None,
-        confirm: Callable[[], None] = lambda: None,
-    ) -> Part:
-        """Write at the end of the `size` bytes that are to be kept, hashing what is written.
+    def part(self, piece: Piece, hasher: Hasher | None) -> FilePart:
+        """Begin an object. Raises FileExistsError for a name that is taken."""
+        return FilePart(self.path(piece.name), hasher, self._writers)
 
-        `confirm` is called once nobody else can write this object, before it is touched, and may
-        raise. Raises BlockingIOError while someone else writes it.
-        """
-        return Part(self.path(name), size, hasher, self._writers, confirm)
-
-    def is_being_written(self, name: str) -> bool:
-        """Whether a `Part` of this object is open somewhere."""
+    async def open(self, pieces: Sequence[Piece], span: Span) -> Source:
+        """Files, for the server to send by itself. Opening them takes microseconds."""
+        found = Source(len(span))
         try:
-            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+            for piece, inner in parts_of(pieces, span):
+                found.files.append((self._open(piece.name), inner))
+        except BaseException:
+            found.close()
+            raise
+        return found
 
-    def open(self, name: str) -> io.FileIO:
-        """The object's bytes. Raises FileNotFoundError."""
+    def _open(self, name: str) -> io.FileIO:
         return io.FileIO(os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC))
+
+    async def holds(self, pieces: Sequence[Piece]) -> bool:
+        """Whether all of them are there, and as long as they should be."""
+        return all(self.size(piece.name) == piece.size for piece in pieces)
 
     def size(self, name: str) -> int | None:
         """Bytes of an object, None where there is none."""
@@ -83,18 +81,23 @@ class DiskStore:
         except FileNotFoundError:
             return None
 
-    def digest(self, name: str, algorithm: str) -> Digest:
-        """The digest of what really lies there; reads it all, so call it in a thread."""
+    def digest(self, pieces: Sequence[Piece], algorithm: str) -> Digest:
+        """The digest of what really lies there; reads it all."""
         found = hashlib.new(algorithm)
         buffer = memoryview(bytearray(_CHUNK))
-        with self.open(name) as file:
-            while count := file.readinto(buffer):
-                found.update(buffer[:count])
+        for piece in pieces:
+            with self._open(piece.name) as file:
+                while count := file.readinto(buffer):
+                    found.update(buffer[:count])
         return Digest(algorithm, found.hexdigest())
 
-    def delete(self, name: str) -> None:
-        """Remove an object; one that has gone already is no error."""
-        self.path(name).unlink(missing_ok=True)
+    def delete(self, names: Sequence[str]) -> None:
+        """Remove objects; one that has gone already is no error."""
+        for name in names:
+            if not _name(name):  # no object can have it, so there is nothing to delete
+                _log.error("the garbage list has a malformed name, %r: it is passed over", name)
+                continue
+            self.path(name).unlink(missing_ok=True)
 
     def objects(self) -> Iterator[tuple[str, int]]:
         """Names and sizes of all objects, folder by folder; some may come and go meanwhile."""
@@ -104,3 +107,10 @@ class DiskStore:
                     size = self.size(file.name) if _name(file.name) else None
                     if size is not None:
                         yield file.name, size
+
+    async def trouble(self) -> str | None:
+        """Why the store cannot be used now; None where it can."""
+        if not os.access(self.folder, os.W_OK):
+            return "the folder cannot be written"
+        free = shutil.disk_usage(self.folder).free
+        return None if free >= ROOM else f"{free} bytes free, {ROOM} are needed"

@@ -1,4 +1,4 @@
-"""`Part`: the bytes of one object while they come in. Its methods block: call them in a thread.
+"""`FilePart`: the bytes of one file while they come in. Its methods block: call them in a thread.
 
 On a file system's page cache a byte written costs as much as hashing it, so large aligned pieces
 go to the disk directly (O_DIRECT) and only the odd rest goes through the cache. Where the file
@@ -9,7 +9,6 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -62,50 +61,23 @@ class Writers:
         return self._hashing.submit(hasher.update, piece)
 
 
-class Part:
-    """Appends to one object. Nobody else can write that object meanwhile."""
+class FilePart:
+    """Writes one object, whose name nobody else has."""
 
-    def __init__(
-        self,
-        path: Path,
-        size: int,
-        hasher: Hasher | None,
-        writers: Writers,
-        confirm: Callable[[], None],
-    ) -> None:
-        self.size = size
-        """Bytes of the object so far."""
+    def __init__(self, path: Path, hasher: Hasher | None, writers: Writers) -> None:
+        self.size = 0
+        self.sealed = False
         self.hasher = hasher
         self._path = path
         self._writers = writers
-        self._start = size
-        self.sealed = True
-        """Whether a power cut would lose nothing of it."""
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            confirm()
-            self._cut()
-        except BaseException:
-            os.close(self._file)
-            raise
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
         self._direct = False
         self._may_be_direct = hasattr(os, "O_DIRECT")
         writers.enter()
 
-    def _cut(self) -> None:
-        """Remove what lies behind the bytes that are to be kept; those must be there."""
-        found = os.fstat(self._file).st_size
-        if found < self._start:
-            raise OSError(errno.EIO, f"has {found} bytes, not {self._start}", str(self._path))
-        if found > self._start:
-            os.ftruncate(self._file, self._start)
-            self.sealed = False
-
     def write(self, piece: memoryview) -> None:
         """Append. What is larger than a few blocks should be aligned to them in memory."""
-        self.sealed = False
         hashed = self._hash(piece)
         try:
             rest = piece
@@ -150,8 +122,8 @@ class Part:
         self.sealed = True
 
     def drop(self) -> None:
-        """Give back the room that this part took: the object is again as long as it was."""
-        os.ftruncate(self._file, self._start)
+        """Give back at once the room that was taken."""
+        os.ftruncate(self._file, 0)
 
     def close(self) -> None:
         """Let the object go."""

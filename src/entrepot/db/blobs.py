@@ -1,16 +1,18 @@
 """Blobs: what is known of some content, and which repositories serve it.
 
-A digest has one row; the row says where the bytes lie. An object that a row stops naming goes to
-`garbage` in the same transaction, so nothing is forgotten if the process dies before deleting it.
+A digest has one row; the row says where the bytes lie. What a row stops naming becomes garbage in
+the same transaction (`db.pieces`), so nothing is forgotten if the process dies before deleting it.
 """
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
-from entrepot.db import links, repositories
+from entrepot.db import links, pieces, repositories
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
+from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -21,30 +23,47 @@ SMALL = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob's size in bytes and its place: its content, or the name of its object."""
+    """A blob's size in bytes and its place: its content, or the pieces that an upload left."""
 
     size: int
     content: bytes | None
     object: str | None
+    """The id of that upload, which its pieces keep."""
+    pieces: tuple[Piece, ...] = ()
 
 
 def find(db: Connection, repository: Repository, digest: Digest) -> Blob | None:
     """A blob that the repository links."""
-    row = db.execute(
-        "select b.size, b.content, b.object from repository r "
+    rows = db.execute(
+        f"select {_COLUMNS} from repository r "
         "join blob b on b.digest = ? join repository_blob x on x.repository = r.id "
-        "and x.blob = b.id where r.name = ?",
+        f"and x.blob = b.id {_PIECES} where r.name = ?",
         (str(digest), repository.name),
-    ).fetchone()
-    return Blob(*row) if row else None
+    ).fetchall()
+    return _read(rows) if rows else None
 
 
 def stored(db: Connection, digest: Digest) -> Blob | None:
     """Where content lies, whoever links it: nothing to tell a client."""
-    row = db.execute(
-        "select size, content, object from blob where digest = ?", (str(digest),)
-    ).fetchone()
-    return Blob(*row) if row else None
+    rows = db.execute(
+        f"select {_COLUMNS} from blob b {_PIECES} where b.digest = ?",
+        (str(digest),),
+    ).fetchall()
+    return _read(rows) if rows else None
+
+
+_COLUMNS = f"b.size, b.content, b.object, p.number, {pieces.COLUMNS}"
+_PIECES = "left join piece p on p.object = b.object and p.number is not null"
+
+
+def _read(rows: list[Any]) -> Blob:
+    """One row for each piece, in any order; one without, where there is none."""
+    size, content, owner, number, *piece = rows[0]
+    if len(rows) > 1:
+        found = tuple(Piece(*row[4:]) for row in sorted(rows, key=lambda row: row[3]))
+    else:
+        found = () if number is None else (Piece(*piece),)
+    return Blob(size, content, owner, found)
 
 
 def add(db: Connection, repository: Repository, digest: Digest, blob: Blob, *, renew: bool) -> None:
@@ -71,7 +90,8 @@ def add(db: Connection, repository: Repository, digest: Digest, blob: Blob, *, r
                 "update blob set content = ? where id = ? and content <> ?",
                 (blob.content, number, blob.content),
             )
-        discard(db, kept if renew else blob.object)
+        unneeded = kept if renew else blob.object
+        pieces.discard(db, unneeded, f"another upload brought {text}, too")
     links.link(db, (repositories.ensure(db, repository), repository), number, blob.size)
 
 
@@ -134,7 +154,7 @@ def unlink(
     if not links.unlink(db, repository, blob, size):
         return 0
     db.execute("delete from blob where id = ?", (blob,))
-    discard(db, stored)
+    pieces.discard(db, stored, "no repository links its blob")
     return size
 
 
@@ -151,19 +171,3 @@ def check_unused(db: Connection, repository: int, digest: Digest) -> None:
             f"{digest} is part of {users[0][0]}: delete that manifest first",
             detail={"used_by": [user for (user,) in users]},
         )
-
-
-def discard(db: Connection, name: str | None) -> None:
-    """Say that no row names this object any more."""
-    if name is not None:
-        db.execute("insert into garbage (object) values (?) on conflict do nothing", (name,))
-
-
-def garbage(db: Connection, limit: int) -> list[str]:
-    """Objects to be deleted from the store."""
-    return [name for (name,) in db.execute("select object from garbage limit ?", (limit,))]
-
-
-def forget(db: Connection, names: list[str]) -> None:
-    """Say that these objects are gone from the store."""
-    db.executemany("delete from garbage where object = ?", ((name,) for name in names))

@@ -53,7 +53,7 @@ def contents(db: Connection) -> Iterator[tuple[str, str, bytes]]:
 
 
 def objects(db: Connection) -> Iterator[tuple[str, int, str]]:
-    """Digest, size and object of every blob that lies in the store.
+    """Digest, size and owner of the pieces of every blob that lies in the store.
 
     In pages: hashing what they name takes hours, and a query that is open so long would show the
     past, and keep the log of the database from being emptied.
@@ -68,15 +68,14 @@ def objects(db: Connection) -> Iterator[tuple[str, int, str]]:
 
 
 def is_blob(db: Connection, name: str) -> bool:
-    """Whether a blob lies in this object now."""
+    """Whether a blob has these pieces now."""
     return db.execute("select 1 from blob where object = ?", (name,)).fetchone() is not None
 
 
 def is_named(db: Connection, name: str) -> bool:
-    """Whether a blob, an upload or the garbage list speaks of an object."""
+    """Whether a piece or the garbage list speaks of an object."""
     row = db.execute(
-        "select exists (select 1 from blob where object = :name) "
-        "or exists (select 1 from upload where id = :name) "
+        "select exists (select 1 from piece where name = :name) "
         "or exists (select 1 from garbage where object = :name)",
         {"name": name},
     ).fetchone()

@@ -3,11 +3,9 @@
     open ──advance──▶ open ──complete──▶ (a blob)
       └───────────────┴──────cancel────▶ (nothing)
 
-`advance` names the size that it starts from, so of two writers of one upload only one goes on;
-whoever writes to its object holds the object's lock until the row says so, and looks at the row
-again (`confirm`) once it has the lock. Bytes are durable before the row says that they are there;
-after a crash whatever lies behind the row's size is cut off. A few bytes lie in the row, more lie
-in an object that has the upload's id as its name.
+`advance` names the size that it starts from, so of two writers of one upload only one goes on, and
+the other's piece is dropped. Bytes are durable before the row says that they are there. A few of
+them lie in the row; more lie in pieces, one for each request that brought some (`db.pieces`).
 Source: OCI Distribution Specification, "Pushing Blobs".
 """
 
@@ -15,9 +13,10 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from entrepot.db import blobs
-from entrepot.db.blobs import Blob, discard
+from entrepot.db import blobs, pieces
+from entrepot.db.blobs import Blob
 from entrepot.db.connection import Connection
+from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -25,7 +24,7 @@ from entrepot.oci.names import Repository
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload and the bytes it has: up to SMALL of them in `content`, more in the object `id`."""
+    """An upload and the bytes it has: up to SMALL of them in `content`, more in its pieces."""
 
     id: str
     repository: Repository
@@ -69,34 +68,54 @@ def find(db: Connection, repository: Repository, upload: str) -> Upload:
     return Upload(upload, repository, *row)
 
 
-def advance(db: Connection, before: Upload, after: Upload) -> Upload:
-    """Say that more bytes are there. Raises where someone else moved the upload meanwhile."""
+def advance(db: Connection, before: Upload, after: Upload, piece: Piece | None = None) -> Upload:
+    """Say that more bytes are there, in the row or in a new piece.
+
+    Raises where someone else moved the upload meanwhile.
+    """
     changed = db.execute(
         "update upload set size = ?, digest = ?, content = ?, touched_at = ? "
         "where id = ? and size = ?",
         (after.size, after.digest, after.content, time.time(), before.id, before.size),
     )
-    if changed.rowcount != 1:
+    if changed.rowcount != 1 or (piece and not pieces.settle(db, before.id, piece)):
         raise moved(db, before)
     return after
 
 
-def complete(db: Connection, upload: Upload, digest: Digest, blob: Blob, *, renew: bool) -> None:
-    """Make the bytes a blob of the repository, and end the upload as it stood in `upload`."""
+def complete(
+    db: Connection,
+    upload: Upload,
+    digest: Digest,
+    blob: Blob,
+    piece: Piece | None = None,
+    *,
+    renew: bool,
+) -> None:
+    """Make the bytes, with those of a last piece, a blob of the repository, and end the upload as
+    it stood in `upload`.
+    """
     gone = db.execute("delete from upload where id = ? and size = ?", (upload.id, upload.size))
-    if gone.rowcount != 1:
+    if gone.rowcount != 1 or (piece and not pieces.settle(db, upload.id, piece)):
         raise moved(db, upload)
     blobs.add(db, upload.repository, digest, blob, renew=renew)
 
 
 def cancel(db: Connection, upload: str) -> None:
-    """End an upload without a blob; the object it may have is garbage.
+    """End an upload without a blob; what it brought is garbage.
 
-    Does nothing to one that has ended meanwhile: its object may be a blob's by now.
+    Does nothing to one that has ended meanwhile: its pieces may be a blob's by now.
     """
     gone = db.execute("delete from upload where id = ?", (upload,))
     if gone.rowcount:
-        discard(db, upload)
+        pieces.discard(db, upload, "its upload was cancelled")
+
+
+def touch(db: Connection, upload: str, piece: Piece | None) -> None:
+    """Say that a request still brings bytes: neither the upload nor its open piece is idle."""
+    db.execute("update upload set touched_at = ? where id = ?", (time.time(), upload))
+    if piece is not None:
+        pieces.renew(db, piece.name)
 
 
 def expire(db: Connection, names: list[str], seconds: float) -> int:
@@ -106,19 +125,9 @@ def expire(db: Connection, names: list[str], seconds: float) -> int:
     for upload in names:
         gone = db.execute("delete from upload where id = ? and touched_at < ?", (upload, before))
         if gone.rowcount:
-            discard(db, upload)
+            pieces.discard(db, upload, "nobody went on with its upload")
             count += 1
     return count
-
-
-def abandon(db: Connection, upload: str) -> None:
-    """Say that a request wrote to an upload that had ended: what it left behind is garbage."""
-    db.execute(
-        "insert into garbage (object) select :id "
-        "where not exists (select 1 from upload where id = :id) "
-        "and not exists (select 1 from blob where object = :id) on conflict do nothing",
-        {"id": upload},
-    )
 
 
 def idle(
@@ -132,13 +141,6 @@ def idle(
         "order by touched_at, id limit ?",
         (time.time() - seconds, *after, limit),
     ).fetchall()
-
-
-def confirm(db: Connection, upload: Upload) -> None:
-    """Raise where the upload no longer stands as it was read: its bytes are not to be touched."""
-    row = db.execute("select size from upload where id = ?", (upload.id,)).fetchone()
-    if row != (upload.size,):
-        raise moved(db, upload)
 
 
 def moved(db: Connection, upload: Upload) -> OCIError:

@@ -56,7 +56,8 @@ class Begun:
         self._write(upload)
         if upload in self._coming:
             await self._coming[upload]
-        return uploads.find(self._database.reader, repository, upload)
+        find = partial(uploads.find, repository=repository, upload=upload)
+        return await self._database.read(find)
 
     def _write(self, upload: str) -> None:
         """Have the row written, if the upload is still without."""

@@ -26,7 +26,7 @@ _RANGES: Header = (b"accept-ranges", b"bytes")
 async def get(registry: Registry, request: Request) -> Response:
     """GET and HEAD of a blob."""
     digest = request.route.digest
-    blob = _require(registry, request)
+    blob = await _require(registry, request)
     registry.guard.pulled(request, str(digest))
     if not_modified(request, str(digest)):
         return Response(304, [(b"etag", etag(str(digest)).encode())])
@@ -37,15 +37,16 @@ async def get(registry: Registry, request: Request) -> Response:
         where = b"bytes %d-%d/%d" % (span.start, span.stop - 1, blob.size)
         headers.append((b"content-range", where))
     status = 200 if span is None else 206
-    return _response(registry, blob, status, headers, span or whole)
+    return await _response(registry, blob, status, headers, span or whole)
 
 
-def _require(registry: Registry, request: Request) -> Blob:
+async def _require(registry: Registry, request: Request) -> Blob:
     """The blob, linked in this very repository. A small one is made ready for the next time."""
     repository, digest = request.route.repository, request.route.digest
-    blob = blobs.find(registry.database.reader, repository, digest)
+    find = partial(blobs.find, repository=repository, digest=digest)
+    blob = await registry.database.read(find)
     if blob is None:
-        raise unknown(registry, repository, digest)
+        raise await unknown(registry, repository, digest)
     if blob.content is not None:
         headers = [*describe(str(digest), media.OCTETS, blob.size), _RANGES]
         answer = Answer(
@@ -68,26 +69,27 @@ def _span(request: Request, size: int) -> Span | None:
     return parse_range(header, size)
 
 
-def _response(
+async def _response(
     registry: Registry, blob: Blob, status: int, headers: list[Header], span: Span
 ) -> Response:
     if blob.content is not None:
         return Response(status, headers, blob.content[span.start : span.stop])
-    assert blob.object is not None
     try:
-        file = registry.store.open(blob.object)
+        source = await registry.store.open(blob.pieces, span)
     except FileNotFoundError:
-        _log.error("the bytes of a blob are lost: object %s; run entrepot check", blob.object)
+        names = " ".join(piece.name for piece in blob.pieces)
+        _log.error("the bytes of a blob are lost: object %s; run entrepot check", names)
         # Unknown, so that a client which has them pushes them again, and so heals the blob.
         raise OCIError(
             Code.BLOB_UNKNOWN, "this blob's bytes are lost here: push it again"
         ) from None
-    return Response(status, headers, file=file, span=span)
+    return Response(status, headers, source=source)
 
 
-def unknown(registry: Registry, repository: Repository, digest: Digest) -> OCIError:
+async def unknown(registry: Registry, repository: Repository, digest: Digest) -> OCIError:
     """The error for a blob that the repository does not link, be it elsewhere or not."""
-    if repositories.identify(registry.database.reader, repository) is None:
+    identify = partial(repositories.identify, repository=repository)
+    if await registry.database.read(identify) is None:
         return repositories.unknown(repository)
     return OCIError(
         Code.BLOB_UNKNOWN, f"{repository} has no blob {digest}", detail={"digest": str(digest)}
@@ -107,5 +109,5 @@ async def delete(registry: Registry, request: Request) -> Response:
         )
     )
     if not removed:
-        raise unknown(registry, repository, digest)
+        raise await unknown(registry, repository, digest)
     return Response(202)

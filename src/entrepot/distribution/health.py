@@ -1,7 +1,5 @@
 """What operators and probes ask: alive, ready, metrics; and a word for who comes by browser."""
 
-import os
-import shutil
 import sqlite3
 
 from entrepot.db import engine
@@ -9,9 +7,6 @@ from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response, as_json
 from entrepot.observe.metrics import CONTENT_TYPE
-
-ROOM = 64 * 1024 * 1024
-"""Bytes that must be free on the disk for the registry to call itself ready."""
 
 _HOME = b"""This is Entrepot, an image registry.
 
@@ -41,7 +36,7 @@ async def readyz(registry: Registry, _request: Request) -> Response:
     """GET /readyz: 200, or 503 and what is not ready."""
     troubles = {
         "database": _database_trouble(registry),
-        "store": _store_trouble(registry),
+        "store": await registry.store.trouble(),
     }
     ready = not any(troubles.values())
     checks = {name: trouble or "ok" for name, trouble in troubles.items()}
@@ -56,14 +51,6 @@ def _database_trouble(registry: Registry) -> str | None:
     if not (registry.database.folder / engine.FILE).exists():  # what is written now would be lost
         return "its file is gone"
     return None if registry.database.writable else "the writer has stopped"
-
-
-def _store_trouble(registry: Registry) -> str | None:
-    folder = registry.store.folder
-    if not os.access(folder, os.W_OK):
-        return "the folder cannot be written"
-    free = shutil.disk_usage(folder).free
-    return None if free >= ROOM else f"{free} bytes free, {ROOM} are needed"
 
 
 async def metrics_text(registry: Registry, _request: Request) -> Response:

@@ -23,7 +23,7 @@ _MOST_ORIGINS = 100
 
 async def mount(registry: Registry, request: Request, digest: Digest) -> bool:
     """Whether the blob is now linked here. What cannot be mounted is uploaded instead."""
-    if is_lost(registry, digest):
+    if await is_lost(registry, digest):
         return False
     source = request.parameter("from")
     origin = _named(registry, request, source) if source else _any(registry, request, digest)
@@ -33,12 +33,13 @@ async def mount(registry: Registry, request: Request, digest: Digest) -> bool:
     return await registry.database.write(link)
 
 
-def is_lost(registry: Registry, digest: Digest) -> bool:
+async def is_lost(registry: Registry, digest: Digest) -> bool:
     """Whether the content known under this digest lies nowhere any more; then a new one heals."""
-    known = blobs.stored(registry.database.reader, digest)
+    known = await registry.database.read(partial(blobs.stored, digest=digest))
     if known is None or known.object is None:
         return False
-    return registry.store.size(known.object) != known.size
+    whole = sum(piece.size for piece in known.pieces) == known.size
+    return not (whole and await registry.store.holds(known.pieces))
 
 
 def _named(registry: Registry, request: Request, source: str) -> Repository | None:

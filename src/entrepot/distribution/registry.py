@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from entrepot.blobstore.disk import DiskStore
+from entrepot.blobstore.store import Store
 from entrepot.db.database import Database
 from entrepot.db.trash import Keep
 from entrepot.distribution.begun import Begun
@@ -45,13 +45,15 @@ class Registry:
     """The rooms behind the API."""
 
     database: Database
-    store: DiskStore
+    store: Store
     resolved: Resolved
     begun: Begun
     guard: Guard
     observer: Observer
     token_seconds: int = 300
     """How long a registry token is good."""
+    upload_expiry: float = 24 * 3600
+    """Seconds after which an upload that nobody goes on with is removed."""
     sparse: bool = False
     """Whether a manifest may come before, or without, what it refers to."""
     trash_seconds: float = 0

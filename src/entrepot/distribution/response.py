@@ -4,9 +4,11 @@ import asyncio
 import io
 import json
 import os
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from entrepot.blobstore.store import Source
 from entrepot.distribution.asgi import Header, Scope, Send
 from entrepot.oci.ranges import Span
 from entrepot.redaction import redacted
@@ -18,22 +20,21 @@ API_VERSION: Header = (b"docker-distribution-api-version", b"registry/2.0")
 
 @dataclass(slots=True)
 class Response:
-    """Status, headers and a body: bytes, or a span of a file that is closed once it is sent."""
+    """Status, headers and a body: bytes, or what a store has, closed once it is sent."""
 
     status: int
     headers: list[Header] = field(default_factory=list)
     body: bytes = b""
-    file: io.FileIO | None = None
-    span: Span = field(default_factory=lambda: Span(0, 0))
+    source: Source | None = None
 
     def __len__(self) -> int:
         """Bytes of the body."""
-        return len(self.span) if self.file is not None else len(self.body)
+        return self.source.size if self.source is not None else len(self.body)
 
     def close(self) -> None:
-        """Give the file back."""
-        if self.file is not None:
-            self.file.close()
+        """Give the files back."""
+        if self.source is not None:
+            self.source.close()
 
 
 def as_json(document: Any, status: int = 200, headers: list[Header] | None = None) -> Response:
@@ -58,27 +59,43 @@ async def respond(response: Response, scope: Scope, send: Send) -> int:
     if scope["method"] == "HEAD" or not len(response):
         await send({"type": "http.response.body", "body": b""})
         return 0
-    if response.file is None:
+    if response.source is None:
         await send({"type": "http.response.body", "body": response.body})
-    elif "http.response.zerocopysend" in scope.get("extensions", ()):
-        await _send_file(response.file, response.span, send)
+    elif response.source.stream is not None:
+        await _stream(response.source.stream, send)
     else:
-        await _copy_file(response.file, response.span, send)
+        send_file = _send_file if _moves_files(scope) else _copy_file
+        *before, last = response.source.files
+        for file, span in before:
+            await send_file(file, span, send, more=True)
+        await send_file(*last, send, more=False)
     return len(response)
 
 
-async def _send_file(file: io.FileIO, span: Span, send: Send) -> None:
+async def _stream(stream: AsyncIterator[bytes], send: Send) -> None:
+    """Where it breaks off, what raises here cuts the connection: it never looks like an end."""
+    async for piece in stream:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _moves_files(scope: Scope) -> bool:
+    return "http.response.zerocopysend" in scope.get("extensions", ())
+
+
+async def _send_file(file: io.FileIO, span: Span, send: Send, *, more: bool) -> None:
     await send(
         {
             "type": "http.response.zerocopysend",
             "file": file,
             "offset": span.start,
             "count": len(span),
+            "more_body": more,
         }
     )
 
 
-async def _copy_file(file: io.FileIO, span: Span, send: Send) -> None:
+async def _copy_file(file: io.FileIO, span: Span, send: Send, *, more: bool) -> None:
     """What any ASGI server can do."""
     offset = span.start
     while offset < span.stop:
@@ -87,5 +104,5 @@ async def _copy_file(file: io.FileIO, span: Span, send: Send) -> None:
         if not piece:
             raise OSError(f"object {file.name} ends at {offset}, not at {span.stop}")
         offset += len(piece)
-        more = offset < span.stop
-        await send({"type": "http.response.body", "body": piece, "more_body": more})
+        follows = more or offset < span.stop
+        await send({"type": "http.response.body", "body": piece, "more_body": follows})

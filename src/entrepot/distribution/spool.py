@@ -1,84 +1,106 @@
-"""`Spool`: where an upload's bytes go: a few stay in memory, more go to an object of the store.
+"""`Spool`: where an upload's bytes go: a few stay in memory, more go to a piece of the store.
 
-Its `write` may run in any thread, one at a time. Next: `distribution.uploads` says in the database
-how far the upload has come, once `settle` has made the bytes durable.
+The database knows of a piece before the store does, so that nothing lies there unknown. Next:
+`distribution.uploads` says in the database how far the upload has come, once `settle` has made the
+bytes durable.
 """
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from entrepot.blobstore.disk import DiskStore
-from entrepot.blobstore.part import Part
-from entrepot.db import uploads
+from entrepot.blobstore.store import Part, Store
 from entrepot.db.blobs import SMALL
+from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
 from entrepot.oci.digest import Digest, Hasher, hasher
 
+HELD = 64 * 1024
+"""Bytes that wait in memory for more. A body up to this may be written by the event loop's own
+thread, which cannot wait for the database: so nothing goes to the store before there are more.
+"""
+
 
 class Spool:
-    """Appends to an upload. From its first touch of an object until its end nobody else does.
+    """Appends to an upload. Nobody else writes to its piece; who wins, the upload's row says.
 
-    `confirm` raises where the upload has moved since `upload` was read; it is asked once the
-    object is locked, before anything in it is changed, maybe in another thread.
+    `announce` has the database know of a piece; it may be called in any thread.
     """
 
     def __init__(
         self,
-        store: DiskStore,
+        store: Store,
         upload: Upload,
         known: Hasher | None,
-        confirm: Callable[[], None],
+        announce: Callable[[Piece], Future[None]],
     ) -> None:
         self._store = store
         self._upload = upload
         self._known = known
-        self._confirm = confirm
-        self._few = bytearray(upload.content or b"")
+        self._announce = announce
+        self._held = bytearray(upload.content or b"")
         self._part: Part | None = None
+        self.piece: Piece | None = None
+        """The piece that was begun, with the bytes it had when it was settled."""
 
     @property
     def size(self) -> int:
         """Bytes that the upload has now."""
-        return self._part.size if self._part is not None else len(self._few)
+        return self._before + (self._part.size if self._part is not None else len(self._held))
+
+    @property
+    def _before(self) -> int:
+        """Bytes in the pieces of earlier requests."""
+        return 0 if self._upload.size <= SMALL else self._upload.size
 
     @property
     def hasher(self) -> Hasher | None:
         """The hash of all the bytes, where it is known and they are many."""
-        return self._part.hasher if self._part is not None else None
+        return self._part.hasher if self._part is not None else self._known
 
     def write(self, piece: memoryview) -> None:
-        """Append. Raises where another request writes the same upload."""
+        """Append, in any thread, one at a time; with many bytes not in the event loop's."""
         if self._part is not None:
             self._part.write(piece)
-        elif len(self._few) + len(piece) <= SMALL:
-            self._few += piece
+        elif len(self._held) + len(piece) <= HELD:
+            self._held += piece
         else:
-            part = self._open(0, hasher(self._upload.algorithm))
-            with memoryview(self._few) as few:
-                part.write(few)
-            part.write(piece)
+            part = self._begin()
+            if len(piece):
+                part.write(piece)
 
-    def _open(self, size: int, known: Hasher | None) -> Part:
-        try:
-            self._part = self._store.part(self._upload.id, size, known, self._confirm)
-        except BlockingIOError:
-            raise uploads.conflict(self._upload) from None
+    def _begin(self) -> Part:
+        """A piece with what was held, in a thread that may wait."""
+        self.piece = Piece.new()
+        self._announce(self.piece).result()
+        known = self._known if self._before else hasher(self._upload.algorithm)
+        self._part = self._store.part(self.piece, known)
+        if self._held:
+            with memoryview(self._held) as held:
+                self._part.write(held)
         return self._part
 
     async def settle(self) -> Upload:
         """Make the bytes durable; the upload as it stands then."""
-        if self._part is None:
-            return replace(self._upload, size=len(self._few), content=bytes(self._few))
-        if not self._part.sealed:
-            await asyncio.to_thread(self._part.seal)
-        if self._part.size == self._upload.size:
+        if self._part is None and self._before and not self._held:
             return self._upload
-        known = self._part.hasher
-        digest = str(Digest(self._upload.algorithm, known.hexdigest())) if known else None
-        return replace(self._upload, size=self._part.size, digest=digest, content=None)
+        if self._part is None and self.size <= SMALL:
+            return replace(self._upload, size=self.size, content=bytes(self._held))
+        part = await asyncio.to_thread(self._seal)
+        assert self.piece is not None
+        self.piece = replace(self.piece, size=part.size)
+        digest = None
+        if part.hasher is not None:
+            digest = str(Digest(self._upload.algorithm, part.hasher.hexdigest()))
+        return replace(self._upload, size=self.size, digest=digest, content=None)
+
+    def _seal(self) -> Part:
+        part = self._part or self._begin()
+        part.seal()
+        return part
 
     def drop(self) -> None:
         """Give back the room of what was appended."""
@@ -86,8 +108,6 @@ class Spool:
             self._part.drop()
 
     async def __aenter__(self) -> Self:
-        if self._upload.size > SMALL:  # also cuts off what the upload does not count
-            await asyncio.to_thread(self._open, self._upload.size, self._known)
         return self
 
     async def __aexit__(

@@ -6,11 +6,13 @@ Source: OCI Distribution Specification, "Pushing Blobs"; `db.uploads` has the st
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from functools import partial
 
-from entrepot.db import blobs, uploads
+from entrepot.db import blobs, pieces, uploads
 from entrepot.db.blobs import SMALL, Blob
+from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
 from entrepot.distribution import body, mounts
 from entrepot.distribution.asgi import Header
@@ -77,7 +79,7 @@ async def patch(registry: Registry, request: Request) -> Response:
         return Response(202, _progress(upload))
     async with _writing(registry, upload) as spool:
         after = await _receive(registry, request, upload, spool)
-        await registry.database.note(partial(uploads.advance, before=upload, after=after))
+        await _advance(registry, upload, after, spool)
         registry.hashing.keep(upload.id, after.size, spool.hasher)
     return Response(202, _progress(after))
 
@@ -141,15 +143,53 @@ def _check_length(request: Request, length: int) -> None:
 
 @contextlib.asynccontextmanager
 async def _writing(registry: Registry, upload: Upload) -> AsyncIterator[Spool]:
-    """Hold the upload until its row says what became of it."""
+    """Keep the upload, and the piece that is written, from going while bytes come; where the row
+    does not say in the end that the piece counts, it goes.
+    """
     known = registry.hashing.take(upload.id, upload.size)
-    confirm = partial(registry.database.ask, partial(uploads.confirm, upload=upload))
+    loop = asyncio.get_running_loop()
+
+    async def begin(piece: Piece) -> None:
+        await registry.database.note(partial(pieces.begin, owner=upload.id, piece=piece))
+
+    def announce(piece: Piece) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(begin(piece), loop)
+
+    spool = Spool(registry.store, upload, known, announce)
     try:
-        async with Spool(registry.store, upload, known, confirm) as spool:
-            yield spool
-    except OCIError:
-        await registry.database.note(partial(uploads.abandon, upload=upload.id))
+        with _kept(registry, upload, spool):
+            async with spool:
+                yield spool
+    except BaseException:
+        if spool.piece is not None:
+            why = "its request was not finished"
+            await registry.database.note(partial(pieces.drop, name=spool.piece.name, why=why))
         raise
+
+
+@contextlib.contextmanager
+def _kept(registry: Registry, upload: Upload, spool: Spool) -> Iterator[None]:
+    """Touch the upload now and then, so that a slow request does not look like an idle one."""
+    loop = asyncio.get_running_loop()
+    pause = registry.upload_expiry / 3
+    timer: asyncio.TimerHandle
+
+    def touch() -> None:
+        nonlocal timer
+        registry.database.note(partial(uploads.touch, upload=upload.id, piece=spool.piece))
+        timer = loop.call_later(pause, touch)
+
+    timer = loop.call_later(pause, touch)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+async def _advance(registry: Registry, before: Upload, after: Upload, spool: Spool) -> None:
+    """Say in the row how far the upload has come."""
+    note = partial(uploads.advance, before=before, after=after, piece=spool.piece)
+    await registry.database.note(note)
 
 
 async def _receive(registry: Registry, request: Request, upload: Upload, spool: Spool) -> Upload:
@@ -164,8 +204,7 @@ async def _receive(registry: Registry, request: Request, upload: Upload, spool: 
         _check_length(request, await body.receive_into(request, spool.write))
         return await spool.settle()
     except ConnectionResetError:
-        after = await spool.settle()
-        await registry.database.note(partial(uploads.advance, before=upload, after=after))
+        await _advance(registry, upload, await spool.settle(), spool)
         raise
     except OSError:
         await asyncio.to_thread(spool.drop)
@@ -180,7 +219,7 @@ async def _finish(registry: Registry, request: Request, upload: Upload, digest: 
     async with _writing(registry, upload) as spool:
         after = await _receive(registry, request, upload, spool)
         try:
-            _compare(await _digest(registry, after, digest.algorithm), digest)
+            _compare(await _digest(registry, after, digest.algorithm, spool.piece), digest)
         except OCIError:
             await registry.database.note(partial(uploads.cancel, upload=upload.id))
             raise
@@ -190,7 +229,8 @@ async def _finish(registry: Registry, request: Request, upload: Upload, digest: 
                 upload=upload,
                 digest=digest,
                 blob=_blob(after),
-                renew=mounts.is_lost(registry, digest),
+                piece=spool.piece,
+                renew=await mounts.is_lost(registry, digest),
             )
         )
     return _created(upload.repository, digest)
@@ -202,13 +242,15 @@ def _blob(upload: Upload) -> Blob:
     return Blob(upload.size, None, upload.id)
 
 
-async def _digest(registry: Registry, upload: Upload, algorithm: str) -> Digest:
+async def _digest(registry: Registry, upload: Upload, algorithm: str, last: Piece | None) -> Digest:
     """The digest of an upload's bytes: known, or read from them once more."""
     if upload.size <= SMALL:
         return Digest.of(upload.content or b"", algorithm)
     if upload.digest is not None and upload.algorithm == algorithm:
         return Digest.parse(upload.digest)
-    return await asyncio.to_thread(registry.store.digest, upload.id, algorithm)
+    found = await registry.database.read(partial(pieces.of, owner=upload.id))
+    whole = [*found, last] if last is not None else found
+    return await asyncio.to_thread(registry.store.digest, whole, algorithm)
 
 
 def _compare(found: Digest, wanted: Digest) -> None:

@@ -4,13 +4,14 @@
 client would notice: a pull that fails or brings wrong bytes. Leftovers only take room.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from entrepot.blobstore.disk import DiskStore
-from entrepot.db import faults
+from entrepot.blobstore.store import Store
+from entrepot.db import faults, pieces
 from entrepot.db.connection import Connection
+from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 
@@ -27,7 +28,7 @@ class Finding:
     advice: str
 
 
-def findings(db: Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
+def findings(db: Connection, store: Store, *, read: bool) -> Iterator[Finding]:
     """All of them; with `read` every object is read and hashed too."""
     yield from _database(db)
     yield from _tags(db)
@@ -85,43 +86,58 @@ def _malformed(where: str, digest: str, error: Exception) -> Finding:
     return Finding(True, f"its row in {where} is malformed: {error}", digest, "restore a backup")
 
 
-def _objects(db: Connection, store: DiskStore, *, read: bool) -> Iterator[Finding]:
-    for digest, size, name in faults.objects(db):
+def _objects(db: Connection, store: Store, *, read: bool) -> Iterator[Finding]:
+    for digest, size, owner in faults.objects(db):
         try:
-            found = _object(store, Digest.parse(digest), size, name, read=read)
+            parts = pieces.of(db, owner)
+            found = _blob(store, Digest.parse(digest), size, parts, read=read)
         except (OCIError, ValueError) as error:
             found = _malformed("the blob table", digest, error)
-        if found is not None and faults.is_blob(db, name):  # not deleted meanwhile
+        if found is not None and faults.is_blob(db, owner):  # not deleted meanwhile
             yield found
 
 
-def _object(
-    store: DiskStore, digest: Digest, size: int, name: str, *, read: bool
+def _blob(
+    store: Store, digest: Digest, size: int, parts: Sequence[Piece], *, read: bool
 ) -> Finding | None:
-    found = store.size(name)
-    if found is None:
-        return Finding(True, f"its object {name} is missing", str(digest), "push it again")
-    if found != size:
-        return Finding(True, f"{name} has {found} bytes, not {size}", str(digest), "push it again")
-    if read and _hash(store, name, digest.algorithm) != digest:
+    wrong = _wrong(store, size, parts)
+    if wrong:
+        return Finding(True, wrong, str(digest), "push it again")
+    if read and _hash(store, parts, digest.algorithm) != digest:
         return Finding(
             True,
-            f"the bytes in {name} do not match the digest",
+            f"the bytes in {_names(parts)} do not match the digest",
             str(digest),
             "delete the object, then push the blob again",
         )
     return None
 
 
-def _hash(store: DiskStore, name: str, algorithm: str) -> Digest | None:
+def _wrong(store: Store, size: int, parts: Sequence[Piece]) -> str:
+    """What shows without reading any byte."""
+    for part in parts:
+        found = store.size(part.name)
+        if found is None:
+            return f"its object {part.name} is missing"
+        if found != part.size:
+            return f"{part.name} has {found} bytes, not {part.size}"
+    whole = sum(part.size for part in parts)
+    return "" if whole == size else f"its pieces have {whole} bytes, not {size}"
+
+
+def _names(parts: Sequence[Piece]) -> str:
+    return " and ".join(part.name for part in parts)
+
+
+def _hash(store: Store, parts: Sequence[Piece], algorithm: str) -> Digest | None:
     """None for what the disk cannot read, or what has gone."""
     try:
-        return store.digest(name, algorithm)
+        return store.digest(parts, algorithm)
     except OSError:
         return None
 
 
-def _leftovers(db: Connection, store: DiskStore) -> Iterator[Finding]:
+def _leftovers(db: Connection, store: Store) -> Iterator[Finding]:
     """A folder is listed before it is compared: an upload that ends meanwhile is not taken for one.
 
     Folder by folder, because all names of a large store would fill the memory.
@@ -130,7 +146,7 @@ def _leftovers(db: Connection, store: DiskStore) -> Iterator[Finding]:
         yield from _unnamed(db, store, list(listed))
 
 
-def _unnamed(db: Connection, store: DiskStore, listed: list[tuple[str, int]]) -> Iterator[Finding]:
+def _unnamed(db: Connection, store: Store, listed: list[tuple[str, int]]) -> Iterator[Finding]:
     for name, size in listed:
         if not faults.is_named(db, name) and store.size(name) is not None:
             yield Finding(False, f"{size} bytes that no row names", name, "it may be deleted")

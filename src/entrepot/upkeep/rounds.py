@@ -9,8 +9,9 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from entrepot.blobstore.disk import DiskStore
-from entrepot.db import blobs, engine, uploads
+from entrepot.blobstore.store import Store
+from entrepot.db import engine, pieces, uploads
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.sizes import Sizes, measure
 from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
@@ -27,7 +28,7 @@ _log = logging.getLogger("entrepot.upkeep")
 
 async def make_rounds(
     database: Database,
-    store: DiskStore,
+    store: Store,
     metrics: Metrics,
     *,
     expiry: float,
@@ -53,45 +54,41 @@ async def make_rounds(
             await asyncio.sleep(pause)
 
 
-async def _round(database: Database, store: DiskStore, expiry: float) -> None:
-    expired = await expire(database, store, expiry)
+async def _round(database: Database, store: Store, expiry: float) -> None:
+    expired = await expire(database, expiry)
     await purge_ended(database)
     deleted = await collect(database, store)
     if expired or deleted:
         _log.info("%d uploads expired, %d objects deleted", expired, deleted)
 
 
-async def expire(database: Database, store: DiskStore, seconds: float) -> int:
-    """Cancel uploads that nobody has touched for so long; how many those were."""
+async def expire(database: Database, seconds: float) -> int:
+    """Cancel uploads that nobody has touched for so long; how many those were. Pieces that a
+    killed process left open go, too.
+    """
     count, last = 0, (0.0, "")
     while page := uploads.idle(database.reader, seconds, last, _PAGE):
         last = page[-1]
         names = [upload for _, upload in page]
-        free = await asyncio.to_thread(_not_being_written, store, names)
-        count += await database.note(partial(uploads.expire, names=free, seconds=seconds))
+        count += await database.note(partial(uploads.expire, names=names, seconds=seconds))
+    while stale := await database.read(partial(pieces.stale, seconds=seconds, limit=_PAGE)):
+        await database.note(partial(_drop, names=stale))
     return count
 
 
-def _not_being_written(store: DiskStore, names: list[str]) -> list[str]:
-    return [name for name in names if not store.is_being_written(name)]
+def _drop(db: Connection, names: list[str]) -> None:
+    for name in names:
+        pieces.drop(db, name, "the process that wrote it has ended")
 
 
-async def collect(database: Database, store: DiskStore) -> int:
+async def collect(database: Database, store: Store) -> int:
     """Delete the objects that no row names any more; how many those were."""
     count = 0
-    while names := blobs.garbage(database.reader, _PAGE):
-        await asyncio.to_thread(_delete, store, names)
-        await database.note(partial(blobs.forget, names=names))
+    while names := await database.read(partial(pieces.garbage, limit=_PAGE)):
+        await asyncio.to_thread(store.delete, names)
+        await database.note(partial(pieces.forget, names=names))
         count += len(names)
     return count
-
-
-def _delete(store: DiskStore, names: list[str]) -> None:
-    for name in names:
-        try:
-            store.delete(name)
-        except ValueError:  # no file can have this name, so there is nothing to delete
-            _log.exception("the garbage list has a malformed name: it is forgotten")
 
 
 def _measure(folder: Path) -> Sizes:

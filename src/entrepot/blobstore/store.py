@@ -1,0 +1,114 @@
+"""`Store`: what every place for large blobs can do. Next: `blobstore.disk`, `blobstore.objects`.
+
+Methods block, unless they say otherwise: call them in a thread.
+"""
+
+import io
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self
+
+from entrepot.oci.digest import Digest, Hasher
+from entrepot.oci.ranges import Span
+
+
+class Piece(Protocol):
+    """What the database says of an object (`db.pieces`)."""
+
+    @property
+    def name(self) -> str:
+        """Of the object: 32 digits of base 16."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the blob that it holds."""
+
+
+class Part(Protocol):
+    """An object while it is written, from its beginning, by one writer."""
+
+    size: int
+    """Bytes so far."""
+    sealed: bool
+    """Whether a power cut would lose nothing of it."""
+    hasher: Hasher | None
+
+    def write(self, piece: memoryview) -> None:
+        """Append. What is larger than a few blocks should be aligned to them in memory."""
+
+    def seal(self) -> None:
+        """End the object; make what was written, and its name, durable."""
+
+    def drop(self) -> None:
+        """Give back at once the room that was taken."""
+
+    def close(self) -> None:
+        """Let go; what was not sealed may be gone."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class Source:
+    """Bytes on their way out: spans of files, one after the other, or a stream."""
+
+    size: int
+    files: list[tuple[io.FileIO, Span]] = field(default_factory=list)
+    stream: AsyncIterator[bytes] | None = None
+
+    def close(self) -> None:
+        """Give the files back."""
+        for file, _ in self.files:
+            file.close()
+
+
+class Store(Protocol):
+    """Objects with names of their own, written once."""
+
+    def prepare(self) -> None:
+        """Make what is missing, durably. Raises OSError where the store cannot be used."""
+
+    def part(self, piece: Piece, hasher: Hasher | None) -> Part:
+        """Begin an object, hashing what is written to it."""
+
+    async def open(self, pieces: Sequence[Piece], span: Span) -> Source:
+        """A span of the bytes that lie in these pieces, one after the other.
+
+        Raises FileNotFoundError where one is missing.
+        """
+
+    async def holds(self, pieces: Sequence[Piece]) -> bool:
+        """Whether all of them are there, and as long as they should be."""
+
+    def size(self, name: str) -> int | None:
+        """Bytes of an object, None where there is none."""
+
+    def digest(self, pieces: Sequence[Piece], algorithm: str) -> Digest:
+        """The digest of what really lies there; reads it all. Raises OSError."""
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Remove objects; one that has gone already is no error."""
+
+    def objects(self) -> Iterator[tuple[str, int]]:
+        """Names and sizes of all objects, by name; some may come and go meanwhile."""
+
+    async def trouble(self) -> str | None:
+        """Why the store cannot be used now; None where it can."""
+
+
+def parts_of(pieces: Sequence[Piece], span: Span) -> Iterator[tuple[Piece, Span]]:
+    """What each piece has of a span of them all."""
+    start = 0
+    for piece in pieces:
+        stop = start + piece.size
+        if span.start < stop and start < span.stop:
+            inner = Span(max(span.start, start) - start, min(span.stop, stop) - start)
+            yield piece, inner
+        start = stop

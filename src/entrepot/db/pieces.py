@@ -1,0 +1,108 @@
+"""Pieces: the objects of the store in which a large blob's bytes lie, one after the other.
+
+    begin ──▶ open ──settle──▶ settled ──discard──▶ garbage
+               └────────────drop──────────────────────▲
+
+A piece is written by one request, from its beginning, under a name of its own; so two requests
+never touch the same bytes, and whichever the upload's row goes on with is the one that counts. The
+row comes before the first byte: nothing lies in the store that no row knows.
+"""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An object of the store, and how many of the blob's bytes it holds."""
+
+    name: str
+    size: int = 0
+    key: str | None = None
+    """The master key that wraps its data key; None where it is not encrypted."""
+    data_key: bytes | None = None
+
+    @classmethod
+    def new(cls) -> "Piece":
+        """A piece whose name nobody can guess."""
+        return cls(secrets.token_hex(16))
+
+
+COLUMNS = "p.name, p.size, p.key, p.data_key"
+
+
+def begin(db: Connection, owner: str, piece: Piece) -> None:
+    """Say that a piece of the upload `owner` is going to be written."""
+    db.execute(
+        "insert into piece (name, object, key, data_key, started_at) values (?, ?, ?, ?, ?)",
+        (piece.name, owner, piece.key, piece.data_key, time.time()),
+    )
+
+
+def settle(db: Connection, owner: str, piece: Piece) -> bool:
+    """Put a piece behind the others of its upload. False where it was given up meanwhile."""
+    changed = db.execute(
+        "update piece set size = :size, number = (select coalesce(max(number) + 1, 0) "
+        "from piece where object = :owner) where name = :name and number is null",
+        {"size": piece.size, "owner": owner, "name": piece.name},
+    )
+    return changed.rowcount == 1
+
+
+def of(db: Connection, owner: str) -> tuple[Piece, ...]:
+    """The settled pieces of an upload or a blob, in order."""
+    rows = db.execute(
+        f"select {COLUMNS} from piece p where p.object = ? and p.number is not null "
+        "order by p.number",
+        (owner,),
+    )
+    return tuple(Piece(*row) for row in rows)
+
+
+def renew(db: Connection, name: str) -> None:
+    """Say that an open piece is still being written."""
+    db.execute("update piece set started_at = ? where name = ?", (time.time(), name))
+
+
+def drop(db: Connection, name: str, why: str) -> None:
+    """Give up a piece that was not settled; whatever has been written under its name is garbage."""
+    db.execute("delete from piece where name = ? and number is null", (name,))
+    db.execute(
+        "insert into garbage (object, why) select :name, :why "
+        "where not exists (select 1 from piece where name = :name) on conflict do nothing",
+        {"name": name, "why": why},
+    )
+
+
+def stale(db: Connection, seconds: float, limit: int) -> list[str]:
+    """Open pieces that nobody has written to for so long."""
+    rows = db.execute(
+        "select name from piece where number is null and started_at < ? limit ?",
+        (time.time() - seconds, limit),
+    )
+    return [name for (name,) in rows]
+
+
+def discard(db: Connection, owner: str | None, why: str) -> None:
+    """Say that an upload or a blob no longer needs its pieces, open ones included."""
+    if owner is None:
+        return
+    db.execute(
+        "insert into garbage (object, size, why) select name, size, :why from piece "
+        "where object = :owner on conflict do nothing",
+        {"owner": owner, "why": why},
+    )
+    db.execute("delete from piece where object = ?", (owner,))
+
+
+def garbage(db: Connection, limit: int) -> list[str]:
+    """Objects to be deleted from the store."""
+    return [name for (name,) in db.execute("select object from garbage limit ?", (limit,))]
+
+
+def forget(db: Connection, names: list[str]) -> None:
+    """Say that these objects are gone from the store."""
+    db.executemany("delete from garbage where object = ?", [(name,) for name in names])
