@@ -3,7 +3,6 @@
 Each is there for all of the registry's processes when its function returns.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from entrepot.db.accounts import Account, Kind
 from entrepot.db.audit import By, Event
 from entrepot.db.certificates import Rule
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 from entrepot.db.generation import Generation
 from entrepot.db.projects import Project
 
@@ -132,7 +132,7 @@ class Accounts:
             certificates.put(db, rule, _BY.actor)
 
     @contextmanager
-    def _change(self, what: str) -> Iterator[sqlite3.Connection]:
+    def _change(self, what: str) -> Iterator[Connection]:
         with closing(engine.connect(self.data)) as db:
             db.execute("begin immediate")
             yield db
@@ -142,13 +142,13 @@ class Accounts:
             generation.bump()
 
 
-def _account(db: sqlite3.Connection, kind: Kind, name: str) -> Account:
+def _account(db: Connection, kind: Kind, name: str) -> Account:
     found = accounts.find(db, kind, name)
     assert found is not None, f"no {kind} {name}"
     return found
 
 
-def _grant(db: sqlite3.Connection, subject: str, granted: tuple[str, ...]) -> None:
+def _grant(db: Connection, subject: str, granted: tuple[str, ...]) -> None:
     for text in granted:
         role, pattern = _pair(text)
         grants.add(db, parse_subject(subject), Role(role), pattern, _BY.actor)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.tools import run
 
+from entrepot.encryption.keys import MasterKey
 from entrepot.settings import Settings, SettingsError, load
 
 ROOT = Path(__file__).parent.parent
@@ -105,6 +106,14 @@ TOGETHER = [
     ({"tls_client_ca": "a"}, "tls_client_ca is for TLS"),
     ({"redirect_listen": ":80"}, "redirect_listen is for TLS"),
     ({"hsts": 1}, "hsts is for TLS"),
+    (
+        {"encryption_key": "k", "encryption_key_file": "f"},
+        "encryption_key and encryption_key_file do not go together",
+    ),
+    (
+        {"encryption_key_file": "f", "encryption_key_command": "c"},
+        "encryption_key_file and encryption_key_command do not go together",
+    ),
 ]
 
 
@@ -154,6 +163,33 @@ def test_wrong_value(monkeypatch: pytest.MonkeyPatch, way: str, name: str, value
     }
     with pytest.raises(SettingsError, match=f"^{said[way]} is .*{re.escape(str(value))}.*: "):
         load(**({name: value} if way == "option" else {}))
+
+
+KEY = MasterKey.new()
+
+
+@pytest.mark.parametrize("way", ["encryption_key", "encryption_key_file", "encryption_key_command"])
+def test_keys_of_encryption(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str) -> None:
+    file = tmp_path / "keys"
+    file.write_text(str(KEY))
+    file.chmod(0o600)
+    given = {"encryption_key": str(KEY), "encryption_key_file": str(file)}
+    monkeypatch.setenv(f"ENTREPOT_{way.upper()}", given.get(way, f"cat {file}"))
+    assert load().keyring().current == KEY
+    assert str(KEY) not in repr(load())
+
+
+def test_nothing_is_encrypted_unless_a_key_was_given() -> None:
+    assert load().keyring().current is None
+
+
+@pytest.mark.parametrize("written", ["", "Planted-and-no-key", f"{KEY},Planted"])
+def test_a_key_that_is_none(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    """An empty one, too: it was meant to be one."""
+    monkeypatch.setenv("ENTREPOT_ENCRYPTION_KEY", written)
+    with pytest.raises(SettingsError, match=r"^encryption_key: ") as caught:
+        load().keyring()
+    assert "Planted" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["workers", "workers = ", "workers = 1\nworkers = 2", "\x00"])

@@ -33,6 +33,7 @@ from entrepot.distribution.fast import Fast
 from entrepot.distribution.guard import Guard
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.resolved import Resolved
+from entrepot.encryption.keys import NO_KEYS, Keyring
 from entrepot.observe import access, logs
 from entrepot.observe.metrics import Metrics
 from entrepot.observe.observer import Observer
@@ -49,8 +50,11 @@ _log = logging.getLogger("entrepot")
 class Entrepot:
     """The ASGI app. `lifespan` must run; every server does that."""
 
-    def __init__(self, settings: Settings, shared: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, shared: Path | None = None, keyring: Keyring = NO_KEYS
+    ) -> None:
         self._settings = settings
+        self._keyring = keyring
         self._shared = shared
         self._api: App | None = None
         self._admin: App | None = None
@@ -67,7 +71,7 @@ class Entrepot:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        async with furnish(self._settings, self._shared) as registry:
+        async with furnish(self._settings, self._shared, self._keyring) as registry:
             self._api, self._admin = Api(registry), asgi.Admin(registry)
             state = scope.get("state", {})
             state["entrepot.fast"] = Fast(registry)
@@ -89,12 +93,15 @@ def _spare_the_collector() -> None:
 
 
 @contextlib.asynccontextmanager
-async def furnish(settings: Settings, shared: Path | None = None) -> AsyncIterator[Registry]:
+async def furnish(
+    settings: Settings, shared: Path | None = None, keyring: Keyring = NO_KEYS
+) -> AsyncIterator[Registry]:
     """A registry with everything it needs running, for as long as the block lasts.
 
-    Several processes over one data folder add their metrics up in a `shared` folder.
+    Several processes over one data folder add their metrics up in a `shared` folder. The keys
+    are read once for all of them: who starts them does it.
     """
-    database = Database(settings.data)
+    database = Database(settings.data, keyring)
     store = DiskStore(folder_of(settings.data))
     store.prepare()
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
@@ -194,7 +201,7 @@ def logs_as_json(settings: Settings) -> bool:
     return settings.log_format == "json"
 
 
-def build(settings: Settings, shared: Path | None = None) -> Entrepot:
+def build(settings: Settings, shared: Path | None = None, keyring: Keyring = NO_KEYS) -> Entrepot:
     """The app for a process that serves; it sets up that process's logs."""
     logs.configure(as_json=logs_as_json(settings), level=settings.log_level)
-    return Entrepot(settings, shared)
+    return Entrepot(settings, shared, keyring)

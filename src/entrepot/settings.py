@@ -25,11 +25,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from entrepot import addresses
 from entrepot.addresses import Address
+from entrepot.encryption import source
+from entrepot.encryption.keys import Keyring
+from entrepot.encryption.source import SourceError
 
 PREFIX = "ENTREPOT_"
 FILE = "entrepot.toml"
 
-SECRETS = ("admin_password", "sso_client_secret")
+SECRETS = ("admin_password", "sso_client_secret", "encryption_key")
 """What no error may show."""
 
 OTHERS = ("config", "context", "contexts", "url", "token")
@@ -56,6 +59,12 @@ class Settings(BaseSettings):
     """Folder for the database and the blobs; made where it is missing."""
     listen: str = "127.0.0.1:5000"
     """HOST:PORT to listen on."""
+    encryption_key: SecretStr | None = None
+    """32 random bytes in base64 or hex, which encrypt what is new; of several the first does."""
+    encryption_key_file: Path | None = None
+    """The same in a file, one key a line, that no stranger may read."""
+    encryption_key_command: str = ""
+    """A command that prints the same, as the client of a vault does; it is run without a shell."""
     workers: PositiveInt = 1
     """Processes that serve, over one folder."""
     tls_cert: Path | None = None
@@ -177,6 +186,26 @@ class Settings(BaseSettings):
         if self.sso_issuer and self.dangerously_without_accounts:
             raise ValueError("sso_issuer is for accounts: leave dangerously_without_accounts away")
         return self
+
+    @model_validator(mode="after")
+    def _check_encryption(self) -> "Settings":
+        names = ("encryption_key", "encryption_key_file", "encryption_key_command")
+        given = [name for name in names if getattr(self, name) not in (None, "")]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} do not go together: give one of them")
+        return self
+
+    def keyring(self) -> Keyring:
+        """The keys of what lies encrypted: reads their file, or runs their command.
+
+        Raises `SettingsError`.
+        """
+        key = self.encryption_key
+        try:
+            text = None if key is None else key.get_secret_value()
+            return source.load(text, self.encryption_key_file, self.encryption_key_command)
+        except SourceError as error:
+            raise SettingsError(str(error)) from None
 
     @property
     def address(self) -> Address:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from tests.crash.processes import await_
 from tests.served import Served, serving
 
 from entrepot.db import audit, engine
+from entrepot.db.connection import Connection
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +243,6 @@ def test_altered_rows_are_told_of(admin: httpx.Client, served: Served) -> None:
     ]
 
 
-def altered(db: sqlite3.Connection) -> None:
+def altered(db: Connection) -> None:
     assert audit.head(db)[0] > 2
     db.execute("update audit set actor = 'user:eve' where id = 2")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from sqlite3 import Connection
 from threading import Barrier, Thread
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from entrepot.auth import bootstrap, passwords
 from entrepot.db import accounts, engine, grants, keys
 from entrepot.db.accounts import Account, Kind
+from entrepot.db.connection import Connection
 
 GOOD = "correct horse battery"
 

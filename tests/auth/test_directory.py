@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from sqlite3 import Connection
 
 import pytest
 
@@ -13,6 +12,7 @@ from entrepot.db import accounts, grants, groups, projects
 from entrepot.db.accounts import Kind
 from entrepot.db.audit import NOBODY, Event
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.projects import Project
 from entrepot.oci.names import Repository

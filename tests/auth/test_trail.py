@@ -14,6 +14,7 @@ from entrepot.auth import trail as trails
 from entrepot.auth.actor import Actor
 from entrepot.auth.trail import Trail
 from entrepot.db import accounts, engine, grants, secrets
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 
 ANN, BOB = Actor("user:ann", via="password"), Actor("user:bob", via="token t")
@@ -37,13 +38,13 @@ async def trail(database: Database) -> Trail:
 
 
 @pytest.fixture
-def db(database: Database) -> Iterator[sqlite3.Connection]:
+def db(database: Database) -> Iterator[Connection]:
     connection = engine.connect(database.folder)
     yield connection
     connection.close()
 
 
-def rows(db: sqlite3.Connection, *columns: str) -> list[tuple[object, ...]]:
+def rows(db: Connection, *columns: str) -> list[tuple[object, ...]]:
     return db.execute(f"select {', '.join(columns)} from audit order by id").fetchall()
 
 
@@ -60,9 +61,7 @@ def pull(trail: Trail, **words: object) -> None:
     trail.pulled(**{**given, **words})  # type: ignore[arg-type]
 
 
-async def test_equal_events_become_one_row_that_counts(
-    trail: Trail, db: sqlite3.Connection
-) -> None:
+async def test_equal_events_become_one_row_that_counts(trail: Trail, db: Connection) -> None:
     for number in (1, 2):
         trail.note(event(1, times=number, at=AT + number))
     assert rows(db, "id") == []
@@ -90,7 +89,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 async def test_events_that_differ_are_rows_each(
-    trail: Trail, db: sqlite3.Connection, other: object
+    trail: Trail, db: Connection, other: object
 ) -> None:
     trail.note(event(1))
     trail.note(other)  # type: ignore[arg-type]
@@ -98,14 +97,14 @@ async def test_events_that_differ_are_rows_each(
     assert rows(db, "times") == [(1,), (1,)]
 
 
-async def test_another_request_is_no_other_event(trail: Trail, db: sqlite3.Connection) -> None:
+async def test_another_request_is_no_other_event(trail: Trail, db: Connection) -> None:
     trail.note(event(1))
     trail.note(event(1, by=replace(BY, request="x")))
     await trail.flush()
     assert rows(db, "request", "times") == [("r1", 2)]
 
 
-async def test_equal_pulls_become_one_row_that_counts(trail: Trail, db: sqlite3.Connection) -> None:
+async def test_equal_pulls_become_one_row_that_counts(trail: Trail, db: Connection) -> None:
     for number in range(3):
         pull(trail, request=f"r{number}")
     await trail.flush()
@@ -139,7 +138,7 @@ async def test_equal_pulls_become_one_row_that_counts(trail: Trail, db: sqlite3.
     ids=str,
 )
 async def test_pulls_that_differ_are_rows_each(
-    trail: Trail, db: sqlite3.Connection, words: dict[str, object]
+    trail: Trail, db: Connection, words: dict[str, object]
 ) -> None:
     pull(trail)
     pull(trail, **words)
@@ -147,9 +146,7 @@ async def test_pulls_that_differ_are_rows_each(
     assert rows(db, "times") == [(1,), (1,)]
 
 
-async def test_two_pods_of_one_workload_are_told_apart(
-    trail: Trail, db: sqlite3.Connection
-) -> None:
+async def test_two_pods_of_one_workload_are_told_apart(trail: Trail, db: Connection) -> None:
     pull(trail, actor=POD)
     pull(trail, actor=OTHER_POD)
     await trail.flush()
@@ -165,28 +162,28 @@ async def test_two_pods_of_one_workload_are_told_apart(
     ],
 )
 async def test_the_tag_of_a_pull(
-    trail: Trail, db: sqlite3.Connection, target: bytes, reference: str
+    trail: Trail, db: Connection, target: bytes, reference: str
 ) -> None:
     pull(trail, target=target)
     await trail.flush()
     assert rows(db, "reference") == [(reference,)]
 
 
-async def test_rows_come_in_the_order_of_time(trail: Trail, db: sqlite3.Connection) -> None:
+async def test_rows_come_in_the_order_of_time(trail: Trail, db: Connection) -> None:
     for number in (3, 1, 2):
         trail.note(event(number))
     await trail.flush()
     assert rows(db, "reference") == [("v1",), ("v2",), ("v3",)]
 
 
-async def test_more_than_a_page(trail: Trail, db: sqlite3.Connection) -> None:
+async def test_more_than_a_page(trail: Trail, db: Connection) -> None:
     for number in range(999):
         trail.note(event(number))
     await trail.flush()
     assert rows(db, "reference") == [(f"v{number}",) for number in range(999)]
 
 
-async def test_what_cannot_be_written_is_kept(trail: Trail, db: sqlite3.Connection) -> None:
+async def test_what_cannot_be_written_is_kept(trail: Trail, db: Connection) -> None:
     db.execute(FAIL)
     pull(trail)
     trail.note(event(1))
@@ -198,9 +195,7 @@ async def test_what_cannot_be_written_is_kept(trail: Trail, db: sqlite3.Connecti
     assert rows(db, "action", "times") == [("push", 2), ("pull", 1)]
 
 
-async def test_a_flush_that_is_cancelled_writes_nothing_twice(
-    trail: Trail, db: sqlite3.Connection
-) -> None:
+async def test_a_flush_that_is_cancelled_writes_nothing_twice(trail: Trail, db: Connection) -> None:
     for number in range(500):
         trail.note(event(number))
     flushing = asyncio.create_task(trail.flush())
@@ -212,9 +207,7 @@ async def test_a_flush_that_is_cancelled_writes_nothing_twice(
     assert sorted(rows(db, "reference")) == sorted((f"v{number}",) for number in range(500))
 
 
-async def test_beyond_what_can_be_kept_only_the_count_is(
-    trail: Trail, db: sqlite3.Connection
-) -> None:
+async def test_beyond_what_can_be_kept_only_the_count_is(trail: Trail, db: Connection) -> None:
     for number in range(trails.MOST + 3):
         pull(trail, digest=f"sha256:{number}")
     trail.note(event(1, times=4))
@@ -224,7 +217,7 @@ async def test_beyond_what_can_be_kept_only_the_count_is(
     assert rows(db, "sum(times)") == [(trails.MOST + 1 + 7,)]
 
 
-async def test_many_events_are_written_early(trail: Trail, db: sqlite3.Connection) -> None:
+async def test_many_events_are_written_early(trail: Trail, db: Connection) -> None:
     running = asyncio.create_task(trail.run())
     await asyncio.sleep(0)
     for number in range(trails.EARLY + 1):
@@ -239,7 +232,7 @@ async def test_many_events_are_written_early(trail: Trail, db: sqlite3.Connectio
 
 
 async def test_it_tells_once_that_it_cannot_write_and_goes_on(
-    database: Database, db: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+    database: Database, db: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     trail = Trail(database, seconds=0.02)
     db.execute(FAIL)
@@ -259,7 +252,7 @@ async def test_it_tells_once_that_it_cannot_write_and_goes_on(
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_what_was_used_is_noted(trail: Trail, db: sqlite3.Connection) -> None:
+async def test_what_was_used_is_noted(trail: Trail, db: Connection) -> None:
     account = accounts.create(db, accounts.Kind.ROBOT, "ci", "test")
     secret = secrets.add(db, secrets.Kind.ROBOT, account.id, "one", "hash")
     grant = grants.add(db, "robot:ci", "reader", "team/*", "test")

@@ -1,6 +1,5 @@
 """Whom a workload's token means: real tokens, real issuers, rules in a real database."""
 
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from entrepot.auth.workload import Workloads
 from entrepot.db import issuers
 from entrepot.db.audit import NOBODY, Event
 from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.issuers import Issuer, Trust
 
@@ -38,8 +38,8 @@ class Rules:
     async def put(self, name: str, issuer: str, of: Mapping[str, str], aud: str = AUDIENCE) -> None:
         await self.change(partial(issuers.put_trust, trust=Trust(name, issuer, aud, of), by="test"))
 
-    async def change(self, write: Callable[[sqlite3.Connection], object]) -> None:
-        def both(db: sqlite3.Connection) -> None:
+    async def change(self, write: Callable[[Connection], object]) -> None:
+        def both(db: Connection) -> None:
             write(db)
             record_access(db, Event("test", NOBODY))
 

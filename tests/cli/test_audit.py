@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.crash.processes import await_
 from tests.registry import Registry, serving
 
 from entrepot.db import audit, engine
+from entrepot.db.connection import Connection
 
 Env = dict[str, str]
 
@@ -155,7 +155,7 @@ def test_verify_names_what_was_altered(env: Env, tmp_path: Path) -> None:
     assert rows == "3 rows, NOT as they were written"
 
 
-def spoil(db: sqlite3.Connection) -> None:
+def spoil(db: Connection) -> None:
     from tests.db.audited import fill
 
     fill(db, 3)

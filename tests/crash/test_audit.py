@@ -2,7 +2,6 @@
 
 import json
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,13 +21,14 @@ from tests.registry import Registry, StartRegistry
 
 from entrepot.db import audit, engine
 from entrepot.db.chain import Chain
+from entrepot.db.connection import Connection
 
 ROUNDS = 3
 _KINDS = "('pushed', 'tagged', 'untagged', 'deleted', 'blob deleted')"
 
 
 @contextmanager
-def opened(data: Path) -> Iterator[sqlite3.Connection]:
+def opened(data: Path) -> Iterator[Connection]:
     with closing(engine.connect(data)) as db:
         yield db
 
@@ -66,7 +66,7 @@ def test_a_change_that_was_acknowledged_has_its_row(
     assert list(Chain(registry.data).faults()) == []
 
 
-def _compare(db: sqlite3.Connection, ledger: Ledger) -> None:
+def _compare(db: Connection, ledger: Ledger) -> None:
     def rows(reference: str) -> list[tuple[str, str]]:
         query = (
             "select action, digest from audit where repository = ? and reference = ? order by id"

@@ -1,9 +1,8 @@
 """Short ways to put rows into an audit."""
 
-import sqlite3
-
 from entrepot.db import audit
 from entrepot.db.audit import By, Event
+from entrepot.db.connection import Connection
 
 AT = 1_700_000_000.25
 
@@ -27,6 +26,6 @@ def event(number: int, **words: object) -> Event:
     return Event(**{**given, **words})  # type: ignore[arg-type]
 
 
-def fill(db: sqlite3.Connection, count: int, first: int = 1) -> None:
+def fill(db: Connection, count: int, first: int = 1) -> None:
     """Rows that tell so many events."""
     audit.append(db, *(event(number) for number in range(first, first + count)))

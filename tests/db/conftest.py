@@ -1,12 +1,12 @@
 """A database in a folder of its own, and what is put into it."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from entrepot.db import engine
+from entrepot.db.connection import Connection
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def db(folder: Path) -> Iterator[sqlite3.Connection]:
+def db(folder: Path) -> Iterator[Connection]:
     connection = engine.connect(folder)
     yield connection
     connection.close()

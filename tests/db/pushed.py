@@ -1,12 +1,12 @@
 """Short ways to put blobs, manifests and uploads into a database."""
 
-import sqlite3
 from typing import Any
 
 from tests.content import dump
 
 from entrepot.db import blobs, manifests, pieces
 from entrepot.db.blobs import Blob
+from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
@@ -16,7 +16,7 @@ APP = Repository.parse("team/app")
 OTHER = Repository.parse("team/other")
 
 
-def blob(db: sqlite3.Connection, content: bytes, repository: Repository = APP) -> Digest:
+def blob(db: Connection, content: bytes, repository: Repository = APP) -> Digest:
     """A small blob, linked in a repository."""
     digest = Digest.of(content)
     blobs.add(db, repository, digest, Blob(len(content), content, None), renew=False)
@@ -24,7 +24,7 @@ def blob(db: sqlite3.Connection, content: bytes, repository: Repository = APP) -
 
 
 def large(
-    db: sqlite3.Connection, name: str, repository: Repository = APP, *, renew: bool = False
+    db: Connection, name: str, repository: Repository = APP, *, renew: bool = False
 ) -> Digest:
     """A blob whose bytes are said to lie in one piece, `name`."""
     digest = Digest.of(b"large")
@@ -34,7 +34,7 @@ def large(
 
 
 def manifest(
-    db: sqlite3.Connection,
+    db: Connection,
     document: dict[str, Any],
     *tags: str,
     repository: Repository = APP,
@@ -46,7 +46,7 @@ def manifest(
     return read.digest
 
 
-def settled(db: sqlite3.Connection, owner: str, name: str, size: int) -> Piece:
+def settled(db: Connection, owner: str, name: str, size: int) -> Piece:
     """A piece that is there, of an upload or a blob."""
     piece = Piece(name, size)
     pieces.begin(db, owner, piece)
@@ -59,10 +59,10 @@ def lying(name: str, size: int = 5) -> Blob:
     return Blob(size, None, name, (Piece(name, size),))
 
 
-def garbage(db: sqlite3.Connection) -> list[str]:
+def garbage(db: Connection) -> list[str]:
     return sorted(pieces.garbage(db, 100))
 
 
-def log(db: sqlite3.Connection) -> list[tuple[str, str, str | None, str | None]]:
+def log(db: Connection) -> list[tuple[str, str, str | None, str | None]]:
     """Kind, reference, old and new of every change."""
     return db.execute("select kind, reference, old, new from change order by id").fetchall()

@@ -1,20 +1,20 @@
 """The audit: what is written, and what retention takes."""
 
 import json
-import sqlite3
 
 import pytest
 from tests.db.audited import AT, event, fill
 
 from entrepot.db import audit
 from entrepot.db.audit import EXPIRED, START
+from entrepot.db.connection import Connection
 
 
-def ids(db: sqlite3.Connection) -> list[int]:
+def ids(db: Connection) -> list[int]:
     return [number for (number,) in db.execute("select id from audit order by id")]
 
 
-def test_a_row_has_every_word(db: sqlite3.Connection) -> None:
+def test_a_row_has_every_word(db: Connection) -> None:
     audit.append(db, event(1))
     row = db.execute("select * from audit").fetchone()
     assert row[:-1] == (
@@ -36,7 +36,7 @@ def test_a_row_has_every_word(db: sqlite3.Connection) -> None:
     assert len(row[-1]) == 64
 
 
-def test_each_row_goes_on_from_the_one_before(db: sqlite3.Connection) -> None:
+def test_each_row_goes_on_from_the_one_before(db: Connection) -> None:
     fill(db, 3)
     fill(db, 2, 4)
     rows = db.execute("select * from audit order by id").fetchall()
@@ -47,13 +47,13 @@ def test_each_row_goes_on_from_the_one_before(db: sqlite3.Connection) -> None:
     assert audit.head(db) == (5, before)
 
 
-def test_a_time_that_is_a_whole_number_is_kept_as_it_was_hashed(db: sqlite3.Connection) -> None:
+def test_a_time_that_is_a_whole_number_is_kept_as_it_was_hashed(db: Connection) -> None:
     audit.append(db, event(1, at=5))
     *row, found = db.execute("select * from audit").fetchone()
     assert audit.chained("0" * 64, tuple(row)) == found
 
 
-def test_ids_are_not_used_twice(db: sqlite3.Connection) -> None:
+def test_ids_are_not_used_twice(db: Connection) -> None:
     fill(db, 2)
     audit.expire(db, AT + 100, last=2, limit=10)
     db.execute("delete from audit")
@@ -74,7 +74,7 @@ EXPIRY: dict[str, tuple[float, int, int, list[int]]] = {
 
 @pytest.mark.parametrize(("before", "last", "limit", "left"), EXPIRY.values(), ids=EXPIRY)
 def test_retention_takes_the_oldest_and_says_so(
-    db: sqlite3.Connection, before: float, last: int, limit: int, left: list[int]
+    db: Connection, before: float, last: int, limit: int, left: list[int]
 ) -> None:
     fill(db, 5)
     links = dict(db.execute("select id, hash from audit"))
@@ -90,14 +90,14 @@ def test_retention_takes_the_oldest_and_says_so(
     assert json.loads(row[3]) == {"first": 1, "last": gone, "until": AT + gone}
 
 
-def test_a_row_waits_for_a_younger_one_before_it(db: sqlite3.Connection) -> None:
+def test_a_row_waits_for_a_younger_one_before_it(db: Connection) -> None:
     """So a clock that was wrong once does not tear a hole."""
     audit.append(db, event(1), event(50), event(3))
     assert audit.expire(db, AT + 10, last=3, limit=10) == 1
     assert ids(db) == [2, 3, 4]
 
 
-def test_a_marker_moves(db: sqlite3.Connection) -> None:
+def test_a_marker_moves(db: Connection) -> None:
     assert audit.marked(db, "copy") == (0, "")
     audit.mark(db, "copy", (1, "a"))
     audit.mark(db, "copy", (2, "b"))

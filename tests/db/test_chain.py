@@ -1,6 +1,5 @@
 """The chain: every way to alter, delete, move or forge rows shows, and nothing else does."""
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +9,14 @@ from tests.db.audited import AT, event, fill
 from entrepot.db import audit
 from entrepot.db.audit import COLUMNS, START, Link
 from entrepot.db.chain import Chain
+from entrepot.db.engine import SQLite
 
 NAMES = COLUMNS.split(", ")
 ROWS = 7
 
 
 @pytest.fixture
-def filled(db: sqlite3.Connection) -> sqlite3.Connection:
+def filled(db: SQLite) -> SQLite:
     fill(db, ROWS)
     return db
 
@@ -29,7 +29,7 @@ def altered(number: int) -> str:
     return f"row {number} does not follow from the one before: one of the two was altered"
 
 
-def rechain(db: sqlite3.Connection, first: int, last: int) -> None:
+def rechain(db: SQLite, first: int, last: int) -> None:
     """Give rows the hashes that they would have if they had been written so."""
     [before] = db.execute("select hash from audit where id = ?", (first - 1,)).fetchone() or [
         "0" * 64
@@ -40,14 +40,14 @@ def rechain(db: sqlite3.Connection, first: int, last: int) -> None:
         db.execute("update audit set hash = ? where id = ?", (before, number))
 
 
-def move(db: sqlite3.Connection, first: int, by: int) -> None:
+def move(db: SQLite, first: int, by: int) -> None:
     """Move rows from an id on; far off and back, since ids must not meet."""
     db.execute("update audit set id = id + 1000 where id >= ?", (first,))
     db.execute("update audit set id = id - ? where id >= 1000", (1000 - by,))
 
 
 @pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 400, 1000])
-def test_a_chain_as_written_has_no_faults(db: sqlite3.Connection, folder: Path, count: int) -> None:
+def test_a_chain_as_written_has_no_faults(db: SQLite, folder: Path, count: int) -> None:
     fill(db, count)
     chain = Chain(folder)
     assert list(chain.faults()) == []
@@ -60,9 +60,7 @@ VALUES = {"at": 5.5, "times": 77, "detail": '{"old": "y", "pod": 1}'}
 
 @pytest.mark.parametrize("row", [1, 4, ROWS], ids=["first", "middle", "last"])
 @pytest.mark.parametrize("column", [*NAMES[1:], "hash"])
-def test_an_altered_word_shows(
-    filled: sqlite3.Connection, folder: Path, column: str, row: int
-) -> None:
+def test_an_altered_word_shows(filled: SQLite, folder: Path, column: str, row: int) -> None:
     value = VALUES.get(column, "other")
     filled.execute(f"update audit set {column} = ? where id = ?", (value, row))
     found = faults(folder)
@@ -71,9 +69,7 @@ def test_an_altered_word_shows(
 
 
 @pytest.mark.parametrize("value", [b"push", b"\xff", b""], ids=["as bytes", "no text", "nothing"])
-def test_bytes_in_place_of_words_show(
-    filled: sqlite3.Connection, folder: Path, value: bytes
-) -> None:
+def test_bytes_in_place_of_words_show(filled: SQLite, folder: Path, value: bytes) -> None:
     filled.execute("update audit set action = ? where id = 3", (value,))
     assert faults(folder) == [altered(3)]
     filled.execute("update audit set action = cast(? as text) where id = 3", (value,))
@@ -82,36 +78,36 @@ def test_bytes_in_place_of_words_show(
 
 @pytest.mark.parametrize("row", [1, 4, ROWS - 1])
 def test_a_row_written_anew_with_its_hash_shows_at_the_next(
-    filled: sqlite3.Connection, folder: Path, row: int
+    filled: SQLite, folder: Path, row: int
 ) -> None:
     filled.execute("update audit set actor = 'user:eve' where id = ?", (row,))
     rechain(filled, row, row)
     assert faults(folder) == [altered(row + 1)]
 
 
-def delete_and_move(db: sqlite3.Connection) -> None:
+def delete_and_move(db: SQLite) -> None:
     db.execute("delete from audit where id = 3")
     move(db, 4, -1)
 
 
-def forge(db: sqlite3.Connection) -> None:
+def forge(db: SQLite) -> None:
     """A fourth row that goes on from the third, as if it had always been there."""
     move(db, 4, 1)
     copy(db, 3, 4)
     rechain(db, 4, 4)
 
 
-def copy(db: sqlite3.Connection, number: int, to: int) -> None:
+def copy(db: SQLite, number: int, to: int) -> None:
     words = ", ".join([*NAMES[1:], "hash"])
     db.execute(f"insert into audit select ?, {words} from audit where id = ?", (to, number))
 
 
-def pretend_retention(db: sqlite3.Connection) -> None:
+def pretend_retention(db: SQLite) -> None:
     audit.mark(db, START, db.execute("select id, hash from audit where id = 2").fetchone())
     db.execute("delete from audit where id <= 2")
 
 
-SPOILED: dict[str, tuple[Callable[[sqlite3.Connection], object], list[str]]] = {
+SPOILED: dict[str, tuple[Callable[[SQLite], object], list[str]]] = {
     "first deleted": (
         lambda db: db.execute("delete from audit where id = 1"),
         ["rows 1 to 1 are missing"],
@@ -170,16 +166,16 @@ SPOILED: dict[str, tuple[Callable[[sqlite3.Connection], object], list[str]]] = {
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILED.values(), ids=SPOILED)
 def test_what_was_done_to_rows_shows(
-    filled: sqlite3.Connection,
+    filled: SQLite,
     folder: Path,
-    spoil: Callable[[sqlite3.Connection], object],
+    spoil: Callable[[SQLite], object],
     said: list[str],
 ) -> None:
     spoil(filled)
     assert faults(folder) == said
 
 
-def test_after_retention_it_begins_at_the_marker(filled: sqlite3.Connection, folder: Path) -> None:
+def test_after_retention_it_begins_at_the_marker(filled: SQLite, folder: Path) -> None:
     for last in (2, 5):
         audit.expire(filled, AT + 100, last, limit=10)
         assert faults(folder) == []
@@ -206,16 +202,14 @@ AFTER: dict[str, tuple[str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("statement", "said"), AFTER.values(), ids=AFTER)
-def test_after_retention_too(
-    filled: sqlite3.Connection, folder: Path, statement: str, said: list[str]
-) -> None:
+def test_after_retention_too(filled: SQLite, folder: Path, statement: str, said: list[str]) -> None:
     audit.expire(filled, AT + 100, 3, limit=10)
     filled.execute(statement)
     assert faults(folder) == said
 
 
 def test_a_chain_written_anew_shows_only_by_a_head_that_was_noted(
-    filled: sqlite3.Connection, folder: Path
+    filled: SQLite, folder: Path
 ) -> None:
     noted = audit.head(filled)
     fill(filled, 3, ROWS + 1)
@@ -228,9 +222,7 @@ def test_a_chain_written_anew_shows_only_by_a_head_that_was_noted(
     ]
 
 
-def test_an_end_cut_off_with_its_count_shows_by_a_noted_head(
-    filled: sqlite3.Connection, folder: Path
-) -> None:
+def test_an_end_cut_off_with_its_count_shows_by_a_noted_head(filled: SQLite, folder: Path) -> None:
     noted = audit.head(filled)
     filled.execute("delete from audit where id > 4")
     filled.execute("update sqlite_sequence set seq = 4")
@@ -244,23 +236,21 @@ def test_an_end_cut_off_with_its_count_shows_by_a_noted_head(
     ids=["before the start", "the last that went", "still there"],
 )
 def test_a_noted_head_and_retention(
-    filled: sqlite3.Connection, folder: Path, row: int, said: list[str]
+    filled: SQLite, folder: Path, row: int, said: list[str]
 ) -> None:
     noted = filled.execute("select id, hash from audit where id = ?", (row,)).fetchone()
     audit.expire(filled, AT + 100, 3, limit=10)
     assert faults(folder, noted) == said
 
 
-def test_the_last_row_that_went_is_compared_with_a_noted_head(
-    filled: sqlite3.Connection, folder: Path
-) -> None:
+def test_the_last_row_that_went_is_compared_with_a_noted_head(filled: SQLite, folder: Path) -> None:
     audit.expire(filled, AT + 100, 3, limit=10)
     assert faults(folder, (3, "f" * 64)) == [
         "row 3 is not the one that was noted: it, or what is before, was altered"
     ]
 
 
-def test_retention_may_overtake_it(db: sqlite3.Connection, folder: Path) -> None:
+def test_retention_may_overtake_it(db: SQLite, folder: Path) -> None:
     fill(db, 1000)
     db.execute("update audit set actor = 'user:eve' where id = 2")
     walk = Chain(folder).faults()

@@ -1,6 +1,5 @@
 """The log of changes: one row for each thing that happened, in the order in which it did."""
 
-import sqlite3
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +7,7 @@ from tests.content import dump, image
 from tests.db.pushed import APP, OTHER, blob, log, manifest
 
 from entrepot.db import blobs, changes, manifests, tags
+from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Tag
 
@@ -16,7 +16,7 @@ D1, D2 = Digest.of(dump(ONE)), Digest.of(dump(TWO))
 LAYER = Digest.of(b"layer")
 V1 = Tag.parse("1")
 
-CASES: dict[str, tuple[Callable[[sqlite3.Connection], object], list[tuple[object, ...]]]] = {
+CASES: dict[str, tuple[Callable[[Connection], object], list[tuple[object, ...]]]] = {
     "push a blob": (lambda db: blob(db, b"more"), []),
     "push a manifest": (lambda db: manifest(db, TWO), [("pushed", D2, None, D2)]),
     "push the same manifest": (lambda db: manifest(db, ONE), []),
@@ -47,8 +47,8 @@ CASES: dict[str, tuple[Callable[[sqlite3.Connection], object], list[tuple[object
 
 @pytest.mark.parametrize(("act", "rows"), CASES.values(), ids=CASES)
 def test_each_change_writes_its_rows(
-    db: sqlite3.Connection,
-    act: Callable[[sqlite3.Connection], object],
+    db: Connection,
+    act: Callable[[Connection], object],
     rows: list[tuple[object, ...]],
 ) -> None:
     blob(db, b"{}")
@@ -60,7 +60,7 @@ def test_each_change_writes_its_rows(
     assert log(db)[before:] == wanted
 
 
-def test_followers_read_what_is_behind_their_cursor(db: sqlite3.Connection) -> None:
+def test_followers_read_what_is_behind_their_cursor(db: Connection) -> None:
     blob(db, b"{}")
     assert changes.newest(db) == 0
     manifest(db, ONE, "1")
@@ -74,7 +74,7 @@ def test_followers_read_what_is_behind_their_cursor(db: sqlite3.Connection) -> N
     assert changes.after(db, 5, 10) == []
 
 
-def test_a_log_cut_down_to_its_newest_row_counts_on(db: sqlite3.Connection) -> None:
+def test_a_log_cut_down_to_its_newest_row_counts_on(db: Connection) -> None:
     """A number that came again would be skipped by followers, whose cursors are behind it."""
     blob(db, b"{}")
     manifest(db, ONE, "1")

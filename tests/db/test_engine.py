@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from entrepot.db import engine
+from entrepot.db.connection import Connection
 
 _PREPARE = """
 import sys, time
@@ -31,7 +32,7 @@ def test_the_schema_of_another_version_is_refused(folder: Path, version: int) ->
             connect(folder)
 
 
-def test_preparing_again_changes_nothing(folder: Path, db: sqlite3.Connection) -> None:
+def test_preparing_again_changes_nothing(folder: Path, db: Connection) -> None:
     db.execute("insert into repository (name, created_at) values ('kept', 0)")
     engine.prepare(folder)
     assert db.execute("select name from repository").fetchall() == [("kept",)]
@@ -80,7 +81,7 @@ def test_a_connection_to_read_changes_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2)]
 )
-def test_settings_of_a_connection(db: sqlite3.Connection, pragma: str, value: str | int) -> None:
+def test_settings_of_a_connection(db: Connection, pragma: str, value: str | int) -> None:
     assert db.execute(f"pragma {pragma}").fetchone() == (value,)
 
 

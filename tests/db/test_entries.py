@@ -1,6 +1,5 @@
 """Entries of the audit: what is asked for is found, by pages, and nothing else."""
 
-import sqlite3
 from itertools import chain
 
 import pytest
@@ -8,13 +7,14 @@ from tests.db.audited import AT, event, fill
 
 from entrepot.db import audit, entries
 from entrepot.db.audit import By
+from entrepot.db.connection import Connection
 from entrepot.db.entries import Entry, Wanted
 
 TEAM = (("team", "team"), ("team/", "team/\U0010ffff"))
 
 
 @pytest.fixture
-def filled(db: sqlite3.Connection) -> sqlite3.Connection:
+def filled(db: Connection) -> Connection:
     ann, bob = By("user:ann", address="10.0.0.1"), By("user:bob", address="10.0.0.2")
     audit.append(
         db,
@@ -57,25 +57,25 @@ WANTED: dict[str, tuple[Wanted, list[int]]] = {
 
 
 @pytest.mark.parametrize(("wanted", "ids"), WANTED.values(), ids=WANTED)
-def test_found(filled: sqlite3.Connection, wanted: Wanted, ids: list[int]) -> None:
+def test_found(filled: Connection, wanted: Wanted, ids: list[int]) -> None:
     assert [entry.id for page in entries.every(filled, wanted) for entry in page] == ids
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 7])
 @pytest.mark.parametrize("wanted", [Wanted(), Wanted(action="pull"), Wanted(ranges=TEAM)], ids=str)
-def test_pages_drop_nothing(filled: sqlite3.Connection, wanted: Wanted, size: int) -> None:
+def test_pages_drop_nothing(filled: Connection, wanted: Wanted, size: int) -> None:
     pages = list(entries.every(filled, wanted, size))
     assert all(len(page) <= size for page in pages)
     assert list(chain.from_iterable(pages)) == entries.page(filled, wanted, None, 100).entries
 
 
-def test_rows_of_the_same_moment_are_each_shown_once(db: sqlite3.Connection) -> None:
+def test_rows_of_the_same_moment_are_each_shown_once(db: Connection) -> None:
     audit.append(db, *(event(1, at=AT) for _ in range(5)))
     pages = list(entries.every(db, Wanted(), 2))
     assert [[entry.id for entry in page] for page in pages] == [[5, 4], [3, 2], [1]]
 
 
-def test_a_page_looks_at_so_many_rows_and_says_where_to_go_on(db: sqlite3.Connection) -> None:
+def test_a_page_looks_at_so_many_rows_and_says_where_to_go_on(db: Connection) -> None:
     db.execute("begin")
     fill(db, 50_000)
     audit.append(db, event(0, action="rare"))
@@ -86,7 +86,7 @@ def test_a_page_looks_at_so_many_rows_and_says_where_to_go_on(db: sqlite3.Connec
     assert [len(page) for page in pages] == [0, 0, 1]
 
 
-def test_what_comes_meanwhile_is_left_out(filled: sqlite3.Connection) -> None:
+def test_what_comes_meanwhile_is_left_out(filled: Connection) -> None:
     pages = entries.every(filled, Wanted(), 4)
     first = next(pages)
     audit.append(filled, event(7))
@@ -94,13 +94,11 @@ def test_what_comes_meanwhile_is_left_out(filled: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize("after", [0, -1, 99, 2**62])
-def test_behind_a_row_that_is_not_there_there_is_nothing(
-    filled: sqlite3.Connection, after: int
-) -> None:
+def test_behind_a_row_that_is_not_there_there_is_nothing(filled: Connection, after: int) -> None:
     assert entries.page(filled, Wanted(), after, 10) == entries.Page([], None)
 
 
-def test_an_entry_has_every_word(db: sqlite3.Connection) -> None:
+def test_an_entry_has_every_word(db: Connection) -> None:
     audit.append(db, event(1))
     [[found]] = entries.every(db, Wanted())
     assert found == Entry(
@@ -123,6 +121,6 @@ def test_an_entry_has_every_word(db: sqlite3.Connection) -> None:
     assert found.link == audit.head(db)
 
 
-def test_following_goes_in_the_order_of_the_chain(filled: sqlite3.Connection) -> None:
+def test_following_goes_in_the_order_of_the_chain(filled: Connection) -> None:
     assert [entry.id for entry in entries.following(filled, 2, 3)] == [3, 4, 5]
     assert entries.following(filled, 6, 3) == []

@@ -1,12 +1,11 @@
 """Pages of names: none is lost and none comes twice, wherever a page ends."""
 
-import sqlite3
-
 import pytest
 from tests.content import image
 from tests.db.pushed import APP, blob, manifest
 
 from entrepot.db import repositories, tags
+from entrepot.db.connection import Connection
 from entrepot.db.repositories import EVERYTHING
 from entrepot.oci.names import Repository
 
@@ -14,7 +13,7 @@ NAMES = sorted(["a", "B", "a-b", "a.b", "a_b", "Z9", "0", "aa", "ab", "_x", "z" 
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 100])
-def test_tags_in_pages(db: sqlite3.Connection, size: int) -> None:
+def test_tags_in_pages(db: Connection, size: int) -> None:
     blob(db, b"{}")
     manifest(db, image(), *NAMES)
     number = repositories.identify(db, APP)
@@ -27,7 +26,7 @@ def test_tags_in_pages(db: sqlite3.Connection, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])
-def test_the_catalog_in_pages(db: sqlite3.Connection, size: int) -> None:
+def test_the_catalog_in_pages(db: Connection, size: int) -> None:
     wanted = sorted(f"{team}/{app}" for team in ("a", "a-b", "b") for app in ("x", "y.z"))
     for name in [*reversed(wanted), "a/empty"]:
         blob(db, b"{}", Repository.parse(name))

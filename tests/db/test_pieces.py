@@ -1,17 +1,16 @@
 """Pieces: in order, given up, thrown away; and never one that a blob needs."""
 
-import sqlite3
-
 from tests.db.pushed import garbage, settled
 
 from entrepot.db import pieces
+from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 OWNER = "f" * 32
 
 
-def test_pieces_come_in_the_order_in_which_they_were_settled(db: sqlite3.Connection) -> None:
+def test_pieces_come_in_the_order_in_which_they_were_settled(db: Connection) -> None:
     pieces.begin(db, OWNER, Piece(C))
     found = tuple(settled(db, OWNER, name, size) for name, size in [(B, 1), (A, 2)])
     assert pieces.of(db, OWNER) == found
@@ -20,14 +19,14 @@ def test_pieces_come_in_the_order_in_which_they_were_settled(db: sqlite3.Connect
     assert not pieces.settle(db, OWNER, Piece(C, 3)), "only once"
 
 
-def test_an_open_piece_that_is_dropped_is_garbage(db: sqlite3.Connection) -> None:
+def test_an_open_piece_that_is_dropped_is_garbage(db: Connection) -> None:
     pieces.begin(db, OWNER, Piece(A))
     pieces.drop(db, A, "why")
     assert garbage(db) == [A]
     assert not pieces.settle(db, OWNER, Piece(A, 1))
 
 
-def test_a_settled_piece_is_not_dropped(db: sqlite3.Connection) -> None:
+def test_a_settled_piece_is_not_dropped(db: Connection) -> None:
     """Its request may fail after all was committed: who was told nothing, must lose nothing."""
     piece = settled(db, OWNER, A, 1)
     pieces.drop(db, A, "why")
@@ -36,7 +35,7 @@ def test_a_settled_piece_is_not_dropped(db: sqlite3.Connection) -> None:
 
 
 def test_what_was_written_under_a_name_without_a_row_is_garbage_too(
-    db: sqlite3.Connection,
+    db: Connection,
 ) -> None:
     """Its upload was cancelled, and maybe collected, while it was written."""
     pieces.begin(db, OWNER, Piece(A))
@@ -46,7 +45,7 @@ def test_what_was_written_under_a_name_without_a_row_is_garbage_too(
     assert garbage(db) == [A]
 
 
-def test_what_nobody_owns_any_more_is_garbage_with_its_open_pieces(db: sqlite3.Connection) -> None:
+def test_what_nobody_owns_any_more_is_garbage_with_its_open_pieces(db: Connection) -> None:
     settled(db, OWNER, A, 7)
     pieces.begin(db, OWNER, Piece(B))
     settled(db, "e" * 32, C, 1)
@@ -55,7 +54,7 @@ def test_what_nobody_owns_any_more_is_garbage_with_its_open_pieces(db: sqlite3.C
     assert rows == [(A, 7, "why"), (B, 0, "why")]
 
 
-def test_open_pieces_are_stale_unless_someone_writes_them(db: sqlite3.Connection) -> None:
+def test_open_pieces_are_stale_unless_someone_writes_them(db: Connection) -> None:
     for name in (A, B):
         pieces.begin(db, OWNER, Piece(name))
     settled(db, OWNER, C, 1)
@@ -65,7 +64,7 @@ def test_open_pieces_are_stale_unless_someone_writes_them(db: sqlite3.Connection
     assert pieces.stale(db, 60, 10) == [A]
 
 
-def test_garbage_goes_when_it_is_forgotten(db: sqlite3.Connection) -> None:
+def test_garbage_goes_when_it_is_forgotten(db: Connection) -> None:
     for name in (A, B, C):
         pieces.drop(db, name, "why")
         pieces.drop(db, name, "why")

@@ -3,7 +3,6 @@
 They are taken from the functions themselves, as SQLite was asked to run them.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -26,6 +25,7 @@ from entrepot.db import (
     tags,
     uploads,
 )
+from entrepot.db.engine import SQLite
 from entrepot.db.entries import Wanted
 from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
@@ -38,15 +38,15 @@ UPLOAD = Upload("f" * 32, APP, "sha256")
 V1 = Tag.parse("1")
 
 
-def found(db: sqlite3.Connection, wanted: Wanted) -> object:
+def found(db: SQLite, wanted: Wanted) -> object:
     return [entries.page(db, wanted, after, 2) for after in (None, 3)]
 
 
-def fill_more(db: sqlite3.Connection) -> None:
+def fill_more(db: SQLite) -> None:
     fill(db, 2, 9)
 
 
-QUERIES: dict[str, Callable[[sqlite3.Connection], object]] = {
+QUERIES: dict[str, Callable[[SQLite], object]] = {
     "blob": lambda db: blobs.find(db, APP, CONFIG),
     "blob anywhere": lambda db: blobs.stored(db, CONFIG),
     "blob pushed": lambda db: blob(db, b"new"),
@@ -106,12 +106,12 @@ ALLOWED = {"SCAN CONSTANT ROW", "SCAN garbage"}
 """One row that is no table; and garbage in any order, the first few of it."""
 
 
-def listed(db: sqlite3.Connection, kind: str | None) -> object:
+def listed(db: SQLite, kind: str | None) -> object:
     return referrers.listed(db, APP, DIGEST, artifact_type=kind, after=0, limit=10, room=1000)
 
 
 @pytest.fixture
-def filled(db: sqlite3.Connection) -> sqlite3.Connection:
+def filled(db: SQLite) -> SQLite:
     for content in (b"{}", b"layer"):
         blob(db, content)
     large(db, "a" * 32)
@@ -122,9 +122,7 @@ def filled(db: sqlite3.Connection) -> sqlite3.Connection:
 
 
 @pytest.mark.parametrize("ask", QUERIES.values(), ids=QUERIES)
-def test_a_query_goes_by_indexes(
-    filled: sqlite3.Connection, ask: Callable[[sqlite3.Connection], object]
-) -> None:
+def test_a_query_goes_by_indexes(filled: SQLite, ask: Callable[[SQLite], object]) -> None:
     asked: list[str] = []
     filled.set_trace_callback(asked.append)
     ask(filled)
@@ -135,7 +133,7 @@ def test_a_query_goes_by_indexes(
         assert not bad, statement
 
 
-def test_a_query_without_an_index_would_be_seen(filled: sqlite3.Connection) -> None:
+def test_a_query_without_an_index_would_be_seen(filled: SQLite) -> None:
     for statement in (
         "select * from change where reference = 'x'",
         "select name from tag where repository = 1 order by moved_at",
@@ -143,7 +141,7 @@ def test_a_query_without_an_index_would_be_seen(filled: sqlite3.Connection) -> N
         assert any(reads_all(step) for step in plan(filled, statement))
 
 
-def plan(db: sqlite3.Connection, statement: str) -> Iterator[str]:
+def plan(db: SQLite, statement: str) -> Iterator[str]:
     for row in db.execute(f"explain query plan {statement}").fetchall():
         yield row[3]
 

@@ -12,6 +12,7 @@ from tests.db.test_trash import KEEP
 
 from entrepot.db import blobs, engine, manifests, projects, purge, quotas, tags, trash
 from entrepot.db.audit import NOBODY
+from entrepot.db.connection import Connection
 from entrepot.db.projects import Project
 from entrepot.db.quotas import Usage
 from entrepot.db.restore import restore
@@ -24,18 +25,18 @@ PLAIN = image()
 SIZE = len(dump(PLAIN))
 
 
-def limit(db: sqlite3.Connection, quota: int | None = None, tags: int | None = None) -> None:
+def limit(db: Connection, quota: int | None = None, tags: int | None = None) -> None:
     if projects.find(db, "team") is None:
         projects.create(db, Project("team"), "test")
     quotas.limit(db, "team", quota, tags)
 
 
-def used(db: sqlite3.Connection, project: str = "team") -> tuple[int, int]:
+def used(db: Connection, project: str = "team") -> tuple[int, int]:
     usage = quotas.find(db, project)
     return usage.bytes, usage.tags
 
 
-def refused(db: sqlite3.Connection, push: object) -> OCIError:
+def refused(db: Connection, push: object) -> OCIError:
     """What is said of a write that does not fit, and leaves nothing behind."""
     before = used(db)
     db.execute("begin")
@@ -47,7 +48,7 @@ def refused(db: sqlite3.Connection, push: object) -> OCIError:
     return error.value
 
 
-def test_a_blob_counts_once_per_project(db: sqlite3.Connection) -> None:
+def test_a_blob_counts_once_per_project(db: Connection) -> None:
     digest = blob(db, b"12345")
     for repository in (APP, OTHER):
         blob(db, b"12345", repository)
@@ -60,7 +61,7 @@ def test_a_blob_counts_once_per_project(db: sqlite3.Connection) -> None:
     assert (used(db), used(db, "elsewhere")) == ((0, 0), (5, 0))
 
 
-def test_manifests_and_tags_count(db: sqlite3.Connection) -> None:
+def test_manifests_and_tags_count(db: Connection) -> None:
     blob(db, b"{}")
     digest = manifest(db, PLAIN, "1", "2")
     manifest(db, PLAIN, "2", "3")
@@ -71,7 +72,7 @@ def test_manifests_and_tags_count(db: sqlite3.Connection) -> None:
     assert used(db) == (2 + SIZE, 0)
 
 
-def test_what_lies_in_the_trash_counts_until_it_is_purged(db: sqlite3.Connection) -> None:
+def test_what_lies_in_the_trash_counts_until_it_is_purged(db: Connection) -> None:
     blob(db, b"{}")
     digest = manifest(db, PLAIN, "1")
     manifests.remove(db, APP, digest, keep=KEEP)
@@ -85,9 +86,7 @@ def test_what_lies_in_the_trash_counts_until_it_is_purged(db: sqlite3.Connection
 
 
 @pytest.mark.parametrize(("quota", "fits"), [(9, False), (10, True), (None, True)])
-def test_what_does_not_fit_is_refused(
-    db: sqlite3.Connection, quota: int | None, fits: bool
-) -> None:
+def test_what_does_not_fit_is_refused(db: Connection, quota: int | None, fits: bool) -> None:
     blob(db, b"12345")
     limit(db, quota)
     if fits:
@@ -102,7 +101,7 @@ def test_what_does_not_fit_is_refused(
     )
 
 
-def test_what_the_project_has_already_always_fits(db: sqlite3.Connection) -> None:
+def test_what_the_project_has_already_always_fits(db: Connection) -> None:
     digest = blob(db, b"12345")
     limit(db, 0)
     blob(db, b"12345", OTHER)
@@ -111,7 +110,7 @@ def test_what_the_project_has_already_always_fits(db: sqlite3.Connection) -> Non
     assert not quotas.has(db, "elsewhere", str(digest))
 
 
-def test_a_mount_from_another_project_must_fit(db: sqlite3.Connection) -> None:
+def test_a_mount_from_another_project_must_fit(db: Connection) -> None:
     digest = blob(db, b"12345", ELSEWHERE)
     limit(db, 4)
     refused(db, lambda: blobs.mount(db, APP, ELSEWHERE, digest))
@@ -119,7 +118,7 @@ def test_a_mount_from_another_project_must_fit(db: sqlite3.Connection) -> None:
     assert blobs.mount(db, APP, ELSEWHERE, digest)
 
 
-def test_a_manifest_must_fit(db: sqlite3.Connection) -> None:
+def test_a_manifest_must_fit(db: Connection) -> None:
     blob(db, b"{}")
     limit(db, 2 + SIZE - 1)
     refused(db, lambda: manifest(db, PLAIN))
@@ -128,7 +127,7 @@ def test_a_manifest_must_fit(db: sqlite3.Connection) -> None:
     manifest(db, PLAIN, "1")
 
 
-def test_so_many_tags_and_no_more(db: sqlite3.Connection) -> None:
+def test_so_many_tags_and_no_more(db: Connection) -> None:
     blob(db, b"{}")
     limit(db, None, 2)
     manifest(db, PLAIN, "1", "2")
@@ -146,7 +145,7 @@ def test_so_many_tags_and_no_more(db: sqlite3.Connection) -> None:
     assert used(db)[1] == 3
 
 
-def test_a_quota_below_what_is_there_lets_things_go(db: sqlite3.Connection) -> None:
+def test_a_quota_below_what_is_there_lets_things_go(db: Connection) -> None:
     blob(db, b"{}")
     digest = manifest(db, PLAIN, "1", "2")
     limit(db, 0, 0)
@@ -155,7 +154,7 @@ def test_a_quota_below_what_is_there_lets_things_go(db: sqlite3.Connection) -> N
     assert used(db)[1] == 0
 
 
-def test_usage_of_all_projects_is_listed(db: sqlite3.Connection) -> None:
+def test_usage_of_all_projects_is_listed(db: Connection) -> None:
     blob(db, b"12345")
     limit(db, 100, 10)
     projects.create(db, Project("empty"), "test")
@@ -164,7 +163,7 @@ def test_usage_of_all_projects_is_listed(db: sqlite3.Connection) -> None:
     assert quotas.find(db, "unknown") == Usage("unknown")
 
 
-def test_a_recount_finds_the_truth(db: sqlite3.Connection) -> None:
+def test_a_recount_finds_the_truth(db: Connection) -> None:
     for repository in (APP, OTHER, ELSEWHERE):
         blob(db, b"{}", repository)
         manifest(db, PLAIN, "1", repository=repository)

@@ -1,6 +1,5 @@
 """The trash: what is deleted goes out of sight and comes back whole, with what it needs."""
 
-import sqlite3
 import time
 from typing import Any
 
@@ -10,6 +9,7 @@ from tests.db.pushed import APP, OTHER, blob, garbage, large, log, manifest
 
 from entrepot.db import blobs, manifests, purge, repositories, tags, trash
 from entrepot.db.audit import NOBODY
+from entrepot.db.engine import SQLite
 from entrepot.db.repositories import EVERYTHING
 from entrepot.db.restore import Kept, Restored, restore
 from entrepot.db.trash import Item, Keep, Kind
@@ -32,33 +32,33 @@ SIGNATURE: dict[str, Any] = image(
 
 
 @pytest.fixture
-def db(db: sqlite3.Connection) -> sqlite3.Connection:
+def db(db: SQLite) -> SQLite:
     for content in (b"{}", b"layer", b"arm", b"signed"):
         blob(db, content)
     return db
 
 
-def delete(db: sqlite3.Connection, *digests: Digest, keep: Keep = KEEP) -> list[Item]:
+def delete(db: SQLite, *digests: Digest, keep: Keep = KEEP) -> list[Item]:
     for digest in digests:
         assert manifests.remove(db, APP, digest, keep=keep)
     return trash.listed(db, APP, 2**62, 100)[: len(digests)][::-1]
 
 
-def untag(db: sqlite3.Connection, tag: str, keep: Keep = KEEP) -> Item:
+def untag(db: SQLite, tag: str, keep: Keep = KEEP) -> Item:
     assert tags.remove(db, APP, Tag(tag), keep=keep)
     return trash.listed(db, APP, 2**62, 1)[0]
 
 
-def drop(db: sqlite3.Connection, keep: Keep = KEEP) -> Item:
+def drop(db: SQLite, keep: Keep = KEEP) -> Item:
     assert repositories.remove(db, APP, keep=keep)
     return trash.listed(db, APP, 2**62, 1)[0]
 
 
-def bring(db: sqlite3.Connection, item: Item, *, move: bool = False) -> Restored:
+def bring(db: SQLite, item: Item, *, move: bool = False) -> Restored:
     return restore(db, item, move=move, sparse=False, by=NOBODY)
 
 
-def shown(db: sqlite3.Connection, *references: str | Digest) -> list[str | None]:
+def shown(db: SQLite, *references: str | Digest) -> list[str | None]:
     """What these references give."""
     found = []
     for reference in references:
@@ -68,7 +68,7 @@ def shown(db: sqlite3.Connection, *references: str | Digest) -> list[str | None]
     return found
 
 
-def table(db: sqlite3.Connection, name: str) -> list[Any]:
+def table(db: SQLite, name: str) -> list[Any]:
     """All that a table has, but for what only says when."""
     rows = db.execute(f"select * from {name}")
     columns = [column[0] for column in rows.description]
@@ -79,7 +79,7 @@ def table(db: sqlite3.Connection, name: str) -> list[Any]:
 KEPT = ("manifest", "tag", "edge", "repository_blob", "repository", "project_blob", "project_usage")
 
 
-def test_a_tag_comes_back(db: sqlite3.Connection) -> None:
+def test_a_tag_comes_back(db: SQLite) -> None:
     digest = manifest(db, PLAIN, "1")
     item = untag(db, "1")
     assert (item.kind, item.reference, item.digest, item.name) == (
@@ -95,7 +95,7 @@ def test_a_tag_comes_back(db: sqlite3.Connection) -> None:
     assert trash.listed(db, None, 2**62, 10) == []
 
 
-def test_a_tag_brings_its_manifest_back(db: sqlite3.Connection) -> None:
+def test_a_tag_brings_its_manifest_back(db: SQLite) -> None:
     digest = manifest(db, LAYERED, "1", "2")
     item = untag(db, "1")
     delete(db, digest)
@@ -103,7 +103,7 @@ def test_a_tag_brings_its_manifest_back(db: sqlite3.Connection) -> None:
     assert shown(db, "1", "2") == [str(digest)] * 2
 
 
-def test_a_manifest_comes_back_as_it_was(db: sqlite3.Connection) -> None:
+def test_a_manifest_comes_back_as_it_was(db: SQLite) -> None:
     digest = manifest(db, SIGNATURE | LAYERED, "1", "latest")
     before = {name: table(db, name) for name in KEPT}
     [item] = delete(db, digest)
@@ -116,7 +116,7 @@ def test_a_manifest_comes_back_as_it_was(db: sqlite3.Connection) -> None:
     assert repositories.catalog(db, EVERYTHING, "", 10) == ["team/app"]
 
 
-def test_what_it_needs_is_kept_though_a_client_deletes_it(db: sqlite3.Connection) -> None:
+def test_what_it_needs_is_kept_though_a_client_deletes_it(db: SQLite) -> None:
     digest = manifest(db, LAYERED, "1")
     [item] = delete(db, digest)
     layer = Digest.of(b"layer")
@@ -128,7 +128,7 @@ def test_what_it_needs_is_kept_though_a_client_deletes_it(db: sqlite3.Connection
         blobs.remove(db, APP, layer)
 
 
-def test_an_index_brings_back_what_it_lists(db: sqlite3.Connection) -> None:
+def test_an_index_brings_back_what_it_lists(db: SQLite) -> None:
     plain, arm = manifest(db, PLAIN), manifest(db, ARM, "arm")
     everything, nested = manifest(db, ALL, "all"), manifest(db, index(ALL), "nested")
     items = delete(db, nested, everything, arm, plain)
@@ -137,7 +137,7 @@ def test_an_index_brings_back_what_it_lists(db: sqlite3.Connection) -> None:
     assert trash.listed(db, None, 2**62, 10) == []
 
 
-def test_a_child_comes_back_alone(db: sqlite3.Connection) -> None:
+def test_a_child_comes_back_alone(db: SQLite) -> None:
     plain, _arm = manifest(db, PLAIN), manifest(db, ARM)
     everything = manifest(db, ALL, "all")
     items = delete(db, everything, plain)
@@ -145,7 +145,7 @@ def test_a_child_comes_back_alone(db: sqlite3.Connection) -> None:
     assert shown(db, plain, everything) == [str(plain), None]
 
 
-def test_a_subject_brings_back_the_referrers_that_went_after_it(db: sqlite3.Connection) -> None:
+def test_a_subject_brings_back_the_referrers_that_went_after_it(db: SQLite) -> None:
     early, subject = (
         manifest(db, SIGNATURE | {"annotations": {"a": "early"}}),
         manifest(db, LAYERED),
@@ -156,14 +156,14 @@ def test_a_subject_brings_back_the_referrers_that_went_after_it(db: sqlite3.Conn
     assert shown(db, early, subject, "signature") == [None, str(subject), str(signature)]
 
 
-def test_referrers_stay_where_their_subject_goes(db: sqlite3.Connection) -> None:
+def test_referrers_stay_where_their_subject_goes(db: SQLite) -> None:
     subject, signature = manifest(db, LAYERED), manifest(db, SIGNATURE)
     delete(db, subject)
     assert shown(db, signature) == [str(signature)]
 
 
 @pytest.mark.parametrize("move", [False, True], ids=["left", "moved"])
-def test_a_tag_that_points_elsewhere_by_now(db: sqlite3.Connection, move: bool) -> None:
+def test_a_tag_that_points_elsewhere_by_now(db: SQLite, move: bool) -> None:
     old = manifest(db, LAYERED, "1", "2")
     [item] = delete(db, old)
     new = manifest(db, PLAIN, "1")
@@ -175,7 +175,7 @@ def test_a_tag_that_points_elsewhere_by_now(db: sqlite3.Connection, move: bool) 
         assert ("restored", "1", str(new), str(old)) in log(db)
 
 
-def test_pushing_again_what_lies_in_the_trash_is_simply_a_push(db: sqlite3.Connection) -> None:
+def test_pushing_again_what_lies_in_the_trash_is_simply_a_push(db: SQLite) -> None:
     digest = manifest(db, LAYERED, "1")
     first, second = *delete(db, digest), None
     assert manifest(db, LAYERED, "1", "2") == digest
@@ -186,7 +186,7 @@ def test_pushing_again_what_lies_in_the_trash_is_simply_a_push(db: sqlite3.Conne
     assert db.execute("select count(*) from manifest").fetchone() == (1,)
 
 
-def test_a_repository_comes_back_as_it_was(db: sqlite3.Connection) -> None:
+def test_a_repository_comes_back_as_it_was(db: SQLite) -> None:
     manifest(db, PLAIN)
     manifest(db, ARM, "arm")
     everything = manifest(db, ALL, "all")
@@ -205,7 +205,7 @@ def test_a_repository_comes_back_as_it_was(db: sqlite3.Connection) -> None:
     assert {name: table(db, name) for name in KEPT} == before
 
 
-def test_a_repository_comes_back_into_another_of_its_name(db: sqlite3.Connection) -> None:
+def test_a_repository_comes_back_into_another_of_its_name(db: SQLite) -> None:
     old = manifest(db, PLAIN, "1", "2", "3")
     manifest(db, ARM)
     everything = manifest(db, ALL, "all")
@@ -219,7 +219,7 @@ def test_a_repository_comes_back_into_another_of_its_name(db: sqlite3.Connection
     assert db.execute("select count(*), max(trash) from repository").fetchone() == (1, None)
 
 
-def test_out_of_a_deleted_repository_only_what_is_needed_comes(db: sqlite3.Connection) -> None:
+def test_out_of_a_deleted_repository_only_what_is_needed_comes(db: SQLite) -> None:
     manifest(db, PLAIN, "plain")
     manifest(db, ARM, "arm")
     everything = manifest(db, ALL, "all")
@@ -231,7 +231,7 @@ def test_out_of_a_deleted_repository_only_what_is_needed_comes(db: sqlite3.Conne
     assert None not in shown(db, "all", "plain", "arm", "other")
 
 
-def test_what_was_taken_out_and_deleted_again_is_found(db: sqlite3.Connection) -> None:
+def test_what_was_taken_out_and_deleted_again_is_found(db: SQLite) -> None:
     manifest(db, PLAIN, "plain")
     manifest(db, ARM, "arm")
     manifest(db, ALL, "all")
@@ -243,7 +243,7 @@ def test_what_was_taken_out_and_deleted_again_is_found(db: sqlite3.Connection) -
     assert shown(db, "plain") == [None]
 
 
-def gone(db: sqlite3.Connection, item: Item, limit: int = 1) -> int:
+def gone(db: SQLite, item: Item, limit: int = 1) -> int:
     """Purge something; in how many transactions."""
     trash.end(db, item.id)
     steps = 1
@@ -252,7 +252,7 @@ def gone(db: sqlite3.Connection, item: Item, limit: int = 1) -> int:
     return steps
 
 
-def test_a_purged_child_is_missed(db: sqlite3.Connection) -> None:
+def test_a_purged_child_is_missed(db: SQLite) -> None:
     plain, _arm = manifest(db, PLAIN), manifest(db, ARM)
     everything = manifest(db, ALL, "all")
     items = delete(db, everything, plain)
@@ -267,7 +267,7 @@ def test_a_purged_child_is_missed(db: sqlite3.Connection) -> None:
     assert bring(db, items[0]) == Restored(1, 1)
 
 
-def test_a_tag_whose_manifest_was_purged_does_not_come_back(db: sqlite3.Connection) -> None:
+def test_a_tag_whose_manifest_was_purged_does_not_come_back(db: SQLite) -> None:
     digest = manifest(db, PLAIN, "1", "2")
     tag = untag(db, "1")
     [item] = delete(db, digest)
@@ -280,7 +280,7 @@ def test_a_tag_whose_manifest_was_purged_does_not_come_back(db: sqlite3.Connecti
 
 
 def test_a_repository_comes_back_without_the_tags_of_what_was_purged(
-    db: sqlite3.Connection,
+    db: SQLite,
 ) -> None:
     digest = manifest(db, PLAIN, "1", "2")
     manifest(db, LAYERED, "3")
@@ -292,7 +292,7 @@ def test_a_repository_comes_back_without_the_tags_of_what_was_purged(
     assert shown(db, "2", "3") == [None, str(Digest.of(dump(LAYERED)))]
 
 
-def test_purging_ends_in_small_steps(db: sqlite3.Connection) -> None:
+def test_purging_ends_in_small_steps(db: SQLite) -> None:
     large(db, "a" * 32)
     for document in (PLAIN, ARM, LAYERED):
         manifest(db, document, "t")
@@ -306,7 +306,7 @@ def test_purging_ends_in_small_steps(db: sqlite3.Connection) -> None:
     assert table(db, "project_usage") == [("team", 0, 0)]
 
 
-def test_purging_takes_what_nobody_else_has(db: sqlite3.Connection) -> None:
+def test_purging_takes_what_nobody_else_has(db: SQLite) -> None:
     layered = manifest(db, LAYERED)
     manifest(db, PLAIN)
     [item] = delete(db, layered)
@@ -318,7 +318,7 @@ def test_purging_takes_what_nobody_else_has(db: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize("what", ["tag", "manifest", "repository"])
-def test_what_is_not_kept_cannot_be_restored(db: sqlite3.Connection, what: str) -> None:
+def test_what_is_not_kept_cannot_be_restored(db: SQLite, what: str) -> None:
     digest = manifest(db, PLAIN, "1")
     if what == "tag":
         tags.remove(db, APP, Tag("1"))
@@ -333,7 +333,7 @@ def test_what_is_not_kept_cannot_be_restored(db: sqlite3.Connection, what: str) 
 
 
 def test_the_trash_is_listed_newest_first_by_repository_and_in_pages(
-    db: sqlite3.Connection,
+    db: SQLite,
 ) -> None:
     for tag in "abc":
         manifest(db, PLAIN, tag)

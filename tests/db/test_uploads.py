@@ -1,6 +1,5 @@
 """Uploads: which step may follow which, and that no step harms what another one made."""
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ from tests.db.pushed import APP, OTHER, garbage, settled
 
 from entrepot.db import blobs, pieces, uploads
 from entrepot.db.blobs import Blob
+from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
 from entrepot.oci.digest import Digest
@@ -18,35 +18,35 @@ DIGEST = Digest.of(b"large")
 
 
 @pytest.fixture
-def begun(db: sqlite3.Connection) -> Upload:
+def begun(db: Connection) -> Upload:
     upload = Upload.new(APP, "sha256")
     uploads.begin(db, upload)
     return upload
 
 
-def advance(db: sqlite3.Connection, upload: Upload) -> Upload:
+def advance(db: Connection, upload: Upload) -> Upload:
     return uploads.advance(db, upload, replace(upload, size=upload.size + 5))
 
 
-def complete(db: sqlite3.Connection, upload: Upload) -> None:
+def complete(db: Connection, upload: Upload) -> None:
     uploads.complete(db, upload, DIGEST, Blob(5, None, upload.id), renew=False)
 
 
-def test_an_upload_belongs_to_its_repository(db: sqlite3.Connection, begun: Upload) -> None:
+def test_an_upload_belongs_to_its_repository(db: Connection, begun: Upload) -> None:
     assert uploads.find(db, APP, begun.id) == begun
     with pytest.raises(OCIError) as unknown:
         uploads.find(db, OTHER, begun.id)
     assert unknown.value.code is Code.BLOB_UPLOAD_UNKNOWN
 
 
-def test_an_upload_remembers_what_came(db: sqlite3.Connection, begun: Upload) -> None:
+def test_an_upload_remembers_what_came(db: Connection, begun: Upload) -> None:
     few = uploads.advance(db, begun, replace(begun, size=3, content=b"few"))
     assert uploads.find(db, APP, begun.id) == few
     more = uploads.advance(db, few, replace(few, size=9, content=None, digest=str(DIGEST)))
     assert uploads.find(db, APP, begun.id) == more
 
 
-STALE: dict[str, Callable[[sqlite3.Connection, Upload], object]] = {
+STALE: dict[str, Callable[[Connection, Upload], object]] = {
     "advance": advance,
     "complete": complete,
 }
@@ -54,7 +54,7 @@ STALE: dict[str, Callable[[sqlite3.Connection, Upload], object]] = {
 
 @pytest.mark.parametrize("step", STALE.values(), ids=STALE)
 def test_who_comes_late_is_told_to_ask(
-    db: sqlite3.Connection, begun: Upload, step: Callable[[sqlite3.Connection, Upload], object]
+    db: Connection, begun: Upload, step: Callable[[Connection, Upload], object]
 ) -> None:
     advance(db, begun)
     with pytest.raises(OCIError) as conflict:
@@ -64,7 +64,7 @@ def test_who_comes_late_is_told_to_ask(
 
 @pytest.mark.parametrize("step", STALE.values(), ids=STALE)
 def test_who_comes_too_late_is_told_that_it_is_over(
-    db: sqlite3.Connection, begun: Upload, step: Callable[[sqlite3.Connection, Upload], object]
+    db: Connection, begun: Upload, step: Callable[[Connection, Upload], object]
 ) -> None:
     complete(db, begun)
     with pytest.raises(OCIError) as unknown:
@@ -72,7 +72,7 @@ def test_who_comes_too_late_is_told_that_it_is_over(
     assert unknown.value.code is Code.BLOB_UPLOAD_UNKNOWN
 
 
-END: dict[str, Callable[[sqlite3.Connection, str], object]] = {
+END: dict[str, Callable[[Connection, str], object]] = {
     "cancel": uploads.cancel,
     "expire": lambda db, upload: uploads.expire(db, [upload], -1),
 }
@@ -80,7 +80,7 @@ END: dict[str, Callable[[sqlite3.Connection, str], object]] = {
 
 @pytest.mark.parametrize("end", END.values(), ids=END)
 def test_what_ends_an_upload_never_takes_the_blob_that_it_has_become(
-    db: sqlite3.Connection, begun: Upload, end: Callable[[sqlite3.Connection, str], object]
+    db: Connection, begun: Upload, end: Callable[[Connection, str], object]
 ) -> None:
     """The PUT was a moment faster: the object is the blob's now."""
     piece = settled(db, begun.id, "a" * 32, 5)
@@ -92,7 +92,7 @@ def test_what_ends_an_upload_never_takes_the_blob_that_it_has_become(
 
 @pytest.mark.parametrize("end", END.values(), ids=END)
 def test_an_upload_that_ends_leaves_its_pieces_as_garbage(
-    db: sqlite3.Connection, begun: Upload, end: Callable[[sqlite3.Connection, str], object]
+    db: Connection, begun: Upload, end: Callable[[Connection, str], object]
 ) -> None:
     settled(db, begun.id, "a" * 32, 5)
     pieces.begin(db, begun.id, Piece("b" * 32))
@@ -106,7 +106,7 @@ def test_an_upload_that_ends_leaves_its_pieces_as_garbage(
     "step", [uploads.advance, uploads.complete], ids=lambda step: step.__name__
 )
 def test_a_piece_that_was_given_up_cannot_count(
-    db: sqlite3.Connection, begun: Upload, step: Callable[..., object]
+    db: Connection, begun: Upload, step: Callable[..., object]
 ) -> None:
     piece = Piece("a" * 32, 5)
     pieces.begin(db, begun.id, piece)
@@ -121,7 +121,7 @@ def test_a_piece_that_was_given_up_cannot_count(
     assert conflict.value.code in {Code.BLOB_UPLOAD_INVALID, Code.BLOB_UPLOAD_UNKNOWN}
 
 
-def test_idle_uploads_expire_unless_touched(db: sqlite3.Connection, begun: Upload) -> None:
+def test_idle_uploads_expire_unless_touched(db: Connection, begun: Upload) -> None:
     assert uploads.idle(db, 60, (0, ""), 10) == []
     db.execute("update upload set touched_at = touched_at - 100")
     assert [upload for _, upload in uploads.idle(db, 60, (0, ""), 10)] == [begun.id]

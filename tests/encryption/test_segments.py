@@ -66,7 +66,7 @@ def test_round_trip(size: int) -> None:
     assert size < 16 or plain(size)[:16] not in stored
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES[:-2])
 def test_cut_at_every_boundary(size: int) -> None:
     """Be it believed to be as large as it was, or as large as what is left."""
     stored = sealed(plain(size))

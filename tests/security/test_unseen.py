@@ -7,7 +7,6 @@ names of equal length stand for each other.
 import base64
 import json
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -22,6 +21,7 @@ from tests.security.test_routes_and_roles import ROUTES
 
 from entrepot.app import furnish
 from entrepot.auth.passwords import Passwords
+from entrepot.db.engine import SQLite
 from entrepot.distribution.api import Api
 from entrepot.distribution.registry import Registry
 from entrepot.settings import Settings
@@ -274,7 +274,7 @@ async def inside(folder: Path) -> AsyncIterator[tuple[Registry, httpx.AsyncClien
 
 
 @contextmanager
-def traced(db: sqlite3.Connection) -> Iterator[list[str]]:
+def traced(db: SQLite) -> Iterator[list[str]]:
     """The statements that are run meanwhile; the log is read when the clock has it written."""
     found: list[str] = []
     db.set_trace_callback(found.append)
@@ -283,7 +283,7 @@ def traced(db: sqlite3.Connection) -> Iterator[list[str]]:
     found[:] = [text for text in found if " from change " not in text]
 
 
-def alter(db: sqlite3.Connection, name: str, change: str) -> None:
+def alter(db: SQLite, name: str, change: str) -> None:
     db.execute(f"update account set {change} where name = ?", (name,))
 
 

@@ -1,6 +1,5 @@
 """A registry's folder with something of everything in it, made without a server."""
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from tests.db.pushed import APP, blob, manifest, settled
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import blobs, engine
 from entrepot.db.blobs import Blob
+from entrepot.db.engine import SQLite
 from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest, hasher
 
@@ -21,7 +21,7 @@ LAYER = b"layer" * 20_000
 @dataclass
 class Folder:
     data: Path
-    db: sqlite3.Connection
+    db: SQLite
     store: DiskStore
     layer: Digest
     object: str

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import socket
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.db.audited import AT, event, fill
 from tests.upkeep.test_rounds import until
 
 from entrepot.db import audit, engine, entries
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.upkeep.copy import LOCK, follow, marker
 from entrepot.upkeep.targets import parse
@@ -29,7 +29,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def db(database: Database) -> Iterator[sqlite3.Connection]:
+def db(database: Database) -> Iterator[Connection]:
     with closing(engine.connect(database.folder)) as db:
         yield db
 
@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "audit.jsonl"
 
 
-def append(db: sqlite3.Connection, count: int, first: int = 1) -> None:
+def append(db: Connection, count: int, first: int = 1) -> None:
     db.execute("begin")
     fill(db, count, first)
     db.execute("commit")
@@ -79,7 +79,7 @@ async def following(database: Database, copy: str) -> AsyncIterator[None]:
 
 
 async def test_rows_that_were_there_and_rows_that_come(
-    database: Database, db: sqlite3.Connection, file: Path
+    database: Database, db: Connection, file: Path
 ) -> None:
     append(db, 1200)
     async with following(database, f"file:{file}"):
@@ -90,9 +90,7 @@ async def test_rows_that_were_there_and_rows_that_come(
     assert mode(file) == 0o640
 
 
-async def test_a_line_has_all_of_a_row(
-    database: Database, db: sqlite3.Connection, file: Path
-) -> None:
+async def test_a_line_has_all_of_a_row(database: Database, db: Connection, file: Path) -> None:
     append(db, 1)
     async with following(database, f"file:{file}"):
         await until(lambda: ids(file) == [1])
@@ -117,9 +115,7 @@ async def test_a_line_has_all_of_a_row(
     assert row.at == AT + 1
 
 
-async def test_it_goes_on_where_it_was(
-    database: Database, db: sqlite3.Connection, file: Path
-) -> None:
+async def test_it_goes_on_where_it_was(database: Database, db: Connection, file: Path) -> None:
     append(db, 3)
     async with following(database, f"file:{file}"):
         await until(lambda: audit.marked(db, marker(f"file:{file}"))[0] == 3)
@@ -131,7 +127,7 @@ async def test_it_goes_on_where_it_was(
 
 
 async def test_another_target_gets_all_rows(
-    database: Database, db: sqlite3.Connection, file: Path, tmp_path: Path
+    database: Database, db: Connection, file: Path, tmp_path: Path
 ) -> None:
     append(db, 3)
     other = tmp_path / "other.jsonl"
@@ -160,7 +156,7 @@ def copied_and_emptied(file: Path) -> Path:
 
 @pytest.mark.parametrize("rotate", [moved, moved_and_made, copied_and_emptied])
 async def test_a_file_may_be_rotated(
-    database: Database, db: sqlite3.Connection, file: Path, rotate: Callable[[Path], Path]
+    database: Database, db: Connection, file: Path, rotate: Callable[[Path], Path]
 ) -> None:
     append(db, 3)
     async with following(database, f"file:{file}"):
@@ -173,7 +169,7 @@ async def test_a_file_may_be_rotated(
 
 
 async def test_a_line_that_was_cut_stays_alone(
-    database: Database, db: sqlite3.Connection, file: Path
+    database: Database, db: Connection, file: Path
 ) -> None:
     cut(file)
     append(db, 2)
@@ -183,7 +179,7 @@ async def test_a_line_that_was_cut_stays_alone(
 
 
 async def test_a_target_that_fails_is_told_once_and_tried_until_it_works(
-    database: Database, db: sqlite3.Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database: Database, db: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     file = tmp_path / "later" / "audit.jsonl"
@@ -205,7 +201,7 @@ async def test_a_target_that_fails_is_told_once_and_tried_until_it_works(
 
 
 async def test_a_disk_that_is_full_loses_nothing(
-    database: Database, db: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+    database: Database, db: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     append(db, 3)
     async with following(database, "file:/dev/full"):
@@ -214,7 +210,7 @@ async def test_a_disk_that_is_full_loses_nothing(
 
 
 async def test_a_pipe_that_nobody_reads_holds_up_nothing(
-    database: Database, db: sqlite3.Connection, file: Path, caplog: pytest.LogCaptureFixture
+    database: Database, db: Connection, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     os.mkfifo(file)
     append(db, 1)
@@ -222,9 +218,7 @@ async def test_a_pipe_that_nobody_reads_holds_up_nothing(
         await until(lambda: "it is not a regular file" in caplog.text)
 
 
-async def test_of_two_processes_one_copies(
-    database: Database, db: sqlite3.Connection, file: Path
-) -> None:
+async def test_of_two_processes_one_copies(database: Database, db: Connection, file: Path) -> None:
     append(db, 1)
     with (database.folder / LOCK).open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -257,7 +251,7 @@ def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
 
 
 async def test_syslog(
-    database: Database, db: sqlite3.Connection, receiver: tuple[socket.socket, str]
+    database: Database, db: Connection, receiver: tuple[socket.socket, str]
 ) -> None:
     listening, copy = receiver
     audit.append(db, event(1), event(2, result="denied"))
@@ -271,7 +265,7 @@ async def test_syslog(
 
 
 async def test_a_syslog_that_is_not_there_gets_all_when_it_comes(
-    database: Database, db: sqlite3.Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database: Database, db: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     append(db, 3)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
@@ -284,7 +278,7 @@ async def test_a_syslog_that_is_not_there_gets_all_when_it_comes(
 
 
 def test_a_message_is_never_larger_than_receivers_take(
-    db: sqlite3.Connection, receiver: tuple[socket.socket, str]
+    db: Connection, receiver: tuple[socket.socket, str]
 ) -> None:
     listening, copy = receiver
     audit.append(db, event(1, detail={"why": "x" * 100_000}))

@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
-from sqlite3 import Connection
 
 import pytest
 
@@ -12,6 +11,7 @@ from entrepot.auth import keyring
 from entrepot.auth.directory import Directory
 from entrepot.db import accounts, engine, keys, secrets
 from entrepot.db.accounts import Kind
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.upkeep.credentials import KEPT, SLACK, forget
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,11 +12,12 @@ import pytest
 from tests.db.audited import event, fill
 
 from entrepot.db import audit, engine, entries
+from entrepot.db.connection import Connection
 from entrepot.upkeep.export import HEADINGS, NAMES, as_csv, as_lines
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def db(tmp_path: Path) -> Iterator[Connection]:
     engine.prepare(tmp_path)
     with closing(engine.connect(tmp_path)) as db:
         yield db
@@ -27,7 +27,7 @@ def read(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
-def test_lines_and_csv_say_the_same(db: sqlite3.Connection) -> None:
+def test_lines_and_csv_say_the_same(db: Connection) -> None:
     fill(db, 3)
     found = entries.following(db, 0, 10)
     lines = [json.loads(line) for line in as_lines(found).splitlines()]
@@ -59,7 +59,7 @@ def test_lines_and_csv_say_the_same(db: sqlite3.Connection) -> None:
     ],
     ids=repr,
 )
-def test_a_cell_is_never_a_formula(db: sqlite3.Connection, text: str, cell: str) -> None:
+def test_a_cell_is_never_a_formula(db: Connection, text: str, cell: str) -> None:
     audit.append(db, event(1, by=replace(event(1).by, agent=text), reference=text))
     [row] = read(HEADINGS + as_csv(entries.following(db, 0, 10)))
     assert (row["agent"], row["reference"]) == (cell, cell)

@@ -1,6 +1,5 @@
 """Retention: whole days of the audit go, oldest first, and the chain stays whole."""
 
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ from tests.db.audited import event
 
 from entrepot.db import audit, engine
 from entrepot.db.chain import Chain
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.upkeep.copy import marker
 from entrepot.upkeep.retention import DAY, retain
@@ -26,7 +26,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def db(database: Database) -> Iterator[sqlite3.Connection]:
+def db(database: Database) -> Iterator[Connection]:
     """Rows of the last five days, from noon to noon, two a day; the newest is of today."""
     with closing(engine.connect(database.folder)) as db:
         midnight = time.time() // DAY * DAY
@@ -39,7 +39,7 @@ def db(database: Database) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def ids(db: sqlite3.Connection) -> list[int]:
+def ids(db: Connection) -> list[int]:
     return [number for (number,) in db.execute("select id from audit order by id")]
 
 
@@ -47,7 +47,7 @@ def ids(db: sqlite3.Connection) -> list[int]:
     ("days", "gone"), [(0, 0), (1, 8), (2, 6), (4, 2), (5, 0), (365, 0), (10**6, 0)]
 )
 async def test_what_is_older_than_so_many_days_goes(
-    database: Database, db: sqlite3.Connection, days: int, gone: int
+    database: Database, db: Connection, days: int, gone: int
 ) -> None:
     assert await retain(database, days) == gone
     assert ids(db) == list(range(gone + 1, 12 + (gone > 0)))
@@ -71,7 +71,7 @@ async def test_several_pages_are_told_of_in_several_rows(database: Database) -> 
 
 @pytest.mark.parametrize(("copied", "gone"), [(0, 0), (3, 3), (11, 8)])
 async def test_what_is_not_copied_yet_stays(
-    database: Database, db: sqlite3.Connection, copied: int, gone: int
+    database: Database, db: Connection, copied: int, gone: int
 ) -> None:
     audit.mark(db, marker(COPY), (copied, ""))
     assert await retain(database, 1, COPY) == gone

@@ -1,6 +1,5 @@
 """The review: what is unused, endless, wide, old, public or near its end is found; nothing else."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,6 +13,7 @@ from entrepot.auth import keyring
 from entrepot.auth.authority import Authority
 from entrepot.db import accounts, audit, engine, grants, groups, issuers, keys, projects, secrets
 from entrepot.db.audit import By, Event
+from entrepot.db.connection import Connection
 from entrepot.db.issuers import Issuer
 from entrepot.db.projects import Project
 from entrepot.oci.names import Repository
@@ -24,17 +24,17 @@ from entrepot.upkeep.review.logins import peaks
 DAY = 86400.0
 NOW = 1_800_000_000.0
 
-Do = Callable[[sqlite3.Connection], object]
+Do = Callable[[Connection], object]
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def db(tmp_path: Path) -> Iterator[Connection]:
     engine.prepare(tmp_path)
     with closing(engine.connect(tmp_path)) as db:
         yield db
 
 
-def user(db: sqlite3.Connection, name: str = "ann", made: float = 1, seen: float | None = 1) -> int:
+def user(db: Connection, name: str = "ann", made: float = 1, seen: float | None = 1) -> int:
     """A user who was made, and seen, so many days ago."""
     number = accounts.create(db, accounts.Kind.USER, name, "test").id
     seen_at = None if seen is None else NOW - seen * DAY
@@ -44,7 +44,7 @@ def user(db: sqlite3.Connection, name: str = "ann", made: float = 1, seen: float
 
 
 def token(
-    db: sqlite3.Connection,
+    db: Connection,
     made: float = 1,
     used: float | None = 1,
     expires: float | None = 1,
@@ -59,7 +59,7 @@ def token(
 
 
 def grant(
-    db: sqlite3.Connection,
+    db: Connection,
     role: str = "reader",
     pattern: str = "team/*",
     made: float = 100,
@@ -72,12 +72,12 @@ def grant(
     db.execute(query, (NOW - made * DAY, used_at, number))
 
 
-def did(db: sqlite3.Connection, action: str, repository: str = "team/app", **words: object) -> None:
+def did(db: Connection, action: str, repository: str = "team/app", **words: object) -> None:
     given: dict[str, object] = {"at": NOW - DAY, "by": By("user:ann"), **words}
     audit.append(db, Event(action, repository=repository, **given))  # type: ignore[arg-type]
 
 
-def pushed(db: sqlite3.Connection, *names: str) -> None:
+def pushed(db: Connection, *names: str) -> None:
     """Repositories that hold something."""
     for name in names:
         repository = Repository.parse(name)
@@ -90,7 +90,7 @@ def each(*steps: Do) -> Do:
 
 
 def key(age: float, *, retired: bool = False) -> Do:
-    def add(db: sqlite3.Connection) -> None:
+    def add(db: Connection) -> None:
         made = keyring.make()
         keys.add(db, made)
         at = NOW if retired else None
@@ -100,12 +100,12 @@ def key(age: float, *, retired: bool = False) -> Do:
     return add
 
 
-def disabled(db: sqlite3.Connection) -> None:
+def disabled(db: Connection) -> None:
     accounts.set_disabled(db, user(db, seen=200), disabled=True)
 
 
 def group_that(*actions: str) -> Do:
-    def make(db: sqlite3.Connection) -> None:
+    def make(db: Connection) -> None:
         groups.create(db, "dev", "", "test")
         groups.join(db, "dev", user(db))
         grant(db, "writer", subject="group:dev")
@@ -266,7 +266,7 @@ CASES: dict[str, tuple[Do, list[tuple[str, str, str]]]] = {
 
 
 @pytest.mark.parametrize(("make", "wanted"), CASES.values(), ids=CASES)
-def test_found(db: sqlite3.Connection, make: Do, wanted: list[tuple[str, str, str]]) -> None:
+def test_found(db: Connection, make: Do, wanted: list[tuple[str, str, str]]) -> None:
     make(db)
     found = review(db, NOW)
     assert [finding.kind for finding in found] == [kind for kind, _, _ in wanted]
@@ -277,13 +277,13 @@ def test_found(db: sqlite3.Connection, make: Do, wanted: list[tuple[str, str, st
         assert json_safe["severity"] in ("notice", "warning", "critical")
 
 
-def test_how_long_makes_something_unused_can_be_said(db: sqlite3.Connection) -> None:
+def test_how_long_makes_something_unused_can_be_said(db: Connection) -> None:
     user(db, made=500, seen=40)
     assert review(db, NOW) == []
     assert [finding.since for finding in review(db, NOW, 30 * DAY)] == [NOW - 40 * DAY]
 
 
-def test_the_worst_comes_first(db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_the_worst_comes_first(db: Connection, tmp_path: Path) -> None:
     projects.create(db, Project("base", public=True), "test")
     user(db, made=500, seen=91)
     found = review(db, NOW, files=[tmp_path / "none.crt"])
@@ -326,7 +326,7 @@ ENDS: dict[str, tuple[float, list[tuple[Severity, str]]]] = {
 @pytest.mark.parametrize(("after", "wanted"), ENDS.values(), ids=ENDS)
 @pytest.mark.parametrize("where", ["file", "issuer"])
 def test_certificates(
-    db: sqlite3.Connection,
+    db: Connection,
     tmp_path: Path,
     after: float,
     wanted: list[tuple[Severity, str]],
@@ -344,7 +344,7 @@ def test_certificates(
         assert finding.subject == (str(file) if where == "file" else "issuer https://ci")
 
 
-def test_a_certificate_that_cannot_be_read(db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_a_certificate_that_cannot_be_read(db: Connection, tmp_path: Path) -> None:
     (tmp_path / "a.crt").write_text("nonsense")
     for name, text in {"a.crt": "a.crt", "none.crt": "No such file"}.items():
         [finding] = review(db, time.time(), files=[tmp_path / name])

@@ -12,6 +12,7 @@ from entrepot import settings
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.db import engine
+from entrepot.encryption.keys import Keyring
 from entrepot.upkeep.check import Finding, findings, unreadable
 
 
@@ -29,13 +30,14 @@ def check(
     Examples: `entrepot check --data /srv/entrepot`, `entrepot check --no-read --json`
     """
     try:
-        folder = settings.load(config, data=data).data
+        chosen = settings.load(config, data=data)
+        folder, keyring = chosen.data, chosen.keyring()
     except settings.SettingsError as error:
         fail(str(error))
     if not (folder / engine.FILE).exists():
         fail(f"there is no registry in {folder.absolute()}: name its folder with --data")
     try:
-        found = _findings(folder, read=read)
+        found = _findings(folder, keyring, read=read)
     except engine.SchemaError as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
@@ -49,10 +51,10 @@ def check(
     raise typer.Exit(1 if damaged else 0)
 
 
-def _findings(folder: Path, *, read: bool) -> list[Finding]:
+def _findings(folder: Path, keyring: Keyring, *, read: bool) -> list[Finding]:
     found: list[Finding] = []
     try:
-        with contextlib.closing(engine.connect_to_read(folder)) as db:
+        with contextlib.closing(engine.connect_to_read(folder, keyring)) as db:
             found.extend(findings(db, DiskStore(folder_of(folder)), read=read))
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):

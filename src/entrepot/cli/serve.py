@@ -15,6 +15,7 @@ from entrepot.addresses import Address
 from entrepot.cli.exposure import certificate_files, check_certificate, check_exposure
 from entrepot.cli.options import Config, Data, fail
 from entrepot.cli.provider import check_provider
+from entrepot.encryption.keys import Keyring
 from entrepot.settings import Settings
 
 _BANNER = """\
@@ -66,6 +67,7 @@ def serve(
             tls_cert=tls_cert,
             tls_key=tls_key,
         )
+        keyring = chosen.keyring()
     except settings.SettingsError as error:
         fail(str(error))
     check_exposure(chosen)
@@ -78,7 +80,7 @@ def serve(
             plain = _socket(chosen.redirect_listen, "ENTREPOT_REDIRECT_LISTEN")
             stack.enter_context(plain)
         _prepare(chosen)
-        password = None if chosen.dangerously_without_accounts else _admit_admin(chosen)
+        password = None if chosen.dangerously_without_accounts else _admit_admin(chosen, keyring)
         address = chosen.address._replace(port=listener.getsockname()[1])
         typer.echo(
             _BANNER.format(
@@ -90,7 +92,7 @@ def serve(
         )
         if password:
             typer.echo(_FIRST.format(password=password))
-        _run(chosen, listener, plain)
+        _run(chosen, keyring, listener, plain)
 
 
 def _socket(address: str, setting: str) -> socket.socket:
@@ -118,20 +120,22 @@ def _prepare(chosen: Settings) -> None:
         fail(f"cannot use {chosen.data.absolute()}: {why}; name a folder with --data")
 
 
-def _admit_admin(chosen: Settings) -> str | None:
+def _admit_admin(chosen: Settings, keyring: Keyring) -> str | None:
     """At the first start, make the user admin; the password, if it was made up."""
     from entrepot.auth import bootstrap
     from entrepot.db.engine import connect
 
     given = chosen.admin_password
-    with contextlib.closing(connect(chosen.data)) as db:
+    with contextlib.closing(connect(chosen.data, keyring)) as db:
         try:
             return bootstrap.furnish(db, given.get_secret_value() if given else None)
         except ValueError as error:
             fail(f"ENTREPOT_ADMIN_PASSWORD: {error}")
 
 
-def _run(chosen: Settings, listener: socket.socket, plain: socket.socket | None) -> None:
+def _run(
+    chosen: Settings, keyring: Keyring, listener: socket.socket, plain: socket.socket | None
+) -> None:
     from entrepot import app
     from entrepot.observe import logs, tally
     from entrepot.server.limits import Limits
@@ -149,7 +153,7 @@ def _run(chosen: Settings, listener: socket.socket, plain: socket.socket | None)
         keep_alive=chosen.keep_alive_timeout,
         send_timeout=chosen.send_timeout,
     )
-    factory = partial(app.build, chosen, shared)
+    factory = partial(app.build, chosen, shared, keyring)
     plan = Plan(
         factory,
         chosen.workers,

@@ -7,6 +7,8 @@ and what one of the two does not have is not used. A connection is used by one t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from entrepot.encryption.keys import Keyring
+
 Values = Sequence[Any] | Mapping[str, Any]
 """What is bound to a statement."""
 
@@ -29,6 +31,10 @@ class Cursor(Protocol):
 
 class Connection(Protocol):
     """Runs statements."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """What seals and opens the content of rows: see `db.sealed`."""
 
     def execute(self, statement: str, values: Values = (), /) -> Cursor:
         """Run one; raises `sqlite3.Error`, or what the other database's driver has for it."""

@@ -1,17 +1,17 @@
 """`Database`: what a process holds of the metadata: a reader, the writer, the generation."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from entrepot.db.connection import Connection
-from entrepot.db.engine import connect, prepare
+from entrepot.db.engine import SQLite, connect, prepare
 from entrepot.db.generation import Generation
 from entrepot.db.log import Log
 from entrepot.db.writer import Write, Writer
+from entrepot.encryption.keys import NO_KEYS, Keyring
 
 T = TypeVar("T")
 
@@ -19,19 +19,20 @@ T = TypeVar("T")
 class Database:
     """The metadata in a folder; made and used on the event loop."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keyring: Keyring = NO_KEYS) -> None:
         prepare(folder)
         self.folder = folder
+        self.keyring = keyring
         self.generation = Generation(folder)
         # A process that was killed between a commit and its bump is followed by a new one: this.
         self.generation.bump()
-        self.reader: sqlite3.Connection = connect(folder)
+        self.reader: SQLite = connect(folder, keyring)
         """For the event loop's own queries, which must stay in the microseconds."""
         self.log = Log(self.reader, self.generation)
         """Tells caches what has changed."""
-        self._aside: sqlite3.Connection = connect(folder)
+        self._aside = connect(folder, keyring)
         self._aside_lock = threading.Lock()
-        self._writer = Writer(folder, self.generation)
+        self._writer = Writer(folder, self.generation, keyring)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a short query: at once, where that takes microseconds; else without holding up

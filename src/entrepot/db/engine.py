@@ -9,6 +9,8 @@ import sqlite3
 from importlib import resources
 from pathlib import Path
 
+from entrepot.encryption.keys import NO_KEYS, Keyring
+
 SCRIPTS = ("schema.sql", "accounts.sql", "storage.sql")
 """Version n of the schema is what the first n of them make."""
 
@@ -23,29 +25,40 @@ class SchemaError(Exception):
     """The database was made by another version of Entrepot."""
 
 
-def connect(folder: Path) -> sqlite3.Connection:
+class SQLite(sqlite3.Connection):
+    """A `Connection`, with the keys of what lies encrypted in rows."""
+
+    keyring: Keyring = NO_KEYS
+
+
+def connect(folder: Path, keyring: Keyring = NO_KEYS) -> SQLite:
     """A connection in autocommit mode, to be used by one thread at a time."""
     db = sqlite3.connect(
         folder / FILE,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
+        factory=SQLite,
         cached_statements=256,
     )
+    db.keyring = keyring
     db.execute("pragma journal_mode = wal")
     db.execute("pragma foreign_keys = on")
     # FULL syncs the log at every commit: what was answered with 201 survives a power cut.
     db.execute("pragma synchronous = full")
+    # What is deleted, or replaced by what is encrypted, is not left in the file to be read.
+    db.execute("pragma secure_delete = on")
     db.execute("pragma mmap_size = 33554432")
     # 16 MiB of log between two checkpoints, which sync the database as well as the log.
     db.execute("pragma wal_autocheckpoint = 4000")
     return db
 
 
-def connect_to_read(folder: Path) -> sqlite3.Connection:
+def connect_to_read(folder: Path, keyring: Keyring = NO_KEYS) -> SQLite:
     """A connection that changes nothing. Raises `SchemaError`."""
     uri = f"{(folder / FILE).absolute().as_uri()}?mode=ro"
-    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, factory=SQLite)
+    db.keyring = keyring
     try:
         version = db.execute("pragma user_version").fetchone()[0]
         if version != SCHEMA_VERSION:

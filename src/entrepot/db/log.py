@@ -3,10 +3,10 @@
 Looking costs 0.1 µs: the generation says whether there is anything to read (`db.generation`).
 """
 
-import sqlite3
 from collections.abc import Callable
 
 from entrepot.db import changes
+from entrepot.db.connection import Connection
 from entrepot.db.generation import Generation
 
 Follower = Callable[[str, str], None]
@@ -18,7 +18,7 @@ _PAGE = 1000
 class Log:
     """The cursor of this process."""
 
-    def __init__(self, reader: sqlite3.Connection, generation: Generation) -> None:
+    def __init__(self, reader: Connection, generation: Generation) -> None:
         self._reader = reader
         self._generation = generation
         self._followers: list[Follower] = []

@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from entrepot.db.engine import BUSY_SECONDS, connect
+from entrepot.db.connection import Connection
+from entrepot.db.engine import BUSY_SECONDS, SQLite, connect
 from entrepot.db.generation import Generation
+from entrepot.encryption.keys import Keyring
 
 T = TypeVar("T")
-Write = Callable[[sqlite3.Connection], T]
+Write = Callable[[Connection], T]
 
 MAX_BATCH = 32
 """Writes of one transaction: more would hold up the event loop for milliseconds."""
@@ -47,9 +49,9 @@ class _Job:
 class Writer:
     """Runs writes in the order in which they came. Made, used and closed on the event loop."""
 
-    def __init__(self, folder: Path, generation: Generation) -> None:
+    def __init__(self, folder: Path, generation: Generation, keyring: Keyring) -> None:
         self._generation = generation
-        self._db = connect(folder)
+        self._db = connect(folder, keyring)
         self._db.execute("pragma busy_timeout = 0")  # the loop must not wait; `_begin` does
         self._synced = True
         self._jobs: list[_Job] = []
@@ -151,7 +153,7 @@ def _begin_patiently(db: sqlite3.Connection) -> None:
         time.sleep(_RETRY_SECONDS)
 
 
-def _try_all(db: sqlite3.Connection, batch: list[_Job]) -> None:
+def _try_all(db: SQLite, batch: list[_Job]) -> None:
     """Run the writes of a transaction; what a failing one did is undone."""
     for job in batch:
         db.execute("savepoint job")

@@ -135,3 +135,7 @@ class Keyring:
             return bool(self.find(identity))
         except MissingKeyError:
             return False
+
+
+NO_KEYS = Keyring()
+"""Seals nothing, and opens nothing."""
