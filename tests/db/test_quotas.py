@@ -79,7 +79,7 @@ def test_what_lies_in_the_trash_counts_until_it_is_purged(db: Connection) -> Non
     blobs.remove(db, APP, Digest.of(b"{}"))
     assert used(db) == (2 + SIZE, 0)
     [item] = trash.listed(db, None, 2**62, 9)
-    trash.end(db, item.id)
+    trash.end(db, item)
     while not purge.purge(db, item, 10):
         pass
     assert used(db) == (0, 0)

@@ -245,7 +245,7 @@ def test_what_was_taken_out_and_deleted_again_is_found(db: SQLite) -> None:
 
 def gone(db: SQLite, item: Item, limit: int = 1) -> int:
     """Purge something; in how many transactions."""
-    trash.end(db, item.id)
+    item = trash.end(db, item)
     steps = 1
     while not purge.purge(db, item, limit):
         steps += 1

@@ -33,7 +33,7 @@ HELD = {
 PASSWORD = "correct horse battery"
 
 PRIVATE, PUBLIC, HIDDEN = "team/app", "open/app", "other/secret"
-"""Repositories that hold the tag `t`."""
+"""Repositories that hold the tag `t`; the trash has a tag of each, in this order."""
 
 
 def basic(who: Credential) -> str:
@@ -77,6 +77,10 @@ class Cast:
         token: str = answer.json()["token"]
         return token
 
+    def pushing(self) -> httpx.Client:
+        """A client of the admin's."""
+        return httpx.Client(base_url=self.served.url, auth=ADMIN.pair)
+
     def ask(
         self, method: str, path: str, authorization: str = "", content: bytes = b""
     ) -> httpx.Response:
@@ -102,9 +106,11 @@ def furnish(served: Served) -> Cast:
     cast.tokens["admin"] = accounts.token("admin").secret
     cast.people["limited"] = accounts.token("admin", "reader:team/*", name="limited")
     cast.tokens["limited"] = cast.people["limited"].secret
-    with httpx.Client(base_url=served.url, auth=ADMIN.pair) as admin:
+    with cast.pushing() as admin:
         for repository in (PRIVATE, PUBLIC, HIDDEN):
             put_image(admin, repository, "t", repository.encode())
+            put_image(admin, repository, "gone", repository.encode())
+            admin.delete(f"/v2/{repository}/manifests/gone").raise_for_status()
     return cast
 
 

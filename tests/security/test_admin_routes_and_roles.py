@@ -110,6 +110,49 @@ ROUTES = {
         Row("administer", "/projects/not-there"),
     ],
     ("GET", "/projects/{project}/repositories"): [Row("known", "/projects/team/repositories")],
+    ("GET", "/repositories"): [Row("known", "/repositories")],
+    ("GET", "/repositories/{name}"): [
+        Row("pull team", "/repositories/team/app"),
+        Row("pull other", "/repositories/other/secret"),
+        Row("known", "/repositories/open/app"),
+        Row("pull team", "/repositories/team/not-there"),
+    ],
+    ("DELETE", "/repositories/{name}"): [  # without confirm= nothing is deleted
+        Row("delete team", "/repositories/team/app"),
+        Row("delete other", "/repositories/other/secret"),
+        Row("administer", "/repositories/open/app"),
+        Row("delete team", "/repositories/team/not-there?confirm=team/not-there"),
+    ],
+    ("GET", "/tags"): [
+        Row("pull team", "/tags?repository=team/app"),
+        Row("pull other", "/tags?repository=other/secret"),
+        Row("known", "/tags?repository=open/app"),
+    ],
+    ("DELETE", "/tags"): [
+        Row("delete team", "/tags?repository=team/app&tag=not-there"),
+        Row("delete other", "/tags?repository=other/secret&tag=not-there"),
+        Row("administer", "/tags?repository=open/app&tag=not-there"),
+    ],
+    ("GET", "/trash"): [Row("known", "/trash"), Row("known", "/trash?repository=other/secret")],
+    ("GET", "/trash/{number}"): [
+        Row("look team", "/trash/1"),
+        Row("look other", "/trash/3"),
+        Row("known", "/trash/999999999"),
+    ],
+    ("POST", "/trash/{number}/restore"): [
+        Row("known", "/trash/999999999/restore"),
+    ],
+    ("DELETE", "/trash/{number}"): [Row("known", "/trash/999999999")],
+    ("GET", "/quotas"): [Row("known", "/quotas")],
+    ("GET", "/quotas/{project}"): [
+        Row("see team", "/quotas/team"),
+        Row("known", "/quotas/open"),
+        Row("see other", "/quotas/other"),
+    ],
+    ("PUT", "/quotas/{project}"): [
+        Row("administer", "/quotas/team", {"bytes": None}),
+        Row("administer", "/quotas/not-there", {"bytes": 1}),
+    ],
     ("GET", "/grants"): [Row("known", "/grants")],
     ("POST", "/grants"): [
         Row("grant team", "/grants", GRANT),
@@ -155,33 +198,35 @@ ROUTES = {
 ROBOT = frozenset({"known"})
 KNOWN = ROBOT | {"person"}
 _AUDIT = {"audit", "see team", "see other", "ask team", "ask other", "ask nowhere", "see robot"}
-_AUDIT |= {"trail team", "trail other"}
+_AUDIT |= {"trail team", "trail other", "look team", "look other"}
 _OWNS = {"see team", "configure team", "grant team", "ask team", "see robot", "manage robot"}
-_OWNS |= {"trail team"}
+_OWNS |= {"trail team", "pull team", "delete team", "look team"}
 _ALONE = {"reader herself"}
 
 MAY: dict[str, frozenset[str]] = {
     "anonymous": frozenset(),
     "nobody": KNOWN,
-    "reader": KNOWN | {"see team"} | _ALONE,
-    "writer": KNOWN | {"see team"},
-    "maintainer": KNOWN | {"see team", "configure team"},
+    "reader": KNOWN | {"see team", "pull team"} | _ALONE,
+    "writer": KNOWN | {"see team", "pull team"},
+    "maintainer": KNOWN | {"see team", "configure team", "pull team", "delete team", "look team"},
     "owner": KNOWN | _OWNS,
-    "stranger": KNOWN | {"see other", "configure other", "grant other", "ask other", "trail other"},
+    "stranger": KNOWN
+    | {"see other", "configure other", "grant other", "ask other", "trail other"}
+    | {"pull other", "delete other", "look other"},
     "creator": KNOWN | {"create"},
     "auditor": KNOWN | _AUDIT | _ALONE,
     "admin": KNOWN
     | _AUDIT
     | _OWNS
     | _ALONE
-    | {"administer", "create", "configure other", "grant other"},
-    "robot": ROBOT | {"see team"},
-    "limited": KNOWN | {"see team"},
+    | {"administer", "create", "configure other", "grant other", "pull other", "delete other"},
+    "robot": ROBOT | {"see team", "pull team"},
+    "limited": KNOWN | {"see team", "pull team"},
 }
 
 USERS = set(MAY) - {"anonymous", "robot", "limited"}
 
-UNSEEN = {"see team", "see other", "see robot"}
+UNSEEN = {"see team", "see other", "see robot", "pull team", "pull other"}
 """Where who may not is told that there is nothing."""
 
 WAYS = [(who, way) for who in MAY for way in ("basic", "bearer", "jwt")]
@@ -213,6 +258,9 @@ def expected(who: str, way: str, wants: str) -> int:
         return 0
     if wants == "manage robot":
         return 403 if "see robot" in MAY[who] else 404
+    what, _, where = wants.partition(" ")
+    if what in ("delete", "look"):
+        return 403 if f"pull {where}" in MAY[who] else 404
     return 404 if wants in UNSEEN else 403
 
 

@@ -59,8 +59,24 @@ class Caller:
 
     def pulls(self, repository: str) -> bool:
         """Whether they may pull from a repository, and so may know of it."""
-        name = Repository.parse(repository)
-        return bool(self.registry.guard.may(self.asked, Action.PULL, name))
+        return self.may(Action.PULL, Repository.parse(repository))
+
+    def may(self, action: Action, repository: Repository) -> bool:
+        """Whether they may do this to a repository, as the API of images would let them."""
+        return bool(self.registry.guard.may(self.asked, action, repository))
+
+    def allow(self, action: Action, repository: Repository, *, known: bool = False) -> None:
+        """Raise a problem unless they may do this to a repository; unless it is `known` to them
+        already, who may not even pull from it is told the same whether it is here or not.
+        """
+        decision = self.registry.guard.may(self.asked, action, repository)
+        if decision:
+            return
+        if not (known or self.registry.guard.directory.sees(self.actor, repository)):
+            raise unknown(repository)
+        event = Event(action.value, self.by(), repository.name, result=DENIED)
+        self.registry.guard.trail.note(event)
+        raise Problem(403, decision.reason)
 
     def require(self, action: Action, where: str = pattern.ANY) -> None:
         """Raise a problem unless they may, on all that the pattern means."""
@@ -89,11 +105,16 @@ class Caller:
         return await self.registry.database.write(both)
 
 
+def unknown(repository: Repository) -> Problem:
+    """The problem of a repository that is not here, or not for them to see."""
+    return Problem(404, f"there is no repository {repository}, or you may not see it")
+
+
 async def admit(request: Request) -> Caller:
     """Let a request through to its handler, as the table of needs says."""
     registry: Registry = request.app.state.registry
     asked: Asked = request.scope["entrepot.asked"]
-    path = request.scope["route"].path.removeprefix(PREFIX)
+    path = request.scope["route"].path_format.removeprefix(PREFIX)
     need = NEEDS.get((request.method, path))
     if need is None:
         raise Problem(403, "this address is in no table, so nobody may call it")

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from entrepot.admin.problem import Problem
 from entrepot.auth import actor, pattern
 from entrepot.auth.roles import Role
+from entrepot.oci.errors import OCIError
+from entrepot.oci.names import Repository
 
 T = TypeVar("T")
 
@@ -24,11 +26,20 @@ def _printable(text: str) -> str:
     return text
 
 
+def _repository(text: str) -> str:
+    try:
+        return Repository.parse(text).name
+    except OCIError as error:
+        raise ValueError(error.message) from None
+
+
 After = Annotated[str, Query(max_length=255, description="Go on behind this one.")]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Entries of the page.")]
 IfMatch = Annotated[
     str | None, Header(description="The entity tag that the object must still have.")
 ]
+
+RepositoryName = Annotated[str, AfterValidator(_repository)]
 
 Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 Text = Annotated[str, Field(max_length=1000)]

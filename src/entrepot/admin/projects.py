@@ -22,7 +22,7 @@ from entrepot.admin.page import (
 )
 from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action, Role
-from entrepot.db import grants, projects
+from entrepot.db import grants, projects, trash
 from entrepot.db.connection import Connection
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
@@ -119,15 +119,16 @@ def shown(project: projects.Project) -> Project:
 def _required(db: Connection, name: str) -> projects.Project:
     found = projects.find(db, name)
     if found is None:
-        raise _unknown(name)
+        raise unknown(name)
     return found
 
 
-def _unknown(name: str) -> Problem:
+def unknown(name: str) -> Problem:
+    """The problem of a project that is not here, or not for them to see."""
     return Problem(404, f"there is no project {name[:255]!r}, or you may not see it")
 
 
-def _sees(caller: Caller, project: projects.Project) -> bool:
+def sees(caller: Caller, project: projects.Project) -> bool:
     """Whether they may know of it: it is public, theirs in some part, or all are to be seen."""
     if project.public or caller.holds(Action.AUDIT):
         return True
@@ -143,7 +144,7 @@ async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[P
     last = after
     while len(found) <= limit and (page := projects.listed(caller.db, last, _PAGE)):
         last = page[-1].name
-        found += [each for each in page if _sees(caller, each)]
+        found += [each for each in page if sees(caller, each)]
     items = [shown(each) for each in found[:limit]]
     more = len(found) > limit
     return Page(items=items, next=items[-1].name if more else None)
@@ -155,6 +156,8 @@ async def create(
 ) -> Project:
     """Make a project; its maker becomes its owner."""
     subject = caller.actor.subject
+    if wanted.quota is not None:
+        caller.require(Action.ADMINISTER)
 
     def write(db: Connection) -> Project:
         if projects.find(db, wanted.name):
@@ -184,8 +187,8 @@ def _as_row(wanted: NewProject) -> projects.Project:
 async def show(caller: Called, project: str, response: Response) -> Project:
     """A project, where the caller may see it."""
     found = _required(caller.db, project)
-    if not _sees(caller, found):
-        raise _unknown(project)
+    if not sees(caller, found):
+        raise unknown(project)
     return tagged(response, shown(found))
 
 
@@ -205,6 +208,8 @@ async def update(
     """Change settings and policies."""
     given = wanted.model_dump(exclude_unset=True)
     given = {name: each for name, each in given.items() if each is not None or name in _NULL}
+    if "quota" in given:
+        caller.require(Action.ADMINISTER)
     fields = {_NAMES.get(name, name): each for name, each in given.items()}
     if "networks" in fields:
         fields["networks"] = tuple(fields["networks"])
@@ -226,6 +231,8 @@ async def delete(caller: Called, project: str, if_match: IfMatch = None) -> Resp
         check_match(if_match, shown(_required(db, project)))
         if projects.repositories(db, project, "", 1):
             raise Problem(409, f"{project} has images: delete them first")
+        if count := trash.of_project(db, project):  # else whoever makes it anew could restore them
+            raise Problem(409, f"the trash has {count} things of {project}: purge them first")
         projects.remove(db, project)
 
     await caller.change("project delete", f"project:{project}", write)

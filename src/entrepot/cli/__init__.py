@@ -14,11 +14,15 @@ from entrepot.cli import (
     key,
     login,
     project,
+    quota,
     recover,
+    repository,
     robot,
     serve,
+    tag,
     tls,
     token,
+    trash,
     trust,
     user,
     version,
@@ -43,6 +47,10 @@ app.add_typer(group.app, name="group")
 app.add_typer(robot.app, name="robot")
 app.add_typer(token.app, name="token")
 app.add_typer(project.app, name="project")
+app.add_typer(repository.app, name="repository")
+app.add_typer(tag.app, name="tag")
+app.add_typer(trash.app, name="trash")
+app.add_typer(quota.app, name="quota")
 app.add_typer(grant.app, name="grant")
 app.command("can")(grant.can)
 app.add_typer(audit.app, name="audit")

@@ -47,7 +47,12 @@ Longest = Annotated[
         "--longest-token", help="Longest life of a token, such as 90d; 'any' for no limit."
     ),
 ]
-Quota = Annotated[int | None, typer.Option(help="Bytes that it may hold; 0 for no limit.")]
+Quota = Annotated[
+    int | None,
+    typer.Option(
+        help="Bytes that it may hold; 0 for no limit; takes an admin. `entrepot quota` has more."
+    ),
+]
 
 
 def _policies(

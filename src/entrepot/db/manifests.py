@@ -98,10 +98,10 @@ def remove(
     even_if_used: bool = False,
     keep: Keep = NOT_AT_ALL,
     by: By = NOBODY,
-) -> bool:
-    """Delete a manifest and the tags that point to it, into the trash. False where there is none.
+) -> int | None:
+    """Delete a manifest and the tags that point to it, into the trash; which row they have there.
 
-    Raises DENIED where an index lists it, unless `even_if_used`.
+    None where there is none. Raises DENIED where an index lists it, unless `even_if_used`.
     """
     text = str(digest)
     row = db.execute(
@@ -110,7 +110,7 @@ def remove(
         (repository.name, text),
     ).fetchone()
     if row is None:
-        return False
+        return None
     manifest, number = row
     if not even_if_used:
         check_unused(db, number, digest)
@@ -127,7 +127,7 @@ def remove(
     move(db, manifest, (number, repository), hidden)
     repositories.relist(db, number)
     record(db, Change(Kind.DELETED, repository, text, old=text, by=by))
-    return True
+    return item
 
 
 def move(db: Connection, manifest: int, source: Place, target: Place) -> None:

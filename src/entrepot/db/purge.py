@@ -25,8 +25,8 @@ def purge(db: Connection, item: Item, limit: int) -> bool:
     if place is not None:
         db.execute("delete from tag where repository = ?", (place[0],))
         db.execute("delete from repository where id = ?", (place[0],))
-    gone = db.execute("delete from trash where id = ? returning id", (item.id,)).fetchone()
-    if gone is not None:
+    gone = db.execute("delete from trash where id = ? returning until", (item.id,)).fetchone()
+    if gone is not None and gone[0] > 0:  # else whoever ended it has written that down
         name, reference = item.repository.name, item.reference
         audit.append(db, Event(EXPIRED, _COLLECTOR, name, reference, item.digest))
     return True

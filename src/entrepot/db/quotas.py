@@ -127,11 +127,12 @@ def has_one_of(db: Connection, project: str, size: int) -> bool:
     return row is not None
 
 
-def limit(db: Connection, project: str, quota: int | None, tags: int | None) -> None:
-    """Set what a project may take, in bytes and tags; None for no limit."""
-    db.execute(
+def limit(db: Connection, project: str, quota: int | None, tags: int | None) -> bool:
+    """Set what a project may take, in bytes and tags; None for no limit. False: no such project."""
+    found = db.execute(
         "update project set quota = ?, quota_tags = ? where name = ?", (quota, tags, project)
     )
+    return bool(found.rowcount)
 
 
 _PART = "abcdefghijklmnopqrstuvwxyz0123456789._-"

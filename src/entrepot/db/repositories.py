@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from entrepot.db import quotas, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
+from entrepot.db.sizes import OF_REPOSITORY
 from entrepot.db.trash import NOT_AT_ALL, Keep
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
@@ -39,14 +41,14 @@ def ensure(db: Connection, repository: Repository) -> int:
 
 def remove(
     db: Connection, repository: Repository, *, keep: Keep = NOT_AT_ALL, by: By = NOBODY
-) -> bool:
-    """Delete a repository with all that is in it, into the trash. False where there is none.
+) -> int | None:
+    """Delete a repository with all that is in it, into the trash; which row it has there.
 
-    It is but hidden, so however much is in it, that is done at once.
+    It is but hidden, so however much is in it, that is done at once. None where there is none.
     """
     number = identify(db, repository)
     if number is None:
-        return False
+        return None
     item = trash.add(db, repository, trash.Kind.REPOSITORY, keep=keep, by=by)
     db.execute(
         "update repository set name = ?, trash = ?, listed = 0 where id = ?",
@@ -54,7 +56,30 @@ def remove(
     )
     quotas.charge(db, repository.project, tags=-count_tags(db, number))
     record(db, Change(Kind.REPOSITORY_DELETED, repository, "", by=by))
-    return True
+    return item
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is in a repository."""
+
+    name: str
+    tags: int
+    manifests: int
+    size: int
+    """Bytes of its manifests and blobs; what other repositories have too counts here as well."""
+    created_at: float
+
+
+def summary(db: Connection, repository: Repository) -> Summary | None:
+    """What is in a repository; it reads all of that, so not on the event loop."""
+    row = db.execute(
+        "select name, (select count(*) from tag where repository = r.id), "
+        "(select count(*) from manifest where repository = r.id), "
+        f"{OF_REPOSITORY}, created_at from repository r where name = ?",
+        (repository.name,),
+    ).fetchone()
+    return Summary(*row) if row else None
 
 
 def count_tags(db: Connection, number: int) -> int:

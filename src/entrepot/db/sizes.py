@@ -4,6 +4,13 @@ from dataclasses import dataclass
 
 from entrepot.db.connection import Connection
 
+OF_REPOSITORY = (
+    "(select cast(coalesce(sum(size), 0) as bigint) from manifest where repository = r.id) + "
+    "(select cast(coalesce(sum(b.size), 0) as bigint) from repository_blob x "
+    "join blob b on b.id = x.blob where x.repository = r.id)"
+)
+"""Bytes of manifests and blobs of the repository in the row `r`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:

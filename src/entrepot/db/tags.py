@@ -1,6 +1,7 @@
 """Tags: names that point to a manifest of their repository."""
 
 import time
+from dataclasses import dataclass
 
 from entrepot.db import idle, quotas, trash
 from entrepot.db.audit import NOBODY, By
@@ -59,21 +60,53 @@ def _held(repository: Repository, tag: Tag) -> OCIError:
 
 def remove(
     db: Connection, repository: Repository, tag: Tag, *, keep: Keep = NOT_AT_ALL, by: By = NOBODY
-) -> bool:
-    """Take a tag away, into the trash; the manifest stays. False where there was none."""
+) -> int | None:
+    """Take a tag away, into the trash, and say which row there; the manifest stays.
+
+    None where there was no such tag.
+    """
     row = db.execute(
         "delete from tag where name = ? and repository = "
         "(select id from repository where name = ?) returning repository, digest",
         (tag.name, repository.name),
     ).fetchone()
     if row is None:
-        return False
+        return None
     number, digest = row
-    trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)
+    item = trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)
     quotas.charge(db, repository.project, tags=-1)
     idle.untagged(db, number, digest)
     record(db, Change(Kind.UNTAGGED, repository, tag.name, old=digest, by=by))
-    return True
+    return item
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """A tag and what it points to."""
+
+    name: str
+    digest: str
+    media_type: str
+    size: int
+    """Bytes of the manifest."""
+    moved_at: float
+    """Seconds since 1970; when it came to point there."""
+
+
+def described(
+    db: Connection, repository: Repository, after: str, limit: int
+) -> list[Pointed] | None:
+    """Tags in order, from the one behind `after` on; None where there is no such repository."""
+    number = db.execute("select id from repository where name = ?", (repository.name,)).fetchone()
+    if number is None:
+        return None
+    rows = db.execute(
+        "select t.name, t.digest, m.media_type, m.size, t.moved_at from tag t join manifest m "
+        "on m.repository = t.repository and m.digest = t.digest "
+        "where t.repository = ? and t.name > ? order by t.name limit ?",
+        (number[0], after, limit),
+    )
+    return [Pointed(*row) for row in rows]
 
 
 def listed(db: Connection, number: int, after: str, limit: int) -> list[str]:

@@ -6,11 +6,12 @@ Next: `db.restore` brings back, `db.purge` ends it.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
+from entrepot.db.sizes import OF_REPOSITORY
 from entrepot.oci.names import Repository
 
 DAY = 24 * 3600.0
@@ -160,9 +161,44 @@ def of_project(db: Connection, project: str) -> int:
     return found
 
 
-def end(db: Connection, number: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What an item brings back by itself."""
+
+    manifests: int
+    tags: tuple[str, ...]
+    """Names of some of them, in order."""
+    tag_count: int
+    size: int
+    """Bytes of manifests and blobs; other images may need the same blobs."""
+
+
+_TOLD = 10
+
+
+def contents(db: Connection, item: Item) -> Contents:
+    """What is in an item; it reads all of that, so not on the event loop."""
+    if item.kind is Kind.TAG:
+        return Contents(0, (item.reference,), 1, 0)
+    row = db.execute(
+        "select r.id, (select count(*) from manifest where repository = r.id), "
+        "(select count(*) from tag where repository = r.id), "
+        f"{OF_REPOSITORY} from repository r where trash = ?",
+        (item.id,),
+    ).fetchone()
+    if row is None:  # it was restored or purged just now
+        return Contents(0, (), 0, 0)
+    number, manifests, tags, size = row
+    names = db.execute(
+        "select name from tag where repository = ? order by name limit ?", (number, _TOLD)
+    )
+    return Contents(manifests, tuple(name for (name,) in names), tags, size)
+
+
+def end(db: Connection, item: Item) -> Item:
     """Say that its time is up: from now on nobody can restore it."""
-    db.execute("update trash set until = 0 where id = ?", (number,))
+    db.execute("update trash set until = 0 where id = ?", (item.id,))
+    return replace(item, until=0)
 
 
 def ended(db: Connection, limit: int) -> list[Item]:

@@ -1,0 +1,48 @@
+"""`entrepot tag`: what the tags of a repository point to, and since when."""
+
+from typing import Annotated
+
+import typer
+
+from entrepot.cli.client import connect
+from entrepot.cli.options import Json, Yes, confirm
+from entrepot.cli.output import Columns, done, show_list, when
+from entrepot.cli.repository import Name, way_back
+
+app = typer.Typer(no_args_is_help=True, help="Tags: what they point to; deleting them.")
+
+COLUMNS: Columns = {
+    "tag": "name",
+    "digest": "digest",
+    "type": "media_type",
+    "pushed": when("pushed_at"),
+}
+
+
+@app.command("list")
+def list_tags(ctx: typer.Context, repository: Name, *, as_json: Json = False) -> None:
+    """List the tags of a repository, with what they point to and since when.
+
+    Example: `entrepot tag list team/app --json`
+    """
+    rows = connect(ctx).every("/tags", repository=repository)
+    show_list(rows, COLUMNS, as_json=as_json)
+
+
+@app.command()
+def delete(
+    ctx: typer.Context,
+    repository: Name,
+    tag: Annotated[str, typer.Argument(help="The tag.")],
+    *,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a tag, into the trash; its manifest stays, and so do other tags of it.
+
+    Example: `entrepot tag delete team/app 1.0 --yes`
+    """
+    confirm(f"delete the tag {repository}:{tag}?", yes=yes)
+    where = {"repository": repository, "tag": tag}
+    gone = connect(ctx).call("DELETE", "/tags", params=where)
+    done(f"{repository}:{tag} is deleted{way_back(gone)}", gone, as_json=as_json)
