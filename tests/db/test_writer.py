@@ -79,7 +79,7 @@ async def test_a_full_database_undoes_all_and_goes_on(database: Database) -> Non
         db.execute(f"pragma max_page_count = {pages + 2}")
 
     def fill(db: Connection) -> None:
-        db.execute("insert into upload values ('x', 1, 'sha256', 0, null, zeroblob(100000), 0)")
+        db.execute("insert into upload values ('x', 1, '', 0, null, zeroblob(100000), 0, null)")
 
     await database.write(limit)
     writes: list[Write[Any]] = [insert("with it"), fill]

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from entrepot.db import links, pieces, repositories
+from entrepot.db import links, pieces, repositories, sealed
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -19,6 +19,9 @@ from entrepot.oci.names import Repository
 
 SMALL = 16 * 1024
 """Bytes up to which a blob lies in the database: one sync stores it, one query serves it."""
+
+_KIND = "blob"
+"""What its content is sealed as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ def find(db: Connection, repository: Repository, digest: Digest) -> Blob | None:
         f"and x.blob = b.id {_PIECES} where r.name = ?",
         (str(digest), repository.name),
     ).fetchall()
-    return _read(rows) if rows else None
+    return _read(db, rows) if rows else None
 
 
 def stored(db: Connection, digest: Digest) -> Blob | None:
@@ -49,21 +52,26 @@ def stored(db: Connection, digest: Digest) -> Blob | None:
         f"select {_COLUMNS} from blob b {_PIECES} where b.digest = ?",
         (str(digest),),
     ).fetchall()
-    return _read(rows) if rows else None
+    return _read(db, rows) if rows else None
 
 
-_COLUMNS = f"b.size, b.content, b.object, p.number, {pieces.COLUMNS}"
+_COLUMNS = f"b.digest, b.size, b.content, b.key, b.object, p.number, {pieces.COLUMNS}"
 _PIECES = "left join piece p on p.object = b.object and p.number is not null"
 
 
-def _read(rows: list[Any]) -> Blob:
+def _read(db: Connection, rows: list[Any]) -> Blob:
     """One row for each piece, in any order; one without, where there is none."""
-    size, content, owner, number, *piece = rows[0]
+    digest, size, kept, key, owner, number, *piece = rows[0]
     if len(rows) > 1:
-        found = tuple(Piece(*row[4:]) for row in sorted(rows, key=lambda row: row[3]))
+        found = tuple(Piece(*row[6:]) for row in sorted(rows, key=lambda row: row[5]))
     else:
         found = () if number is None else (Piece(*piece),)
+    content = None if kept is None else sealed.unseal(db, (_KIND, digest), kept, key)
     return Blob(size, content, owner, found)
+
+
+def _sealed(db: Connection, digest: str, content: bytes | None) -> tuple[bytes | None, str | None]:
+    return (None, None) if content is None else sealed.seal(db, (_KIND, digest), content)
 
 
 def add(db: Connection, repository: Repository, digest: Digest, blob: Blob, *, renew: bool) -> None:
@@ -71,28 +79,38 @@ def add(db: Connection, repository: Repository, digest: Digest, blob: Blob, *, r
     the new object is garbage; or, to `renew` it where the old was lost, the other way round.
     """
     text = str(digest)
-    row = db.execute("select id, object from blob where digest = ?", (text,)).fetchone()
+    row = db.execute(
+        "select id, object, content, key from blob where digest = ?", (text,)
+    ).fetchone()
     if row is None:
         (number,) = db.execute(
-            "insert into blob (digest, size, content, object, created_at) "
-            "values (?, ?, ?, ?, ?) returning id",
-            (text, blob.size, blob.content, blob.object, time.time()),
+            "insert into blob (digest, size, content, key, object, created_at) "
+            "values (?, ?, ?, ?, ?, ?) returning id",
+            (text, blob.size, *_sealed(db, text, blob.content), blob.object, time.time()),
         ).fetchone()
     else:
-        number, kept = row
+        number, kept, content, key = row
         if renew:
             db.execute(
-                "update blob set content = ?, object = ? where id = ?",
-                (blob.content, blob.object, number),
+                "update blob set content = ?, key = ?, object = ? where id = ?",
+                (*_sealed(db, text, blob.content), blob.object, number),
             )
-        elif blob.content is not None:  # heals what the disk may have made of it
-            db.execute(
-                "update blob set content = ? where id = ? and content <> ?",
-                (blob.content, number, blob.content),
-            )
+        elif blob.content is not None and content is not None:
+            _heal(db, number, text, (content, key), blob.content)
         unneeded = kept if renew else blob.object
         pieces.discard(db, unneeded, f"another upload brought {text}, too")
     links.link(db, (repositories.ensure(db, repository), repository), number, blob.size)
+
+
+def _heal(
+    db: Connection, number: int, digest: str, kept: tuple[bytes, str | None], content: bytes
+) -> None:
+    """Put right what the disk may have made of a small blob."""
+    if not sealed.holds(db, (_KIND, digest), *kept, content):
+        db.execute(
+            "update blob set content = ?, key = ? where id = ?",
+            (*_sealed(db, digest, content), number),
+        )
 
 
 def linked(db: Connection, digest: Digest, limit: int) -> list[Repository]:

@@ -46,10 +46,10 @@ def missing_parts(db: Connection) -> Iterator[tuple[str, str, str]]:
     )
 
 
-def contents(db: Connection) -> Iterator[tuple[str, str, bytes]]:
-    """Table, digest and bytes of what lies in the database."""
-    yield from db.execute("select 'manifest', digest, content from manifest")
-    yield from db.execute("select 'blob', digest, content from blob where content is not null")
+def contents(db: Connection) -> Iterator[tuple[str, str, bytes, str | None]]:
+    """Table and digest of what lies in the database, its bytes as they are kept, and their key."""
+    yield from db.execute("select 'manifest', digest, content, key from manifest")
+    yield from db.execute("select 'blob', digest, content, key from blob where content is not null")
 
 
 def objects(db: Connection) -> Iterator[tuple[str, int, str]]:

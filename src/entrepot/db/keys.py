@@ -3,7 +3,11 @@
 import time
 from dataclasses import dataclass
 
+from entrepot.db import sealed
 from entrepot.db.connection import Connection
+
+_KIND = "signing_key"
+"""What a private key is sealed as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +24,21 @@ class SigningKey:
 def every(db: Connection) -> list[SigningKey]:
     """All keys, the newest first."""
     rows = db.execute(
-        "select id, private, created_at, retired_at from signing_key order by created_at desc, id"
+        "select id, private, key, created_at, retired_at from signing_key "
+        "order by created_at desc, id"
     )
-    return [SigningKey(*row) for row in rows]
+    return [
+        SigningKey(name, sealed.unseal_text(db, (_KIND, name), private, key), *times)
+        for name, private, key, *times in rows
+    ]
 
 
 def add(db: Connection, key: SigningKey) -> None:
     """Keep a new key; those before it sign no more."""
     db.execute("update signing_key set retired_at = ? where retired_at is null", (time.time(),))
     db.execute(
-        "insert into signing_key (id, private, created_at) values (?, ?, ?)",
-        (key.id, key.private, key.created_at),
+        "insert into signing_key (id, private, key, created_at) values (?, ?, ?, ?)",
+        (key.id, *sealed.seal_text(db, (_KIND, key.id), key.private), key.created_at),
     )
 
 

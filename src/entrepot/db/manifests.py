@@ -8,7 +8,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from entrepot.db import idle, links, quotas, repositories, tags, trash
+from entrepot.db import idle, links, quotas, referrers, repositories, sealed, tags, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.blobs import check_unused
 from entrepot.db.changes import Change, Kind, record
@@ -20,6 +20,9 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Reference, Repository, Tag
+
+_KIND = "manifest"
+"""What its bytes are sealed as."""
 
 MAX_DEPTH = 16
 """Indexes inside indexes; clients walk them, so a bound protects the clients."""
@@ -37,7 +40,7 @@ class Stored:
     content: bytes
 
 
-_COLUMNS = "select m.digest, m.media_type, m.content from repository r "
+_COLUMNS = "select m.digest, m.media_type, m.content, m.key from repository r "
 _BY_TAG = (
     _COLUMNS + "join tag t on t.repository = r.id and t.name = ? "
     "join manifest m on m.repository = r.id and m.digest = t.digest where r.name = ?"
@@ -49,7 +52,10 @@ def find(db: Connection, repository: Repository, reference: Reference) -> Stored
     """The manifest that a tag or digest names."""
     query = _BY_TAG if isinstance(reference, Tag) else _BY_DIGEST
     row = db.execute(query, (str(reference), repository.name)).fetchone()
-    return Stored(*row) if row else None
+    if row is None:
+        return None
+    digest, media_type, kept, key = row
+    return Stored(digest, media_type, sealed.unseal(db, (_KIND, digest), kept, key))
 
 
 def put(
@@ -177,7 +183,7 @@ def _has_blob(db: Connection, number: int, part: Descriptor) -> bool:
 
 def _child_depth(db: Connection, number: int, part: Descriptor) -> int | None:
     row = db.execute(
-        "select depth, length(content) from manifest where repository = ? and digest = ?",
+        "select depth, size from manifest where repository = ? and digest = ?",
         (number, str(part.digest)),
     ).fetchone()
     if row is None:
@@ -206,7 +212,8 @@ def _insert(
     text = str(manifest.digest)
     made = db.execute(
         "insert into manifest (repository, digest, media_type, artifact_type, subject, "
-        "annotations, depth, content, size, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "annotations, depth, content, key, size, created_at) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "on conflict (repository, digest) do nothing returning id",
         (
             number,
@@ -214,9 +221,9 @@ def _insert(
             manifest.media_type,
             manifest.artifact_type,
             str(manifest.subject.digest) if manifest.subject else None,
-            json.dumps(manifest.annotations) if manifest.subject else None,
+            _annotations(db, manifest),
             depth,
-            manifest.content,
+            *sealed.seal(db, (_KIND, text), manifest.content),
             len(manifest.content),
             time.time(),
         ),
@@ -237,8 +244,26 @@ def _insert(
 
 def _heal(db: Connection, number: int, manifest: Manifest) -> bool:
     """Whether the disk had made others of the bytes; the same bytes again change nothing."""
-    healed = db.execute(
-        "update manifest set content = ? where repository = ? and digest = ? and content <> ?",
-        (manifest.content, number, str(manifest.digest), manifest.content),
+    text = str(manifest.digest)
+    row, kept, key = db.execute(
+        "select id, content, key from manifest where repository = ? and digest = ?", (number, text)
+    ).fetchone()
+    if sealed.holds(db, (_KIND, text), kept, key, manifest.content):
+        return False
+    db.execute(
+        "update manifest set annotations = ?, content = ?, key = ? where id = ?",
+        (
+            _annotations(db, manifest),
+            *sealed.seal(db, (_KIND, text), manifest.content),
+            row,
+        ),
     )
-    return bool(healed.rowcount)
+    return True
+
+
+def _annotations(db: Connection, manifest: Manifest) -> str | None:
+    """What the list of referrers shows of them, without opening whole manifests."""
+    if manifest.subject is None:
+        return None
+    context = (referrers.ANNOTATIONS, str(manifest.digest))
+    return sealed.seal_text(db, context, json.dumps(manifest.annotations))[0]

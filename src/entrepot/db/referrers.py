@@ -5,12 +5,16 @@ Source: OCI Distribution Specification, "Listing Referrers". The subject itself 
 
 import json
 
+from entrepot.db import sealed
 from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 
+ANNOTATIONS = "annotations"
+"""What they are sealed as, beside their manifest."""
+
 _QUERY = (
-    "select m.id, m.media_type, m.digest, length(m.content), m.artifact_type, m.annotations "
+    "select m.id, m.key, m.annotations, m.media_type, m.digest, m.size, m.artifact_type "
     "from manifest m join repository r on r.id = m.repository "
     "where r.name = ? and m.subject = ? and m.id > ? and coalesce(m.artifact_type = ?, ? is null) "
     "order by m.id limit ?"
@@ -35,11 +39,12 @@ def listed(
         (repository.name, str(subject), after, artifact_type, artifact_type, limit + 1),
     )
     found: list[tuple[int, str]] = []
-    for row in rows:
-        room -= len(row[-1])
+    for number, key, kept, media_type, digest, size, kind in rows:
+        annotations = sealed.unseal_text(db, (ANNOTATIONS, digest), kept, key)
+        room -= len(annotations)
         if len(found) == limit or (found and room < 0):
             return found, True
-        found.append((row[0], _descriptor(*row[1:])))
+        found.append((number, _descriptor(media_type, digest, size, kind, annotations)))
     return found, False
 
 

@@ -24,6 +24,6 @@ class Sizes:
 def measure(db: Connection) -> Sizes:
     """Sum it up."""
     blobs, size = db.execute("select count(*), coalesce(sum(size), 0) from blob").fetchone()
-    (manifests,) = db.execute("select coalesce(sum(length(content)), 0) from manifest").fetchone()
+    (manifests,) = db.execute("select coalesce(sum(size), 0) from manifest").fetchone()
     (uploads,) = db.execute("select count(*) from upload").fetchone()
     return Sizes(size + manifests, blobs, uploads)

@@ -15,7 +15,7 @@ create table piece (
 );
 create index piece_object on piece (object, number);
 create index piece_open on piece (started_at) where number is null;
-create index piece_key on piece (key);
+create index piece_key on piece (key) where key is not null;
 
 insert into piece (name, object, number, size, started_at)
     select object, object, 0, size, created_at from blob where object is not null;
@@ -28,8 +28,11 @@ alter table garbage add column why text not null default '';
 
 -- The master key of content that lies encrypted in a row; null where it is not.
 alter table blob add column key text;
+alter table upload add column key text;
 alter table manifest add column key text;
 alter table signing_key add column key text;
+create index blob_key on blob (key) where key is not null;
+create index manifest_key on manifest (key) where key is not null;
 alter table manifest add column size integer not null default 0;
 update manifest set size = length(content);
 

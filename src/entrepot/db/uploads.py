@@ -13,13 +13,16 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from entrepot.db import blobs, pieces
+from entrepot.db import blobs, pieces, sealed
 from entrepot.db.blobs import Blob
 from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
+
+_KIND = "upload"
+"""What its few bytes are sealed as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,14 @@ def begin(db: Connection, upload: Upload) -> None:
 def find(db: Connection, repository: Repository, upload: str) -> Upload:
     """An upload of this repository. Raises BLOB_UPLOAD_UNKNOWN, also for another one's."""
     row = db.execute(
-        "select algorithm, size, digest, content from upload where id = ? and repository = ?",
+        "select algorithm, size, digest, content, key from upload where id = ? and repository = ?",
         (upload, repository.name),
     ).fetchone()
     if row is None:
         raise unknown(upload)
-    return Upload(upload, repository, *row)
+    algorithm, size, digest, kept, key = row
+    content = None if kept is None else sealed.unseal(db, (_KIND, upload), kept, key)
+    return Upload(upload, repository, algorithm, size, digest, content)
 
 
 def advance(db: Connection, before: Upload, after: Upload, piece: Piece | None = None) -> Upload:
@@ -73,10 +78,12 @@ def advance(db: Connection, before: Upload, after: Upload, piece: Piece | None =
 
     Raises where someone else moved the upload meanwhile.
     """
+    few = after.content
+    kept, key = (None, None) if few is None else sealed.seal(db, (_KIND, before.id), few)
     changed = db.execute(
-        "update upload set size = ?, digest = ?, content = ?, touched_at = ? "
+        "update upload set size = ?, digest = ?, content = ?, key = ?, touched_at = ? "
         "where id = ? and size = ?",
-        (after.size, after.digest, after.content, time.time(), before.id, before.size),
+        (after.size, after.digest, kept, key, time.time(), before.id, before.size),
     )
     if changed.rowcount != 1 or (piece and not pieces.settle(db, before.id, piece)):
         raise moved(db, before)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from entrepot.blobstore.store import Store
-from entrepot.db import faults, pieces
+from entrepot.db import faults, pieces, sealed
 from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
+from entrepot.encryption.keys import EncryptionError
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 
@@ -67,11 +68,15 @@ def _parts(db: Connection) -> Iterator[Finding]:
 
 def _contents(db: Connection) -> Iterator[Finding]:
     """What lies in the database itself is read always: it is not much."""
-    for where, digest, content in faults.contents(db):
+    for where, digest, kept, key in faults.contents(db):
         try:
             wanted = Digest.parse(digest)
+            content = sealed.unseal(db, (where, digest), kept, key)
         except OCIError as error:
             yield _malformed(f"the {where} table", digest, error)
+            continue
+        except EncryptionError as error:
+            yield Finding(True, str(error), digest, "push it again")
             continue
         if Digest.of(content, wanted.algorithm) != wanted:
             yield Finding(
