@@ -1,7 +1,9 @@
 """The directory: what it keeps is what the database says, also after it has changed."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -19,6 +21,8 @@ from entrepot.oci.names import Repository
 
 ALICE = Actor("user:alice", ("user:alice",))
 APP = Repository.parse("team/app")
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -39,30 +43,30 @@ async def change(database: Database, *writes: object) -> None:
 
 async def test_it_follows_changes(database: Database) -> None:
     directory = Directory(database)
-    assert not directory.decide(ALICE, Action.PULL, APP, None)
-    assert directory.project(APP) is None
+    assert not await directory.decide(ALICE, Action.PULL, APP, None)
+    assert await directory.project(APP) is None
     await change(
         database,
         lambda db: projects.create(db, Project("team"), "test"),
         lambda db: grants.add(db, "user:alice", "reader", "team/*", "test"),
     )
-    assert directory.decide(ALICE, Action.PULL, APP, None)
-    assert directory.project(APP) is not None
+    assert await directory.decide(ALICE, Action.PULL, APP, None)
+    assert await directory.project(APP) is not None
     await change(database, lambda db: grants.remove(db, 1))
-    assert not directory.decide(ALICE, Action.PULL, APP, None)
+    assert not await directory.decide(ALICE, Action.PULL, APP, None)
 
 
 async def test_it_follows_another_process(database: Database, tmp_path: Path) -> None:
     directory, elsewhere = Directory(database), Database(tmp_path)
-    assert directory.public() == []
+    assert await directory.public() == []
     await change(elsewhere, lambda db: projects.create(db, Project("open", public=True), "test"))
-    assert directory.public() == ["open"]
+    assert await directory.public() == ["open"]
     await elsewhere.close()
 
 
 async def test_what_has_not_changed_is_not_asked_again(database: Database) -> None:
     directory = Directory(database)
-    assert directory.granted(ALICE) is directory.granted(ALICE)
+    assert await directory.granted(ALICE) is await directory.granted(ALICE)
     before = directory.renewed
     await change(database)
     directory.follow()
@@ -79,10 +83,10 @@ async def test_groups_count(database: Database) -> None:
         grants.add(db, "group:dev", "writer", "team/*", "test")
 
     await change(database, furnish)
-    assert directory.groups(1) == ["dev"]
+    assert await directory.groups(1) == ["dev"]
     member = Actor("user:alice", ("user:alice", "group:dev"))
-    assert directory.holds(member, Action.PUSH, "team/*")
-    assert not directory.holds(ALICE, Action.PUSH, "team/*")
+    assert await directory.holds(member, Action.PUSH, "team/*")
+    assert not await directory.holds(ALICE, Action.PUSH, "team/*")
 
 
 READABLE = [
@@ -116,6 +120,32 @@ async def test_readable(
     if limits is not None:
         parts = (text.partition(":") for text in limits.split())
         pairs = tuple((role, pattern) for role, _, pattern in parts)
-    ranges = Directory(database).readable(Actor("user:alice", ("user:alice",), limits=pairs))
+    ranges = await Directory(database).readable(Actor("user:alice", ("user:alice",), limits=pairs))
     found = {name for name in EVERY if any(first <= name <= last for first, last in ranges)}
     assert found == names
+
+
+class Slow(Database):
+    """Answers are held up on their way back, as those of a database across a network are."""
+
+    held: asyncio.Event
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        found = await super().read(query)
+        await self.held.wait()
+        return found
+
+
+async def test_what_was_read_while_access_changed_is_not_kept(tmp_path: Path) -> None:
+    """The answer is of the time of the question; the next one asks again."""
+    database = Slow(tmp_path)
+    database.held = asyncio.Event()
+    directory = Directory(database)
+    waiting = asyncio.create_task(directory.public())
+    await asyncio.sleep(0)
+    await change(database, lambda db: projects.create(db, Project("open", public=True), "test"))
+    directory.follow()
+    database.held.set()
+    assert await waiting == []
+    assert await directory.public() == ["open"]
+    await database.close()

@@ -116,7 +116,7 @@ async def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
     await database.close()
     assert not database.writable
     with pytest.raises(RuntimeError, match="closed"):
-        database.write(insert("late"))
+        _ = database.write(insert("late"))
     assert len(await asyncio.gather(*jobs)) == 600
     db = engine.connect(tmp_path)
     assert db.execute("select count(*) from repository").fetchone() == (600,)

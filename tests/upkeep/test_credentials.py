@@ -51,10 +51,10 @@ async def test_a_key_goes_when_all_that_it_signed_has_ended(
     just = key(db, LIFE + SLACK - 5)
     signs = key(db, None)
     verifying = Directory(database).keys
-    assert {each.id for each in verifying()} == {old, just, signs}
+    assert {each.id for each in await verifying()} == {old, just, signs}
     await forget(database, LIFE)
     assert known(db) == {just, signs}
-    assert {each.id for each in verifying()} == {just, signs}, "a cache still has it"
+    assert {each.id for each in await verifying()} == {just, signs}, "a cache still has it"
     rows = db.execute("select actor, via, action from audit").fetchall()
     assert rows == [("entrepot", "upkeep", "key forget")]
 

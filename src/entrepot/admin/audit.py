@@ -86,7 +86,7 @@ def _aware(moment: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(_aware)]
 
 
-def wanted(
+async def wanted(
     caller: Called,
     *,
     since: Annotated[Moment | None, Query(description="From this time on.")] = None,
@@ -100,7 +100,7 @@ def wanted(
     address: Annotated[str, Query(max_length=64, description="Of the client.")] = "",
 ) -> Wanted:
     """What is asked for, if the caller may see it."""
-    _check(caller, repository)
+    await _check(caller, repository)
     one = repository if repository and not repository.endswith(pattern.ANY) else ""
     several = repository if repository and not one and repository != pattern.ANY else ""
     return Wanted(
@@ -115,10 +115,12 @@ def wanted(
     )
 
 
-def _check(caller: Caller, repository: str | None) -> None:
+async def _check(caller: Caller, repository: str | None) -> None:
     """All of it is for auditors; what was done to a project's repositories, for its owners, too."""
     project = pattern.project_of(repository) if repository else None
-    if caller.holds(Action.AUDIT) or (project and caller.holds(Action.GRANT, f"{project}/*")):
+    if await caller.holds(Action.AUDIT):
+        return
+    if project and await caller.holds(Action.GRANT, f"{project}/*"):
         return
     caller.deny(Action.AUDIT, repository or pattern.ANY)
 

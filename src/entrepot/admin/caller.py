@@ -9,6 +9,7 @@ from entrepot.admin.needs import NEEDS, On
 from entrepot.admin.problem import Problem
 from entrepot.auth import pattern
 from entrepot.auth.actor import Actor
+from entrepot.auth.decision import holds
 from entrepot.auth.login import Login
 from entrepot.auth.roles import Action
 from entrepot.db.audit import DENIED, By, Event
@@ -19,6 +20,8 @@ from entrepot.distribution.request import Request as Asked
 from entrepot.oci.names import Repository
 
 T = TypeVar("T")
+
+Powers = Callable[[Action, str], bool]
 
 PREFIX = "/api/v1"
 
@@ -35,10 +38,9 @@ class Caller:
         """Who they are."""
         return self.asked.actor
 
-    @property
-    def db(self) -> Connection:
-        """For reads that stay in the microseconds."""
-        return self.registry.database.reader
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a short query."""
+        return await self.registry.database.read(query)
 
     @property
     def login(self) -> Login:
@@ -53,34 +55,39 @@ class Caller:
         """Who they are, for the audit."""
         return self.asked.by()
 
-    def holds(self, action: Action, where: str = pattern.ANY) -> bool:
+    async def holds(self, action: Action, where: str = pattern.ANY) -> bool:
         """Whether they may, on all that the pattern means."""
-        return self.registry.guard.directory.holds(self.actor, action, where)
+        return await self.registry.guard.directory.holds(self.actor, action, where)
 
-    def pulls(self, repository: str) -> bool:
+    async def powers(self) -> Powers:
+        """The same for many patterns: a function that says whether they may."""
+        granted = await self.registry.guard.directory.granted(self.actor)
+        return lambda action, where: holds(self.actor, action, granted.over(where), where)
+
+    async def pulls(self, repository: str) -> bool:
         """Whether they may pull from a repository, and so may know of it."""
-        return self.may(Action.PULL, Repository.parse(repository))
+        return await self.may(Action.PULL, Repository.parse(repository))
 
-    def may(self, action: Action, repository: Repository) -> bool:
+    async def may(self, action: Action, repository: Repository) -> bool:
         """Whether they may do this to a repository, as the API of images would let them."""
-        return bool(self.registry.guard.may(self.asked, action, repository))
+        return bool(await self.registry.guard.may(self.asked, action, repository))
 
-    def allow(self, action: Action, repository: Repository, *, known: bool = False) -> None:
+    async def allow(self, action: Action, repository: Repository, *, known: bool = False) -> None:
         """Raise a problem unless they may do this to a repository; unless it is `known` to them
         already, who may not even pull from it is told the same whether it is here or not.
         """
-        decision = self.registry.guard.may(self.asked, action, repository)
+        decision = await self.registry.guard.may(self.asked, action, repository)
         if decision:
             return
-        if not (known or self.registry.guard.directory.sees(self.actor, repository)):
+        if not (known or await self.registry.guard.directory.sees(self.actor, repository)):
             raise unknown(repository)
         event = Event(action.value, self.by(), repository.name, result=DENIED)
         self.registry.guard.trail.note(event)
         raise Problem(403, decision.reason)
 
-    def require(self, action: Action, where: str = pattern.ANY) -> None:
+    async def require(self, action: Action, where: str = pattern.ANY) -> None:
         """Raise a problem unless they may, on all that the pattern means."""
-        if self.holds(action, where):
+        if await self.holds(action, where):
             return
         self.deny(action, where)
 
@@ -129,9 +136,9 @@ async def admit(request: Request) -> Caller:
     if asked.session.access is not None:
         raise Problem(403, "a registry token is for images: use a password or a personal token")
     if need.action is not None and need.on is On.REGISTRY:
-        caller.require(need.action)
+        await caller.require(need.action)
     if need.action is not None and need.on is On.PROJECT:
-        caller.require(need.action, f"{request.path_params['project']}/*")
+        await caller.require(need.action, f"{request.path_params['project']}/*")
     return caller
 
 

@@ -1,5 +1,6 @@
 """Can they: a decision, explained; which grant or policy said yes or no."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query
 from entrepot.admin.caller import Called
 from entrepot.admin.page import Model
 from entrepot.admin.problem import Problem
+from entrepot.auth import pattern
 from entrepot.auth.actor import Actor
 from entrepot.auth.decision import Visit
 from entrepot.auth.roles import REPOSITORY, Action
@@ -41,16 +43,17 @@ async def can(
         raise Problem(422, error.message) from None
     if action not in REPOSITORY:
         raise Problem(422, f"an action on a repository is one of {', '.join(REPOSITORY)}")
-    inside = caller.holds(Action.AUDIT) or caller.holds(Action.GRANT, name.name)
+    may = await caller.powers()
+    inside = may(Action.AUDIT, pattern.ANY) or may(Action.GRANT, name.name)
     if actor != caller.actor.subject and not inside:
         caller.deny(Action.GRANT, name.name)
     visit = Visit(address, certificate=True) if address else None
-    who = _actor(caller.db, actor)
+    who = await caller.read(partial(_actor, text=actor))
     if who is None:
         return Answer(allowed=False, reason=f"{actor} is disabled")
     directory = caller.registry.guard.directory
-    decision = directory.decide(who, action, name, visit)
-    if not (decision or inside or directory.sees(who, name)):  # nor do its policies betray it
+    decision = await directory.decide(who, action, name, visit)
+    if not (decision or inside or await directory.sees(who, name)):  # nor do its policies betray it
         return Answer(allowed=False, reason=f"no grant lets {who} {action} on {name}")
     return Answer(allowed=decision.allowed, reason=decision.reason)
 

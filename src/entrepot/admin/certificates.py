@@ -76,7 +76,7 @@ def shown(rule: certificates.Rule) -> Rule:
 @router.get("")
 async def index(caller: Called) -> Page[Rule]:
     """All rules, in the order in which they are tried: by name."""
-    return Page(items=[shown(each) for each in certificates.rules(caller.db)])
+    return Page(items=[shown(each) for each in await caller.read(certificates.rules)])
 
 
 @router.put("/{name}")

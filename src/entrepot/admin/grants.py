@@ -2,12 +2,13 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
 from entrepot.admin import admins
-from entrepot.admin.caller import Called, Caller
+from entrepot.admin.caller import Called, Caller, Powers
 from entrepot.admin.page import Limit, Model, Page, Pattern, Subject, moment
 from entrepot.admin.problem import Problem
 from entrepot.auth import pattern as patterns
@@ -54,20 +55,20 @@ def shown(grant: grants.Grant) -> Grant:
     )
 
 
-def check_giving(caller: Caller, role: Role, pattern: str) -> None:
+async def check_giving(caller: Caller, role: Role, pattern: str) -> None:
     """Raise a problem unless the caller may give this role on this pattern."""
     if role in SYSTEM:
         if pattern != patterns.ANY:
             raise Problem(422, f"{role} is a role on the whole registry: give it on *")
-        caller.require(Action.ADMINISTER)
+        await caller.require(Action.ADMINISTER)
     else:
-        caller.require(Action.GRANT, pattern)
+        await caller.require(Action.GRANT, pattern)
 
 
-def _sees(caller: Caller, grant: grants.Grant) -> bool:
+def _sees(caller: Caller, may: Powers, grant: grants.Grant) -> bool:
     """One's own, those on what one owns, or all."""
     own = grant.subject in caller.actor.subjects
-    return own or caller.holds(Action.AUDIT) or caller.holds(Action.GRANT, grant.pattern)
+    return own or may(Action.AUDIT, patterns.ANY) or may(Action.GRANT, grant.pattern)
 
 
 @router.get("")
@@ -80,15 +81,18 @@ async def index(
 ) -> Page[Grant]:
     """Grants that the caller may see, the oldest first."""
     found: list[grants.Grant] = []
-    last = after
-    while len(found) <= limit and (page := grants.listed(caller.db, last, _PAGE)):
+    last, may = after, await caller.powers()
+    while len(found) <= limit:
+        page = await caller.read(partial(grants.listed, after=last, limit=_PAGE))
+        if not page:
+            break
         last = page[-1].id
         found += [
             each
             for each in page
             if (not subject or each.subject == subject)
             and (not project or patterns.project_of(each.pattern) == project)
-            and _sees(caller, each)
+            and _sees(caller, may, each)
         ]
         await asyncio.sleep(0)  # who may see few of very many must not hold up the others
     items = [shown(each) for each in found[:limit]]
@@ -98,7 +102,7 @@ async def index(
 @router.post("", status_code=201)
 async def create(caller: Called, wanted: Annotated[NewGrant, Body()]) -> Grant:
     """Give a role. Giving what is given already changes nothing."""
-    check_giving(caller, wanted.role, wanted.pattern)
+    await check_giving(caller, wanted.role, wanted.pattern)
 
     def write(db: Connection) -> grants.Grant:
         _check_subject(db, wanted.subject)
@@ -124,10 +128,12 @@ def _check_subject(db: Connection, subject: str) -> None:
 @router.delete("/{number}", status_code=204)
 async def delete(caller: Called, number: int) -> Response:
     """Take a grant back; tokens made by it end within their short life."""
-    found = grants.find(caller.db, number) if abs(number) < 2**62 else None
-    if found is None or not _sees(caller, found):
+    found = None
+    if abs(number) < 2**62:
+        found = await caller.read(partial(grants.find, number=number))
+    if found is None or not _sees(caller, await caller.powers(), found):
         raise Problem(404, f"there is no grant {number}, or you may not see it")
-    check_giving(caller, Role(found.role), found.pattern)
+    await check_giving(caller, Role(found.role), found.pattern)
 
     def write(db: Connection) -> None:
         with admins.kept(db):

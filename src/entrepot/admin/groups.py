@@ -73,8 +73,11 @@ def required(db: Connection, name: str) -> groups.Group:
 @router.get("")
 async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[Group]:
     """Groups by name."""
-    found = groups.listed(caller.db, after, limit + 1)
-    return Page.model_validate(paged([shown(caller.db, each) for each in found], limit, "name"))
+
+    def read(db: Connection) -> list[Group]:
+        return [shown(db, each) for each in groups.listed(db, after, limit + 1)]
+
+    return Page.model_validate(paged(await caller.read(read), limit, "name"))
 
 
 @router.post("", status_code=201)
@@ -93,7 +96,7 @@ async def create(caller: Called, wanted: Annotated[NewGroup, Body()], response: 
 @router.get("/{name}")
 async def show(caller: Called, name: str, response: Response) -> Group:
     """A group with its members."""
-    return tagged(response, shown(caller.db, required(caller.db, name)))
+    return tagged(response, await caller.read(lambda db: shown(db, required(db, name))))
 
 
 @router.patch("/{name}")

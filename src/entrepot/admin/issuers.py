@@ -81,7 +81,8 @@ def shown(found: issuers.Issuer) -> Issuer:
 @router.get("")
 async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[Issuer]:
     """Issuers by address."""
-    found = [shown(each) for each in issuers.issuers(caller.db) if each.url > after]
+    every = await caller.read(issuers.issuers)
+    found = [shown(each) for each in every if each.url > after]
     return Page.model_validate(paged(found[: limit + 1], limit, "url"))
 
 

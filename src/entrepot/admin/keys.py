@@ -32,7 +32,7 @@ def shown(key: keys.SigningKey) -> Key:
 @router.get("")
 async def index(caller: Called) -> Page[Key]:
     """All keys, the newest first."""
-    return Page(items=[shown(each) for each in keys.every(caller.db)])
+    return Page(items=[shown(each) for each in await caller.read(keys.every)])
 
 
 @router.post("/rotate", status_code=201)

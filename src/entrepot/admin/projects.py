@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
@@ -128,12 +129,12 @@ def unknown(name: str) -> Problem:
     return Problem(404, f"there is no project {name[:255]!r}, or you may not see it")
 
 
-def sees(caller: Caller, project: projects.Project) -> bool:
+async def sees(caller: Caller, project: projects.Project) -> bool:
     """Whether they may know of it: it is public, theirs in some part, or all are to be seen."""
-    if project.public or caller.holds(Action.AUDIT):
+    if project.public or await caller.holds(Action.AUDIT):
         return True
     first, last = f"{project.name}/", f"{project.name}0"
-    ranges = caller.registry.guard.directory.readable(caller.actor)
+    ranges = await caller.registry.guard.directory.readable(caller.actor)
     return any(low < last and (high >= first or high == project.name) for low, high in ranges)
 
 
@@ -142,9 +143,12 @@ async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[P
     """Projects by name, those that the caller may see."""
     found: list[projects.Project] = []
     last = after
-    while len(found) <= limit and (page := projects.listed(caller.db, last, _PAGE)):
+    while len(found) <= limit:
+        page = await caller.read(partial(projects.listed, after=last, limit=_PAGE))
+        if not page:
+            break
         last = page[-1].name
-        found += [each for each in page if sees(caller, each)]
+        found += [each for each in page if await sees(caller, each)]
     items = [shown(each) for each in found[:limit]]
     more = len(found) > limit
     return Page(items=items, next=items[-1].name if more else None)
@@ -157,7 +161,7 @@ async def create(
     """Make a project; its maker becomes its owner."""
     subject = caller.actor.subject
     if wanted.quota is not None:
-        caller.require(Action.ADMINISTER)
+        await caller.require(Action.ADMINISTER)
 
     def write(db: Connection) -> Project:
         if projects.find(db, wanted.name):
@@ -186,8 +190,8 @@ def _as_row(wanted: NewProject) -> projects.Project:
 @router.get("/{project}")
 async def show(caller: Called, project: str, response: Response) -> Project:
     """A project, where the caller may see it."""
-    found = _required(caller.db, project)
-    if not sees(caller, found):
+    found = await caller.read(partial(_required, name=project))
+    if not await sees(caller, found):
         raise unknown(project)
     return tagged(response, shown(found))
 
@@ -209,7 +213,7 @@ async def update(
     given = wanted.model_dump(exclude_unset=True)
     given = {name: each for name, each in given.items() if each is not None or name in _NULL}
     if "quota" in given:
-        caller.require(Action.ADMINISTER)
+        await caller.require(Action.ADMINISTER)
     fields = {_NAMES.get(name, name): each for name, each in given.items()}
     if "networks" in fields:
         fields["networks"] = tuple(fields["networks"])
@@ -246,8 +250,12 @@ async def repositories(
     """Names of repositories that hold images, those that the caller may pull from."""
     found: list[str] = []
     last = after
-    while len(found) <= limit and (page := projects.repositories(caller.db, project, last, _PAGE)):
+    while len(found) <= limit:
+        query = partial(projects.repositories, name=project, after=last, limit=_PAGE)
+        page = await caller.read(query)
+        if not page:
+            break
         last = page[-1]
-        found += [name for name in page if caller.pulls(name)]
+        found += [name for name in page if await caller.pulls(name)]
     items = found[:limit]
     return Page(items=items, next=items[-1] if len(found) > limit else None)

@@ -67,7 +67,7 @@ async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[Q
     last = after
     while len(found) <= limit and (page := await _page(caller, last)):
         last = page[-1][0].project
-        found += [usage for usage, project in page if project and sees(caller, project)]
+        found += [usage for usage, project in page if project and await sees(caller, project)]
     items = [_shown(each) for each in found[:limit]]
     return Page(items=items, next=items[-1].project if len(found) > limit else None)
 
@@ -84,7 +84,7 @@ async def _page(caller: Caller, after: str) -> list[tuple[Usage, Project | None]
 async def show(caller: Called, project: str) -> Quota:
     """What a project takes, and may take."""
     row = await caller.registry.database.read(partial(projects.find, name=project))
-    if row is None or not sees(caller, row):
+    if row is None or not await sees(caller, row):
         raise unknown(project)
     return _shown(await caller.registry.database.read(partial(quotas.find, project=project)))
 

@@ -40,7 +40,7 @@ class Repository(Model):
 @router.get("")
 async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[Listed]:
     """Repositories by name, those that the caller may see."""
-    ranges = caller.registry.guard.directory.readable(caller.actor)
+    ranges = await caller.registry.guard.directory.readable(caller.actor)
     query = partial(repositories.catalog, ranges=ranges, after=after, limit=limit + 1)
     found = await caller.registry.database.read(query)
     items = [Listed(name=name) for name in found[:limit]]
@@ -59,7 +59,7 @@ async def _find(caller: Caller, name: Name) -> Summary:
 async def show(caller: Called, name: Named) -> Repository:
     """What is in a repository."""
     where = Name(name)
-    caller.allow(Action.PULL, where)
+    await caller.allow(Action.PULL, where)
     found = await _find(caller, where)
     return Repository(
         name=found.name,
@@ -78,7 +78,7 @@ async def delete(
 ) -> Deleted:
     """Delete a repository with all its images, into the trash. It must be named twice."""
     where = Name(name)
-    caller.allow(Action.DELETE, where)
+    await caller.allow(Action.DELETE, where)
     found = await _find(caller, where)
     if confirm != name:
         raise Problem(

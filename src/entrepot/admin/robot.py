@@ -91,7 +91,8 @@ def _manages(db: Connection, actor: Actor, robot: Account) -> bool:
 
 def sees(db: Connection, caller: Caller, robot: Account) -> bool:
     """Whether the caller may know of it."""
-    return caller.holds(Action.AUDIT) or _manages(db, caller.actor, robot)
+    own = given.of_subjects(db, caller.actor.subjects)
+    return holds(caller.actor, Action.AUDIT, own) or _manages(db, caller.actor, robot)
 
 
 def seen(db: Connection, caller: Caller, name: str) -> Account:

@@ -1,12 +1,13 @@
 """Robots: accounts of CI systems and clusters, over the API. Next: `robot_secrets`."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 from pydantic import Field
 
 from entrepot.admin import grants
-from entrepot.admin.caller import Called
+from entrepot.admin.caller import Called, Caller
 from entrepot.admin.credentials import Life
 from entrepot.admin.page import (
     After,
@@ -57,20 +58,29 @@ async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[R
     """Robots by name, those that the caller may see."""
     found: list[Account] = []
     last = after
-    while len(found) <= limit and (page := accounts.listed(caller.db, Kind.ROBOT, last, _PAGE)):
+    while len(found) <= limit:
+        page, mine = await caller.read(partial(_page, caller=caller, after=last))
+        if not page:
+            break
         last = page[-1].name
-        found += [each for each in page if sees(caller.db, caller, each)]
-    items = [shown(caller.db, each) for each in found[: limit + 1]]
+        found += mine
+    items = await caller.read(lambda db: [shown(db, each) for each in found[: limit + 1]])
     return Page.model_validate(paged(items, limit, "name"))
+
+
+def _page(db: Connection, caller: Caller, after: str) -> tuple[list[Account], list[Account]]:
+    """The next robots, and those of them that the caller may see."""
+    page = accounts.listed(db, Kind.ROBOT, after, _PAGE)
+    return page, [each for each in page if sees(db, caller, each)]
 
 
 @router.post("", status_code=201)
 async def create(caller: Called, wanted: Annotated[NewRobot, Body()]) -> Furnished:
     """Make a robot with its grants and its first secret."""
     for each in wanted.grants:
-        grants.check_giving(caller, each.role, each.pattern)
+        await grants.check_giving(caller, each.role, each.pattern)
     if not wanted.grants:
-        caller.require(Action.ADMINISTER)
+        await caller.require(Action.ADMINISTER)
 
     def write(db: Connection) -> Furnished:
         if accounts.find(db, Kind.ROBOT, wanted.name):
@@ -88,7 +98,7 @@ async def create(caller: Called, wanted: Annotated[NewRobot, Body()]) -> Furnish
 @router.get("/{name}")
 async def show(caller: Called, name: str, response: Response) -> Robot:
     """A robot with its grants, and what is known of its secrets."""
-    return tagged(response, shown(caller.db, seen(caller.db, caller, name)))
+    return tagged(response, await caller.read(lambda db: shown(db, seen(db, caller, name))))
 
 
 @router.patch("/{name}")

@@ -53,7 +53,7 @@ class Start(Model):
 async def show(caller: Called) -> Session:
     """Say who calls."""
     actor = caller.actor
-    found = caller.registry.guard.directory.granted(actor).every
+    found = (await caller.registry.guard.directory.granted(actor)).every
     return Session(
         subject=actor.subject,
         via=actor.via,

@@ -72,7 +72,7 @@ async def start(caller: Called, port: Port = None, challenge: Challenge = "") ->
         "challenge": challenge,
     }
     response = RedirectResponse(started.url, 303, sso_page.HEADERS)
-    STATE.put(response, origin, sealed.seal(_PURPOSE, words, _keys(caller)))
+    STATE.put(response, origin, sealed.seal(_PURPOSE, words, await _keys(caller)))
     return response
 
 
@@ -88,7 +88,8 @@ async def callback(
 ) -> Response:
     """Where the provider sends the browser back to."""
     provider, origin = await provider_of(caller), origin_of(caller)
-    words = sealed.unseal(_PURPOSE, STATE.of(request, origin), _keys(caller), SECONDS) or {}
+    words = sealed.unseal(_PURPOSE, STATE.of(request, origin), await _keys(caller), SECONDS)
+    words = words or {}
     if words.get("state") != state:  # nor does it end the one that is under way
         words = {}
     try:
@@ -129,7 +130,7 @@ async def _received(caller: Caller, issuer: str, person: Person, words: dict[str
         return account
 
     account = await caller.registry.database.write(write)
-    caller.login.note(caller.login.actor(account, people.VIA), by)
+    caller.login.note(await caller.login.actor(account, people.VIA), by)
     if port:
         return _to_command_line(port, code=code)
     response = sso_page.welcome(account.name, f"{PREFIX}/sso/token", code, origin)
@@ -166,5 +167,5 @@ def _callback(caller: Caller) -> str:
     return f"{origin_of(caller)}{PREFIX}/sso/callback"
 
 
-def _keys(caller: Caller) -> list[SigningKey]:
-    return caller.registry.guard.directory.keys()
+async def _keys(caller: Caller) -> list[SigningKey]:
+    return await caller.registry.guard.directory.keys()

@@ -82,14 +82,14 @@ async def _pick_up(caller: Caller, code: str, secret: str) -> Account:
     with caller.login.watched(caller.by(), people.VIA):
         hashed = fingerprint(code)
         found = None
-        if sign_ons.waits(caller.db, hashed):  # a guess costs no write
+        if await caller.read(partial(sign_ons.waits, code=hashed)):  # a guess costs no write
             found = await caller.registry.database.write(partial(sign_ons.take, code=hashed))
         if found is None or not random.compare_digest(challenge_of(secret), found.proof):
             raise RefusedError("this sign-on was used already, or its time is over: begin again")
-        account = accounts.by_id(caller.db, found.account)
+        account = await caller.read(partial(accounts.by_id, number=found.account))
         if account is None or account.disabled:
             raise RefusedError("this account is disabled: ask an admin")
-    caller.asked.session = Session(caller.login.actor(account, people.VIA))
+    caller.asked.session = Session(await caller.login.actor(account, people.VIA))
     return account
 
 

@@ -39,7 +39,7 @@ async def index(
 ) -> Page[Tag]:
     """The tags of a repository, by name."""
     where = Repository(repository)
-    caller.allow(Action.PULL, where)
+    await caller.allow(Action.PULL, where)
     query = partial(tags.described, repository=where, after=after, limit=limit + 1)
     found = await caller.registry.database.read(query)
     if found is None:
@@ -63,7 +63,7 @@ async def delete(
 ) -> Deleted:
     """Delete a tag, into the trash; its manifest stays."""
     where = Repository(repository)
-    caller.allow(Action.DELETE, where)
+    await caller.allow(Action.DELETE, where)
     try:
         name = Name.parse(tag)
     except OCIError as error:

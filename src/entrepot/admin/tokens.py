@@ -47,8 +47,9 @@ async def index(
     limit: Limit = 100,
 ) -> Page[Token]:
     """Tokens, the oldest first."""
-    name, account = _owner(caller, user)
-    found = [each for each in _of(caller.db, account) if each.id > after]
+    name, account = await _owner(caller, user)
+    every = await caller.read(partial(_of, account=account))
+    found = [each for each in every if each.id > after]
     items = [Token.model_validate(known(name, each)) for each in found[:limit]]
     return Page(items=items, next=str(items[-1].id) if len(found) > limit else None)
 
@@ -60,13 +61,13 @@ def _of(db: Connection, account: int | None) -> list[Secret]:
     return sorted(found, key=lambda each: each.id)
 
 
-def _owner(caller: Caller, user: str) -> tuple[str, int | None]:
+async def _owner(caller: Caller, user: str) -> tuple[str, int | None]:
     """Whose tokens to list."""
     kind, _, own = caller.actor.subject.partition(":")
     if not user or (kind, own) == ("user", user):
         return own, caller.actor.account
-    caller.require(Action.AUDIT)
-    return user, users.required(caller.db, user).id
+    await caller.require(Action.AUDIT)
+    return user, (await caller.read(partial(users.required, name=user))).id
 
 
 @router.post("", status_code=201)
@@ -98,23 +99,28 @@ def _unknown(number: int) -> Problem:
 @router.delete("/{number}", status_code=204)
 async def revoke(caller: Called, number: Number) -> Response:
     """End a token at once, with what was made by it: one's own, or as an admin anybody's."""
-    found = secrets.by_id(caller.db, number)
-    account = accounts.by_id(caller.db, found.account) if found else None
+    words = await caller.read(partial(_words, number=number))
+    administers = await caller.holds(Action.ADMINISTER)
 
     def write(db: Connection) -> None:
-        if _own(db, caller, number) is None and not _administered(db, caller, number):
+        if _own(db, caller, number) is None and not (administers and _is_listed(db, number)):
             raise _unknown(number)
         secrets.remove(db, number)
 
-    words = f"{account.subject} {found.name}" if account and found else str(number)
     await caller.change("token revoke", words, write)
     return Response(status_code=204)
 
 
-def _administered(db: Connection, caller: Caller, number: int) -> bool:
+def _words(db: Connection, number: int) -> str:
+    """What the audit is told of a token."""
     found = secrets.by_id(db, number)
-    listed = found is not None and found.kind in _KINDS
-    return listed and caller.holds(Action.ADMINISTER)
+    account = accounts.by_id(db, found.account) if found else None
+    return f"{account.subject} {found.name}" if account and found else str(number)
+
+
+def _is_listed(db: Connection, number: int) -> bool:
+    found = secrets.by_id(db, number)
+    return found is not None and found.kind in _KINDS
 
 
 @router.post("/{number}/rotate", status_code=201)

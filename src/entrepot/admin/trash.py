@@ -115,12 +115,12 @@ def shown(db: Connection, item: Item) -> Trashed:
     )
 
 
-def _sees(caller: Caller, item: Item) -> bool:
+async def _sees(caller: Caller, item: Item) -> bool:
     """Whether they may delete there, though the project may be read-only now."""
-    if caller.holds(Action.AUDIT):
+    if await caller.holds(Action.AUDIT):
         return True
     where = item.repository
-    return caller.holds(Action.DELETE, where.name) and caller.may(Action.PULL, where)
+    return await caller.holds(Action.DELETE, where.name) and await caller.may(Action.PULL, where)
 
 
 def _unknown(number: int) -> Problem:
@@ -131,8 +131,8 @@ async def _find(caller: Caller, number: int) -> Item:
     """An item of a repository that the caller may know of."""
     item = await caller.registry.database.read(partial(trash.find, number=number))
     if item is None or not (
-        caller.holds(Action.AUDIT)
-        or caller.registry.guard.directory.sees(caller.actor, item.repository)
+        await caller.holds(Action.AUDIT)
+        or await caller.registry.guard.directory.sees(caller.actor, item.repository)
     ):
         raise _unknown(number)
     return item
@@ -154,7 +154,7 @@ async def index(
     name = Repository(repository) if repository else None
     before = 2**62 if after is None else after
     found = await read(partial(trash.listed, repository=name, before=before, limit=_MOST))
-    seen = [item for item in found if _sees(caller, item)][:limit]
+    seen = [item for item in found if await _sees(caller, item)][:limit]
     items = [await read(partial(shown, item=item)) for item in seen]
     last = seen[-1].id if len(seen) == limit else (found[-1].id if len(found) == _MOST else None)
     return Page(items=items, next=None if last is None else str(last))
@@ -164,8 +164,8 @@ async def index(
 async def show(caller: Called, number: Number) -> Trashed:
     """Something in the trash."""
     item = await _find(caller, number)
-    if not _sees(caller, item):
-        caller.allow(Action.DELETE, item.repository, known=True)
+    if not await _sees(caller, item):
+        await caller.allow(Action.DELETE, item.repository, known=True)
     return await caller.registry.database.read(partial(shown, item=item))
 
 
@@ -175,10 +175,10 @@ async def restore(
 ) -> Restored:
     """Bring something back, with the tags, platforms and referrers that it needs."""
     item = await _find(caller, number)
-    caller.allow(Action.DELETE, item.repository, known=True)
+    await caller.allow(Action.DELETE, item.repository, known=True)
     move = how is not None and how.move
     if move:
-        caller.allow(Action.MOVE, item.repository, known=True)
+        await caller.allow(Action.MOVE, item.repository, known=True)
 
     def write(db: Connection) -> Result:
         found = trash.find(db, number)
@@ -201,8 +201,8 @@ async def restore(
 async def purge(caller: Called, number: Number) -> Response:
     """Delete something for good. It takes an owner of the project, and cannot be undone."""
     item = await _find(caller, number)
-    caller.allow(Action.DELETE, item.repository, known=True)
-    caller.require(Action.GRANT, item.repository.name)
+    await caller.allow(Action.DELETE, item.repository, known=True)
+    await caller.require(Action.GRANT, item.repository.name)
 
     def end(db: Connection) -> Item:
         found = trash.find(db, number)

@@ -117,14 +117,18 @@ def required(db: Connection, name: str) -> Trust:
 @router.get("")
 async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[Rule]:
     """Rules by name."""
-    found = [each for each in issuers.trusts(caller.db) if each.name > after][: limit + 1]
-    return Page.model_validate(paged([shown(caller.db, each) for each in found], limit, "name"))
+
+    def read(db: Connection) -> list[Rule]:
+        found = [each for each in issuers.trusts(db) if each.name > after]
+        return [shown(db, each) for each in found[: limit + 1]]
+
+    return Page.model_validate(paged(await caller.read(read), limit, "name"))
 
 
 @router.get("/{name}")
 async def show(caller: Called, name: str, response: Response) -> Rule:
     """A rule, with what it lets workloads do."""
-    return tagged(response, shown(caller.db, required(caller.db, name)))
+    return tagged(response, await caller.read(lambda db: shown(db, required(db, name))))
 
 
 @router.put("/{name}")
@@ -137,7 +141,7 @@ async def put(
 ) -> Rule:
     """Make a rule, or change one; grants come in the same transaction."""
     for each in wanted.grants:
-        check_giving(caller, each.role, each.pattern)
+        await check_giving(caller, each.role, each.pattern)
 
     def write(db: Connection) -> Rule:
         if if_match is not None:
@@ -185,7 +189,7 @@ async def probe(caller: Called, wanted: Annotated[Probe, Body()]) -> Tested:
         await workloads.verify(text)
     except TokenError as error:
         why = str(error)
-    rules = workloads.rules(claims.get("iss"))
+    rules = await workloads.rules(claims.get("iss"))
     verdicts = [_verdict(each.name, explain(each, claims)) for each in rules]
     good = not why and any(each.matches for each in verdicts)
     return Tested(good=good, why=why, says=details(claims), rules=verdicts)

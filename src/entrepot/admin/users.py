@@ -114,8 +114,11 @@ def required(db: Connection, name: str) -> Account:
 @router.get("")
 async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[User]:
     """Users by name."""
-    found = accounts.listed(caller.db, Kind.USER, after, limit + 1)
-    return Page.model_validate(paged([shown(caller.db, each) for each in found], limit, "name"))
+
+    def read(db: Connection) -> list[User]:
+        return [shown(db, each) for each in accounts.listed(db, Kind.USER, after, limit + 1)]
+
+    return Page.model_validate(paged(await caller.read(read), limit, "name"))
 
 
 @router.post("", status_code=201)
@@ -146,8 +149,8 @@ async def create(caller: Called, wanted: Annotated[NewUser, Body()], response: R
 async def show(caller: Called, name: str, response: Response) -> User:
     """A user; each may see themselves."""
     if caller.actor.subject != f"user:{name}":
-        caller.require(Action.AUDIT)
-    return tagged(response, shown(caller.db, required(caller.db, name)))
+        await caller.require(Action.AUDIT)
+    return tagged(response, await caller.read(lambda db: shown(db, required(db, name))))
 
 
 @router.patch("/{name}")
@@ -204,8 +207,8 @@ async def set_password(
     """Change one's own password, or as an admin anybody's; their sessions end, but for this one."""
     own = caller.actor.subject == f"user:{name}"
     if not own:
-        caller.require(Action.ADMINISTER)
-    account = required(caller.db, name)
+        await caller.require(Action.ADMINISTER)
+    account = await caller.read(partial(required, name=name))
     if own:
         await _check_current(caller, account, wanted.current)
     hashed = await caller.hashed(wanted.password.get_secret_value())

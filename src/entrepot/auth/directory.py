@@ -1,10 +1,10 @@
 """`Directory`: what the database says of accounts, grants and projects, kept at hand.
 
 A cache in each process, cleared whenever the log says that access changed (`db.changes`); it is no
-authority. All of it is asked on the event loop, by index, in microseconds.
+authority. What was read while something changed is answered, and not kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from entrepot.auth import pattern
@@ -14,10 +14,12 @@ from entrepot.auth.granted import Granted
 from entrepot.auth.roles import ACTIONS, Action, Role
 from entrepot.db import certificates, grants, groups, issuers, keys, projects
 from entrepot.db.certificates import Rule
+from entrepot.db.changes import Kind
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.issuers import Issuer, Trust
 from entrepot.db.keys import SigningKey
+from entrepot.db.log import EVERYTHING
 from entrepot.db.projects import Project
 from entrepot.oci.names import Repository
 
@@ -38,7 +40,7 @@ class Directory:
         database.log.subscribe(self._changed)
 
     def _changed(self, kind: str, _repository: str) -> None:
-        if kind == "access":
+        if kind in (Kind.ACCESS, EVERYTHING):
             self._known.clear()
             self.renewed += 1
 
@@ -46,56 +48,63 @@ class Directory:
         """Forget what has changed since the last time; costs 0.1 µs where nothing has."""
         self._database.log.follow()
 
-    def _get(self, key: object, read: Callable[[], T]) -> T:
+    @property
+    def current(self) -> bool:
+        """Whether changes are heard of, so that something may be kept."""
+        return self._database.log.current
+
+    async def _get(self, key: object, read: Callable[[], Awaitable[T]]) -> T:
         self.follow()
         if key in self._known:
             return self._known[key]  # type: ignore[return-value]
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        found = self._known[key] = read()
+        before = self.renewed
+        found = await read()
+        if self.current and self.renewed == before:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[key] = found
         return found
 
-    @property
-    def _reader(self) -> Connection:
-        return self._database.reader
+    async def _ask(self, key: object, query: Callable[[Connection], T]) -> T:
+        return await self._get(key, lambda: self._database.read(query))
 
-    def granted(self, actor: Actor) -> Granted:
+    async def granted(self, actor: Actor) -> Granted:
         """The grants of an actor and of its groups."""
         key = ("grants", actor.subjects)
-        return self._get(key, lambda: Granted(grants.of_subjects(self._reader, actor.subjects)))
+        return await self._ask(key, lambda db: Granted(grants.of_subjects(db, actor.subjects)))
 
-    def groups(self, account: int) -> list[str]:
+    async def groups(self, account: int) -> list[str]:
         """An account's groups."""
-        return self._get(("groups", account), lambda: groups.of_account(self._reader, account))
+        return await self._ask(("groups", account), lambda db: groups.of_account(db, account))
 
-    def project(self, repository: Repository) -> Project | None:
+    async def project(self, repository: Repository) -> Project | None:
         """The project of a repository, None where nobody made it yet."""
         name = pattern.project(repository)
-        return self._get(("project", name), lambda: projects.find(self._reader, name))
+        return await self._ask(("project", name), lambda db: projects.find(db, name))
 
-    def public(self) -> list[str]:
+    async def public(self) -> list[str]:
         """The names of public projects."""
-        return self._get("public", lambda: projects.public(self._reader))
+        return await self._ask("public", projects.public)
 
-    def issuers(self) -> dict[str, Issuer]:
+    async def issuers(self) -> dict[str, Issuer]:
         """By address, the issuers whose tokens workloads may bring."""
-        return self._get(
-            "issuers", lambda: {issuer.url: issuer for issuer in issuers.issuers(self._reader)}
+        return await self._ask(
+            "issuers", lambda db: {issuer.url: issuer for issuer in issuers.issuers(db)}
         )
 
-    def trusts(self) -> list[Trust]:
+    async def trusts(self) -> list[Trust]:
         """The rules that say whom such a token means."""
-        return self._get("trusts", lambda: issuers.trusts(self._reader))
+        return await self._ask("trusts", issuers.trusts)
 
-    def certificate_rules(self) -> list[Rule]:
+    async def certificate_rules(self) -> list[Rule]:
         """The rules that say whom a client certificate means."""
-        return self._get("certificates", lambda: certificates.rules(self._reader))
+        return await self._ask("certificates", certificates.rules)
 
-    def keys(self) -> list[SigningKey]:
+    async def keys(self) -> list[SigningKey]:
         """The keys that sign and verify registry tokens, the newest first."""
-        return self._get("keys", lambda: keys.every(self._reader))
+        return await self._ask("keys", keys.every)
 
-    def decide(
+    async def decide(
         self, actor: Actor, action: Action, repository: Repository, visit: Visit | None
     ) -> Decision:
         """Whether the actor may, by policies and grants, and why."""
@@ -103,36 +112,36 @@ class Directory:
             actor,
             action,
             repository,
-            project=self.project(repository),
-            grants=self.granted(actor).on(repository.name),
+            project=await self.project(repository),
+            grants=(await self.granted(actor)).on(repository.name),
             visit=visit,
         )
 
-    def sees(self, actor: Actor, repository: Repository) -> bool:
+    async def sees(self, actor: Actor, repository: Repository) -> bool:
         """Whether the actor may know of it: might pull, were there no policies."""
-        project = self.project(repository)
+        project = await self.project(repository)
         bare = project and Project(project.name, project.public)
-        found = self.granted(actor).on(repository.name)
+        found = (await self.granted(actor)).on(repository.name)
         return bool(decide(actor, Action.PULL, repository, project=bare, grants=found, visit=None))
 
-    def holds(self, actor: Actor, action: Action, where: str = pattern.ANY) -> bool:
+    async def holds(self, actor: Actor, action: Action, where: str = pattern.ANY) -> bool:
         """Whether the actor may on all that the pattern means."""
-        return holds(actor, action, self.granted(actor).over(where), where)
+        return holds(actor, action, (await self.granted(actor)).over(where), where)
 
-    def readable(self, actor: Actor) -> list[pattern.Range]:
+    async def readable(self, actor: Actor) -> list[pattern.Range]:
         """The names of repositories that the actor may see, as ranges."""
         key = ("readable", actor.subjects, actor.limits)
-        return self._get(key, lambda: self._readable(actor))
+        return await self._get(key, lambda: self._readable(actor))
 
-    def _readable(self, actor: Actor) -> list[pattern.Range]:
+    async def _readable(self, actor: Actor) -> list[pattern.Range]:
         patterns = [
             grant.pattern
-            for grant in self.granted(actor).every
+            for grant in (await self.granted(actor)).every
             if Action.PULL in ACTIONS[Role(grant.role)]
         ]
         if actor.limits is not None:
             patterns = _both(patterns, actor.limits)
-        return pattern.ranges(patterns + [f"{name}/*" for name in self.public()])
+        return pattern.ranges(patterns + [f"{name}/*" for name in await self.public()])
 
 
 def _both(patterns: list[str], limits: tuple[tuple[str, str], ...]) -> list[str]:

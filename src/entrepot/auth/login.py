@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from entrepot.auth import certificates
 from entrepot.auth.actor import Actor, Session
@@ -20,6 +21,7 @@ from entrepot.auth.trail import Trail
 from entrepot.db import accounts, secrets
 from entrepot.db.accounts import Account
 from entrepot.db.audit import DENIED, By, Event
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.secrets import Kind, Secret
 
@@ -74,7 +76,7 @@ class Login:
         if password.startswith("eyJ") and password.count(".") == 2:
             return await self.exchange(password, by)
         if is_ours(password):
-            return self.bearer(password, by, Kind.PERSONAL, Kind.ROBOT, via="password")
+            return await self.bearer(password, by, Kind.PERSONAL, Kind.ROBOT, via="password")
         return await self.password(name, password, by)
 
     async def password(self, name: str, password: str, by: By) -> Session:
@@ -84,10 +86,10 @@ class Login:
         self.note(session.actor, by)
         return session
 
-    def bearer(self, text: str, by: By, *kinds: Kind, via: str = "token") -> Session:
+    async def bearer(self, text: str, by: By, *kinds: Kind, via: str = "token") -> Session:
         """One of the secrets that we made."""
         with self.watched(by, via):
-            session = self.secret(text, *kinds)
+            session = await self.secret(text, *kinds)
         self.note(session.actor, by)
         return session
 
@@ -129,45 +131,45 @@ class Login:
         return found
 
     async def _try(self, name: str, password: str, address: str) -> Session | RefusedError:
-        account = accounts.find(self._database.reader, accounts.Kind.USER, name)
+        account = await self._account(accounts.Kind.USER, name)
         who = account.subject if account else ""
         kept = account.password if account and not account.disabled else None
         if account and self.passwords.known(kept, password):
-            return Session(self.actor(account, "password"), expires=time.time() + FRESH)
+            return Session(await self.actor(account, "password"), expires=time.time() + FRESH)
         if wait := self._throttle.wait(name, address):
             return RefusedError(f"too many failed logins: wait {wait} s", who=who, wait=wait)
         if self.passwords.crowded:
             raise RefusedError("too many log in just now: try again", who=who, wait=_CROWDED)
         self._throttle.tries(name, address)
         good = await self.passwords.verify(kept, password)
-        account = accounts.find(self._database.reader, accounts.Kind.USER, name)
+        account = await self._account(accounts.Kind.USER, name)
         changed = account is None or account.disabled or account.password != kept
         if not good or account is None or changed:  # it took a while, and may be no longer so
             return RefusedError("wrong user name or password", who=who)
         self._throttle.succeeded(name, address)
-        return Session(self.actor(account, "password"), expires=time.time() + FRESH)
+        return Session(await self.actor(account, "password"), expires=time.time() + FRESH)
 
-    def secret(self, text: str, *kinds: Kind) -> Session:
+    async def secret(self, text: str, *kinds: Kind) -> Session:
         """One of the secrets that we made. Raises `RefusedError`."""
-        found = secrets.by_hash(self._database.reader, fingerprint(text))
-        account = accounts.by_id(self._database.reader, found.account) if found else None
+        found, account = await self._database.read(partial(_by_hash, text=text))
         if found is None or account is None or found.kind not in kinds or account.disabled:
             raise RefusedError("this token is not good: it was revoked, or never was one")
         now = time.time()
         if found.expires_at is not None and found.expires_at <= now:
             raise RefusedError("this token has expired: make a new one", who=account.subject)
         ends = float("inf") if found.expires_at is None else found.expires_at
-        return Session(self._by_secret(account, found), expires=min(now + FRESH, ends), ends=ends)
-
-    def _by_secret(self, account: Account, found: Secret) -> Actor:
-        via = f"{_VIA[found.kind]} {found.name}"
-        return replace(
-            self.actor(account, via), secret=found.id, limits=found.limits, life=found.life
+        return Session(
+            await self._by_secret(account, found), expires=min(now + FRESH, ends), ends=ends
         )
 
-    def certificate(self, pem: str) -> Session | None:
+    async def _by_secret(self, account: Account, found: Secret) -> Actor:
+        via = f"{_VIA[found.kind]} {found.name}"
+        actor = await self.actor(account, via)
+        return replace(actor, secret=found.id, limits=found.limits, life=found.life)
+
+    async def certificate(self, pem: str) -> Session | None:
         """A client certificate that the handshake verified; None where no rule knows it."""
-        rules = self._directory.certificate_rules()
+        rules = await self._directory.certificate_rules()
         try:
             found = certificates.subject(rules, certificates.names(pem)) if rules else None
         except ValueError:  # verified, and yet written as no certificate should be
@@ -175,13 +177,22 @@ class Login:
         if found is None:
             return None
         (kind, _, name), rule = found[0].partition(":"), found[1]
-        account = accounts.find(self._database.reader, accounts.Kind(kind), name)
+        account = await self._account(accounts.Kind(kind), name)
         if account is None or account.disabled:
             return None
-        actor = self.actor(account, f"certificate {rule}")
+        actor = await self.actor(account, f"certificate {rule}")
         return Session(actor, expires=time.time() + FRESH)
 
-    def actor(self, account: Account, via: str) -> Actor:
+    async def _account(self, kind: accounts.Kind, name: str) -> Account | None:
+        return await self._database.read(partial(accounts.find, kind=kind, name=name))
+
+    async def actor(self, account: Account, via: str) -> Actor:
         """An account as an actor, with its groups."""
-        groups = (f"group:{name}" for name in self._directory.groups(account.id))
+        groups = [f"group:{name}" for name in await self._directory.groups(account.id)]
         return Actor(account.subject, (account.subject, *groups), via, account.id)
+
+
+def _by_hash(db: Connection, text: str) -> tuple[Secret | None, Account | None]:
+    """A secret and whose it is."""
+    found = secrets.by_hash(db, fingerprint(text))
+    return found, accounts.by_id(db, found.account) if found else None

@@ -37,7 +37,7 @@ class Workloads:
             claims = await self.verify(token)
         except TokenError as error:
             raise RefusedError(str(error)) from None
-        rules = self.rules(claims["iss"])
+        rules = await self.rules(claims["iss"])
         names = sorted(rule.name for rule in rules if matches(rule, claims))
         if not names:
             raise _unknown(rules, claims)
@@ -47,16 +47,17 @@ class Workloads:
     async def verify(self, token: str) -> dict[str, Any]:
         """The claims of a token that an issuer made for one of its rules. Raises `TokenError`."""
         url = Token.parse(token).claims.get("iss")
-        found = self._directory.issuers().get(url) if isinstance(url, str) else None
+        issuers = await self._directory.issuers()
+        found = issuers.get(url) if isinstance(url, str) else None
         known = {found.url: Issuer(found.url, found.ca, found.jwks)} if found else {}
-        audiences = [rule.audience for rule in self.rules(url)]
+        audiences = [rule.audience for rule in await self.rules(url)]
         return await self._issuers.verify(token, known, audiences)
 
-    def rules(self, issuer: object) -> list[Trust]:
+    async def rules(self, issuer: object) -> list[Trust]:
         """The rules on tokens of an issuer."""
         return [
             Trust(each.name, each.issuer, each.audience, each.claims)
-            for each in self._directory.trusts()
+            for each in await self._directory.trusts()
             if each.issuer == issuer
         ]
 

@@ -73,7 +73,7 @@ class Client:
         try:
             answer = self._http.request(method, path, **given)
         except self._errors as error:
-            fail(f"cannot reach {self.where.url}: {error or type(error).__name__}", 1)
+            fail(f"cannot reach {self.where.url}: {str(error) or type(error).__name__}", 1)
         if answer.status_code >= 400:
             fail(_problem(answer.status_code, answer.text), 1)
         return answer.json() if answer.content else None
@@ -86,7 +86,7 @@ class Client:
                     fail(_problem(answer.status_code, answer.read().decode()), 1)
                 yield from answer.iter_bytes()
         except self._errors as error:
-            fail(f"cannot reach {self.where.url}: {error or type(error).__name__}", 1)
+            fail(f"cannot reach {self.where.url}: {str(error) or type(error).__name__}", 1)
 
 
 def _given(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from entrepot.db.connection import Connection
 from entrepot.db.engine import SQLite, connect, prepare
 from entrepot.db.generation import Generation
-from entrepot.db.log import Log
+from entrepot.db.log import FileLog, Log
 from entrepot.db.writer import Write, Writer
 from entrepot.encryption.keys import NO_KEYS, Keyring
 
@@ -28,7 +28,7 @@ class Database:
         self.generation.bump()
         self.reader: SQLite = connect(folder, keyring)
         """For the event loop's own queries, which must stay in the microseconds."""
-        self.log = Log(self.reader, self.generation)
+        self.log: Log = FileLog(self.reader, self.generation)
         """Tells caches what has changed."""
         self._aside = connect(folder, keyring)
         self._aside_lock = threading.Lock()

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from entrepot.db import idle, quotas, trash
+from entrepot.db import idle, quotas, repositories, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -107,6 +107,14 @@ def described(
         (number[0], after, limit),
     )
     return [Pointed(*row) for row in rows]
+
+
+def of(db: Connection, repository: Repository, after: str, limit: int) -> list[str]:
+    """The same by the repository's name. Raises NAME_UNKNOWN where there is no such repository."""
+    number = repositories.identify(db, repository)
+    if number is None:
+        raise repositories.unknown(repository)
+    return listed(db, number, after, limit)
 
 
 def listed(db: Connection, number: int, after: str, limit: int) -> list[str]:

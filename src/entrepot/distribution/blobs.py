@@ -43,6 +43,7 @@ async def get(registry: Registry, request: Request) -> Response:
 async def _require(registry: Registry, request: Request) -> Blob:
     """The blob, linked in this very repository. A small one is made ready for the next time."""
     repository, digest = request.route.repository, request.route.digest
+    mark = registry.resolved.mark()
     find = partial(blobs.find, repository=repository, digest=digest)
     blob = await registry.database.read(find)
     if blob is None:
@@ -58,7 +59,7 @@ async def _require(registry: Registry, request: Request) -> Blob:
             Kind.BLOB.value,
             negotiable=False,
         )
-        registry.resolved.put(request.target.encode("latin-1"), answer)
+        registry.resolved.put(request.target.encode("latin-1"), answer, mark)
     return blob
 
 

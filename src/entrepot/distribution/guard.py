@@ -15,8 +15,9 @@ from entrepot.auth.login import Login, RefusedError
 from entrepot.auth.roles import Action, Role
 from entrepot.auth.tokens import CATALOG, CREATE, TokenError
 from entrepot.auth.trail import Trail
-from entrepot.db import grants, projects
+from entrepot.db import grants, log, projects
 from entrepot.db.audit import DENIED, By, Event
+from entrepot.db.changes import Kind as ChangeKind
 from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -57,7 +58,7 @@ class Guard:
         database.log.subscribe(self._changed)
 
     def _changed(self, kind: str, _repository: str) -> None:
-        if kind == "access":
+        if kind in (ChangeKind.ACCESS, log.EVERYTHING):
             self._sessions.clear()
             self.passes.clear()
 
@@ -91,9 +92,10 @@ class Guard:
 
     async def _admit(self, request: Request, action: Action) -> None:
         repository = request.route.repository
-        decision = self.may(request, action, repository)
+        state = self.directory.renewed
+        decision = await self.may(request, action, repository)
         if not decision:
-            raise self._refuse(request, action, repository, decision)
+            raise await self._refuse(request, action, repository, decision)
         begins = decision.creates and request.route.kind is not Kind.UPLOAD  # which no one began
         if begins and not await self._create(request, repository, owns=decision.owns):
             await self._admit(request, action)  # it is somebody's now: whose, and do they let us
@@ -101,35 +103,35 @@ class Guard:
         actor = request.actor
         self.trail.used(actor.account, actor.secret, decision.grant)
         if action is Action.PULL:
-            self._keep(request, repository)
+            await self._keep(request, repository, state)
 
-    def may(self, request: Request, action: Action, repository: Repository) -> Decision:
+    async def may(self, request: Request, action: Action, repository: Repository) -> Decision:
         """Whether whoever asks may do this, and why."""
         if self.everyone:
             return Decision(True, "there are no accounts here")
         session = request.session
         if session.access is None:
-            return self.directory.decide(session.actor, action, repository, request.visit)
-        return self._by_token(session, action, repository, request.visit)
+            return await self.directory.decide(session.actor, action, repository, request.visit)
+        return await self._by_token(session, action, repository, request.visit)
 
-    def _by_token(
+    async def _by_token(
         self, session: Session, action: Action, repository: Repository, visit: Visit
     ) -> Decision:
         """The token says what it is good for; policies and what is public hold beside it."""
-        project = self.directory.project(repository)
+        project = await self.directory.project(repository)
         if project and (reason := objection(session.actor, action, project, visit)):
             return Decision(False, reason)
         if project and project.public and action is Action.PULL:
             return Decision(True, f"project {project.name} is public")
         carried = (session.access or {}).get(repository.name, frozenset())
         if CREATE in carried and project is not None:  # by now it is somebody's, maybe theirs
-            return self.directory.decide(session.actor, action, repository, visit)
+            return await self.directory.decide(session.actor, action, repository, visit)
         if action not in carried:
             return Decision(False, f"the token does not carry {action} on {repository}")
         creates = project is None and action is Action.PUSH
         return Decision(True, "the token carries it", None, creates, CREATE in carried)
 
-    def _refuse(
+    async def _refuse(
         self, request: Request, action: Action, repository: Repository, decision: Decision
     ) -> OCIError:
         """The same for a repository that is not here and for one that they may not see."""
@@ -137,9 +139,9 @@ class Guard:
         if not actor.known:
             return self.challenge.wanted(request, scopes_of(request, action))
         self._note_denial(request, action, decision.reason)
-        project = self.directory.project(repository)
+        project = await self.directory.project(repository)
         barred = project and objection(actor, action, project, request.visit)
-        sees = self.directory.sees(actor, repository)
+        sees = await self.directory.sees(actor, repository)
         if request.session.access is not None and not (barred and sees):
             return self.challenge.insufficient(request, scope_of(repository, action))
         return OCIError(Code.DENIED, decision.reason if sees else "")
@@ -169,19 +171,22 @@ class Guard:
         make = partial(_make_project, name=name, owner=owner, by=request.by())
         return await self._database.write(make)
 
-    def _keep(self, request: Request, repository: Repository) -> None:
-        project = self.directory.project(repository)
+    async def _keep(self, request: Request, repository: Repository, state: int) -> None:
+        """Give a pass, unless access has changed since `state`."""
+        project = await self.directory.project(repository)
         if project and (project.networks or project.certificate):
             return
         private = not self.everyone and not (project and project.public)
+        if not self.directory.current or self.directory.renewed != state:
+            return
         found = Pass(request.session.expires, request.actor, private)
         self.passes.give(request.credential, repository.name, found)
 
-    def readable(self, request: Request) -> list[pattern.Range]:
+    async def readable(self, request: Request) -> list[pattern.Range]:
         """The names of repositories that whoever asks may see, as ranges."""
         if self.everyone:
             return EVERYTHING
-        return self.directory.readable(request.actor)
+        return await self.directory.readable(request.actor)
 
     def pulled(self, request: Request, digest: str) -> None:
         """Write down a pull, where not everybody may."""

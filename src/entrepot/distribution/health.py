@@ -1,12 +1,17 @@
 """What operators and probes ask: alive, ready, metrics; and a word for who comes by browser."""
 
+import asyncio
 import sqlite3
 
 from entrepot.db import engine
+from entrepot.db.connection import Connection
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response, as_json
 from entrepot.observe.metrics import CONTENT_TYPE
+
+PATIENCE = 2.0
+"""Seconds that the database has to answer before it counts as away."""
 
 _HOME = b"""This is Entrepot, an image registry.
 
@@ -35,7 +40,7 @@ async def livez(_registry: Registry, _request: Request) -> Response:
 async def readyz(registry: Registry, _request: Request) -> Response:
     """GET /readyz: 200, or 503 and what is not ready."""
     troubles = {
-        "database": _database_trouble(registry),
+        "database": await _database_trouble(registry),
         "store": await registry.store.trouble(),
     }
     ready = not any(troubles.values())
@@ -43,14 +48,19 @@ async def readyz(registry: Registry, _request: Request) -> Response:
     return as_json({"ready": ready, "checks": checks}, 200 if ready else 503)
 
 
-def _database_trouble(registry: Registry) -> str | None:
+async def _database_trouble(registry: Registry) -> str | None:
     try:
-        registry.database.reader.execute("select 1 from repository limit 1").fetchone()
-    except sqlite3.Error as error:
-        return f"cannot be read: {error}"
+        async with asyncio.timeout(PATIENCE):
+            await registry.database.read(_look)
+    except (sqlite3.Error, TimeoutError) as error:
+        return f"cannot be read: {str(error) or 'no answer'}"
     if not (registry.database.folder / engine.FILE).exists():  # what is written now would be lost
         return "its file is gone"
     return None if registry.database.writable else "the writer has stopped"
+
+
+def _look(db: Connection) -> None:
+    db.execute("select 1 from repository limit 1").fetchone()
 
 
 async def metrics_text(registry: Registry, _request: Request) -> Response:

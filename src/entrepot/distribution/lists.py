@@ -3,6 +3,7 @@
 Source: OCI Distribution Specification, "Listing Tags", "Listing Referrers"; Docker's catalog.
 """
 
+from functools import partial
 from urllib.parse import quote
 
 from entrepot.db import referrers, repositories, tags
@@ -21,11 +22,9 @@ MAX_PAGE = 1000
 async def tag_list(registry: Registry, request: Request) -> Response:
     """GET of a repository's tags, in order of their bytes."""
     repository = request.route.repository
-    number = repositories.identify(registry.database.reader, repository)
-    if number is None:
-        raise repositories.unknown(repository)
     size = _size(request)
-    names = tags.listed(registry.database.reader, number, _last(request), size + 1)
+    listed = partial(tags.of, repository=repository, after=_last(request), limit=size + 1)
+    names = await registry.database.read(listed)
     link = _link(request, names, size)
     return as_json({"name": repository.name, "tags": names[:size]}, headers=link)
 
@@ -33,8 +32,13 @@ async def tag_list(registry: Registry, request: Request) -> Response:
 async def catalog(registry: Registry, request: Request) -> Response:
     """GET of the names of repositories that whoever asks may pull from."""
     size = _size(request)
-    readable = registry.guard.readable(request)
-    names = repositories.catalog(registry.database.reader, readable, _last(request), size + 1)
+    catalog = partial(
+        repositories.catalog,
+        ranges=await registry.guard.readable(request),
+        after=_last(request),
+        limit=size + 1,
+    )
+    names = await registry.database.read(catalog)
     return as_json({"repositories": names[:size]}, headers=_link(request, names, size))
 
 
@@ -65,15 +69,16 @@ async def referrer_list(registry: Registry, request: Request) -> Response:
     """GET of what refers to a digest: an index, empty where nothing does."""
     wanted = request.parameter("artifactType") or None
     after = request.parameter("after") or "0"
-    rows, more = referrers.listed(
-        registry.database.reader,
-        request.route.repository,
-        request.route.digest,
+    listed = partial(
+        referrers.listed,
+        repository=request.route.repository,
+        subject=request.route.digest,
         artifact_type=wanted,
         after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
         limit=MAX_PAGE,
         room=MAX_BYTES,
     )
+    rows, more = await registry.database.read(listed)
     headers: list[Header] = [(b"content-type", media.OCI_INDEX.encode())]
     if wanted is not None:
         headers.append((b"oci-filters-applied", b"artifactType"))

@@ -32,7 +32,7 @@ _VARY: Header = (b"vary", b"Accept")
 
 async def get(registry: Registry, request: Request) -> Response:
     """GET and HEAD of a manifest."""
-    answer = _resolve(registry, request)
+    answer = await _resolve(registry, request)
     chosen = await _negotiate(registry, request, answer)
     registry.guard.pulled(request, chosen.digest)
     if not_modified(request, chosen.digest):
@@ -40,18 +40,24 @@ async def get(registry: Registry, request: Request) -> Response:
     return Response(200, list(chosen.headers), chosen.content)
 
 
-def _resolve(registry: Registry, request: Request) -> Answer:
+async def _resolve(registry: Registry, request: Request) -> Answer:
     """The answer that lies ready, else the one that the database gives."""
     target = request.target.encode("latin-1")
     answer = registry.resolved.get(target)
     if answer is None:
         repository, reference = request.route.repository, request.route.reference
-        stored = manifests.find(registry.database.reader, repository, reference)
+        mark = registry.resolved.mark()
+        stored = await _find(registry, repository, reference)
         if stored is None:
-            raise _unknown(registry, repository, reference)
+            raise await _unknown(registry, repository, reference)
         answer = _answer(repository, stored)
-        registry.resolved.put(target, answer)
+        registry.resolved.put(target, answer, mark)
     return answer
+
+
+async def _find(registry: Registry, repository: Repository, reference: Reference) -> Stored | None:
+    find = partial(manifests.find, repository=repository, reference=reference)
+    return await registry.database.read(find)
 
 
 def _answer(repository: Repository, stored: Stored) -> Answer:
@@ -83,7 +89,7 @@ async def _negotiate(registry: Registry, request: Request, answer: Answer) -> An
     ):
         return answer
     for child in await _children(answer, accepted):
-        stored = manifests.find(registry.database.reader, request.route.repository, child)
+        stored = await _find(registry, request.route.repository, child)
         if stored is not None:
             return _answer(request.route.repository, stored)
     return answer
@@ -111,7 +117,7 @@ async def put(registry: Registry, request: Request) -> Response:
             manifest=manifest,
             names=names,
             sparse=registry.sparse,
-            move=bool(registry.guard.may(request, Action.MOVE, repository)),
+            move=bool(await registry.guard.may(request, Action.MOVE, repository)),
             by=request.by(),
         ),
         large=len(manifest.blobs) + len(manifest.children) > _FEW_PARTS,
@@ -183,12 +189,13 @@ async def delete(registry: Registry, request: Request) -> Response:
             by=request.by(),
         )
     if not await registry.database.write(remove):
-        raise _unknown(registry, repository, reference)
+        raise await _unknown(registry, repository, reference)
     return Response(202)
 
 
-def _unknown(registry: Registry, repository: Repository, reference: Reference) -> OCIError:
-    if repositories.identify(registry.database.reader, repository) is None:
+async def _unknown(registry: Registry, repository: Repository, reference: Reference) -> OCIError:
+    identify = partial(repositories.identify, repository=repository)
+    if await registry.database.read(identify) is None:
         return repositories.unknown(repository)
     what = "tag" if isinstance(reference, Tag) else "manifest"
     return OCIError(

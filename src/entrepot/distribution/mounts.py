@@ -26,7 +26,10 @@ async def mount(registry: Registry, request: Request, digest: Digest) -> bool:
     if await is_lost(registry, digest):
         return False
     source = request.parameter("from")
-    origin = _named(registry, request, source) if source else _any(registry, request, digest)
+    if source:
+        origin = await _named(registry, request, source)
+    else:
+        origin = await _any(registry, request, digest)
     if origin is None:
         return False
     link = partial(blobs.mount, target=request.route.repository, source=origin, digest=digest)
@@ -42,31 +45,34 @@ async def is_lost(registry: Registry, digest: Digest) -> bool:
     return not (whole and await registry.store.holds(known.pieces))
 
 
-def _named(registry: Registry, request: Request, source: str) -> Repository | None:
+async def _named(registry: Registry, request: Request, source: str) -> Repository | None:
     """The repository that the client named, if it may pull from there."""
     try:
         origin = Repository.parse(source)
     except OCIError:
         return None
-    if registry.guard.may(request, Action.PULL, origin):
+    if await registry.guard.may(request, Action.PULL, origin):
         return origin
-    if request.session.access is not None and _may(registry, request, origin):
+    if request.session.access is not None and await _may(registry, request, origin):
         raise registry.guard.challenge.insufficient(request, scopes_of(request, Action.PUSH))
     return None
 
 
-def _any(registry: Registry, request: Request, digest: Digest) -> Repository | None:
+async def _any(registry: Registry, request: Request, digest: Digest) -> Repository | None:
     """Any repository that has it and that the actor may pull from, if a token says so of itself."""
     access = request.session.access
     if access is not None and BLOBS not in access:  # be the blob here or not: that is not told
         raise registry.guard.challenge.insufficient(request, scopes_of(request, Action.PUSH))
-    for origin in blobs.linked(registry.database.reader, digest, _MOST_ORIGINS):
-        if registry.guard.may(request, Action.PULL, origin) or _may(registry, request, origin):
+    linked = partial(blobs.linked, digest=digest, limit=_MOST_ORIGINS)
+    for origin in await registry.database.read(linked):
+        if await registry.guard.may(request, Action.PULL, origin):
+            return origin
+        if await _may(registry, request, origin):
             return origin
     return None
 
 
-def _may(registry: Registry, request: Request, origin: Repository) -> bool:
+async def _may(registry: Registry, request: Request, origin: Repository) -> bool:
     """Whether the actor may pull from there, by its grants."""
     visit = request.visit
-    return bool(registry.guard.directory.decide(request.actor, Action.PULL, origin, visit))
+    return bool(await registry.guard.directory.decide(request.actor, Action.PULL, origin, visit))

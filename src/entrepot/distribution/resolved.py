@@ -1,12 +1,14 @@
 """Resolved references: answers that lie ready. Next: `fast`, which hands them out.
 
 A cache in each worker, from the target of a request to its whole answer. It is no authority: the
-log of changes says what to drop (`db.log`).
+log of changes says what to drop (`db.log`), and no answer is kept that was read while something
+changed.
 """
 
 from dataclasses import dataclass
 
 from entrepot.db.database import Database
+from entrepot.db.log import EVERYTHING
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag
 from entrepot.distribution.response import API_VERSION
@@ -64,14 +66,19 @@ class Resolved:
     """The answers that lie ready in this worker."""
 
     def __init__(self, database: Database) -> None:
+        self._log = database.log
         self._follow = database.log.follow
         self._answers: dict[bytes, Answer] = {}
         self._targets: dict[str, set[bytes]] = {}
         self._size = 0
         database.log.subscribe(self._changed)
 
-    def _changed(self, _kind: str, repository: str) -> None:
+    def _changed(self, kind: str, repository: str) -> None:
         """Forget whatever belongs to a repository that changed."""
+        if kind == EVERYTHING:
+            self._answers.clear()
+            self._targets.clear()
+            self._size = 0
         for target in list(self._targets.get(repository, ())):
             self._drop(target)
 
@@ -80,10 +87,17 @@ class Resolved:
         self._follow()
         return self._answers.get(target)
 
-    def put(self, target: bytes, answer: Answer) -> None:
-        """Keep an answer that was read from the database just now, without a pause since."""
+    def mark(self) -> int:
+        """What `put` wants to know of the time before the answer was read."""
+        self._follow()
+        return self._log.state
+
+    def put(self, target: bytes, answer: Answer, mark: int) -> None:
+        """Keep an answer that was read behind the `mark`, unless something changed since."""
         cost = _cost(target, answer)
         if cost > MAX_ANSWER or target in self._answers:
+            return
+        if not self._log.current or self._log.state != mark:
             return
         while self._size + cost > MAX_TOTAL:
             self._drop(next(iter(self._answers)))

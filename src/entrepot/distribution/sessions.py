@@ -49,7 +49,8 @@ class Sessions:
         state = self._directory.renewed
         session = await self._let_in(request)
         self._directory.follow()
-        if self._directory.renewed != state:  # what was checked may have changed meanwhile
+        changed = self._directory.renewed != state
+        if changed or not self._directory.current:  # what was checked may be so no longer
             return replace(session, expires=0.0)
         self._keep(given, session)
         return session
@@ -62,27 +63,27 @@ class Sessions:
     async def _let_in(self, request: Request) -> Session:
         scheme, _, value = request.header(b"authorization").partition(" ")
         if not scheme:
-            return self._by_certificate(request)
+            return await self._by_certificate(request)
         if scheme.lower() == "basic":
             name, password = _pair(value.strip())
             return await self._login.basic(name, password, request.by())
         if scheme.lower() == "bearer":
-            return self._by_token(value.strip(), request)
+            return await self._by_token(value.strip(), request)
         raise RefusedError("log in with Basic or Bearer")
 
-    def _by_certificate(self, request: Request) -> Session:
-        found = self._login.certificate(request.certificate)
+    async def _by_certificate(self, request: Request) -> Session:
+        found = await self._login.certificate(request.certificate)
         if found is None:
             return NO_SESSION
         self._login.note(found.actor, request.by())
         return found
 
-    def _by_token(self, value: str, request: Request) -> Session:
+    async def _by_token(self, value: str, request: Request) -> Session:
         if is_ours(value):
             kinds = Kind.PERSONAL, Kind.ROBOT, Kind.SESSION
-            return self._login.bearer(value, request.by(), *kinds)
+            return await self._login.bearer(value, request.by(), *kinds)
         try:
-            return tokens.read(value, self._directory.keys())
+            return tokens.read(value, await self._directory.keys())
         except tokens.ExpiredError:
             raise  # that is what becomes of each of them, and the client asks for the next
         except TokenError as error:

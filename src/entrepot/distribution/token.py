@@ -88,7 +88,7 @@ async def _granted(registry: Registry, request: Request, form: Form, kind: str) 
         return await login.basic(_first(form, "username"), _first(form, "password"), request.by())
     if kind == "refresh_token":
         kinds = Kind.REFRESH, Kind.PERSONAL, Kind.ROBOT
-        return login.bearer(_first(form, "refresh_token"), request.by(), *kinds)
+        return await login.bearer(_first(form, "refresh_token"), request.by(), *kinds)
     if kind == _EXCHANGE:
         if _first(form, "subject_token_type") not in ("", _JWT):
             raise OCIError(Code.UNSUPPORTED, f"subject_token_type must be {_JWT}", status=400)
@@ -102,14 +102,14 @@ async def _granted(registry: Registry, request: Request, form: Form, kind: str) 
 
 async def keys(registry: Registry, _request: Request) -> Response:
     """GET of the public halves of the keys that sign tokens (RFC 7517)."""
-    return as_json(keyring.public(registry.guard.directory.keys()))
+    return as_json(keyring.public(await registry.guard.directory.keys()))
 
 
 async def _answer(registry: Registry, request: Request, form: Form, *, offline: bool) -> Response:
     if registry.guard.everyone:
         return as_json({"token": "unneeded", "access_token": "unneeded", "expires_in": 3600})
-    access = _access(registry, request, form)
-    issued = _issue(registry, request.session, access)
+    access = await _access(registry, request, form)
+    issued = await _issue(registry, request.session, access)
     document: dict[str, Any] = {
         "token": issued.token,
         "access_token": issued.token,
@@ -126,13 +126,14 @@ async def _answer(registry: Registry, request: Request, form: Form, *, offline: 
     return as_json(document, headers=[(b"cache-control", b"no-store")])
 
 
-def _issue(registry: Registry, session: Session, access: tokens.Access) -> Issued:
+async def _issue(registry: Registry, session: Session, access: tokens.Access) -> Issued:
     """No token outlives what it was made from."""
     seconds = int(min(registry.token_seconds, session.ends - time.time()))
-    return tokens.issue(session.actor, access, registry.guard.directory.keys(), max(1, seconds))
+    keys = await registry.guard.directory.keys()
+    return tokens.issue(session.actor, access, keys, max(1, seconds))
 
 
-def _access(registry: Registry, request: Request, form: Form) -> dict[str, frozenset[str]]:
+async def _access(registry: Registry, request: Request, form: Form) -> dict[str, frozenset[str]]:
     """Of the scopes that were asked for, what whoever asks may have."""
     asked = [text for value in form.get("scope", ()) for text in value.split()]
     found: dict[str, frozenset[str]] = {}
@@ -142,11 +143,12 @@ def _access(registry: Registry, request: Request, form: Form) -> dict[str, froze
             found[kind] = frozenset({action})
         elif match := _scope(text):
             name, actions = match["name"], match["actions"]
-            found[name] = found.get(name, frozenset()) | _allowed(registry, request, name, actions)
+            allowed = await _allowed(registry, request, name, actions)
+            found[name] = found.get(name, frozenset()) | allowed
     return {name: actions for name, actions in found.items() if actions}
 
 
-def _allowed(registry: Registry, request: Request, name: str, actions: str) -> frozenset[str]:
+async def _allowed(registry: Registry, request: Request, name: str, actions: str) -> frozenset[str]:
     try:
         repository = Repository.parse(name)
     except OCIError:
@@ -154,7 +156,7 @@ def _allowed(registry: Registry, request: Request, name: str, actions: str) -> f
     found: set[str] = set()
     for asked in dict.fromkeys(actions.split(",")):
         for action in _ASKED.get(asked, ()):
-            decision = registry.guard.may(request, action, repository)
+            decision = await registry.guard.may(request, action, repository)
             if decision:
                 found.add(action.value)
                 registry.guard.trail.used(None, None, decision.grant)
@@ -186,7 +188,7 @@ async def _refresh_token(registry: Registry, request: Request) -> str:
     """A secret that stands for the one that was shown, and ends with it."""
     actor, text = request.actor, secrets.make(Kind.REFRESH)
     assert actor.account is not None
-    account = accounts.by_id(registry.database.reader, actor.account)
+    account = await registry.database.read(partial(accounts.by_id, number=actor.account))
     add = partial(
         kept.add,
         kind=Kind.REFRESH,

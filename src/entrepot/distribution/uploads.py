@@ -176,7 +176,8 @@ def _kept(registry: Registry, upload: Upload, spool: Spool) -> Iterator[None]:
 
     def touch() -> None:
         nonlocal timer
-        registry.database.note(partial(uploads.touch, upload=upload.id, piece=spool.piece))
+        note = partial(uploads.touch, upload=upload.id, piece=spool.piece)
+        _ = registry.database.note(note)
         timer = loop.call_later(pause, touch)
 
     timer = loop.call_later(pause, touch)

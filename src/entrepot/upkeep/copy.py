@@ -12,6 +12,7 @@ from functools import partial
 
 from entrepot.db import audit, entries
 from entrepot.db.audit import Link
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.upkeep import lease
 from entrepot.upkeep.targets import parse
@@ -72,9 +73,8 @@ class _Copy:
 
     async def _forward(self) -> None:
         """Bring the target up to the newest row."""
-        reader, name = self._database.reader, marker(self._copy)
-        loop = asyncio.get_running_loop()
-        while audit.head(reader)[0] > (last := audit.marked(reader, name)[0]):
+        name, loop = marker(self._copy), asyncio.get_running_loop()
+        while (last := await self._database.read(partial(_behind, name=name))) is not None:
             link = await loop.run_in_executor(self._thread, self._write, last)
             await self._database.note(partial(audit.mark, name=name, link=link))
 
@@ -82,3 +82,9 @@ class _Copy:
         found = self._database.ask(partial(entries.following, number=last, limit=_PAGE))
         self._target.write(found)
         return found[-1].link
+
+
+def _behind(db: Connection, name: str) -> int | None:
+    """The row that the copy has come to; None where that is the newest."""
+    last, _ = audit.marked(db, name)
+    return last if audit.head(db)[0] > last else None

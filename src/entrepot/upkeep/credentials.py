@@ -22,7 +22,8 @@ async def forget(database: Database, token_seconds: float) -> None:
     """Forget keys of which every token has ended, and secrets that ended long ago."""
     now = time.time()
     before = now - token_seconds - SLACK
-    if any(each.retired_at and each.retired_at < before for each in keys.every(database.reader)):
+    every = await database.read(keys.every)
+    if any(each.retired_at and each.retired_at < before for each in every):
         await database.write(partial(_forget, before=before))
     await database.note(partial(secrets.expire, before=now - KEPT))
 

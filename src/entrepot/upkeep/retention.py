@@ -5,6 +5,7 @@ anywhere, the next round goes on. Where there is a copy, what it lacks stays (`u
 """
 
 import time
+from functools import partial
 
 from entrepot.db import audit
 from entrepot.db.database import Database
@@ -20,7 +21,9 @@ async def retain(database: Database, days: int, copy: str = "") -> int:
     if not days:
         return 0
     before = (time.time() // DAY - days) * DAY
-    last = audit.marked(database.reader, marker(copy))[0] if copy else _EVERY
+    last = _EVERY
+    if copy:
+        last, _ = await database.read(partial(audit.marked, name=marker(copy)))
     count = 0
     while gone := await database.write(
         lambda db: audit.expire(db, before, last, _PAGE), large=True

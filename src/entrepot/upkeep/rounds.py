@@ -67,7 +67,9 @@ async def expire(database: Database, seconds: float) -> int:
     killed process left open go, too.
     """
     count, last = 0, (0.0, "")
-    while page := uploads.idle(database.reader, seconds, last, _PAGE):
+    while page := await database.read(
+        partial(uploads.idle, seconds=seconds, after=last, limit=_PAGE)
+    ):
         last = page[-1]
         names = [upload for _, upload in page]
         count += await database.note(partial(uploads.expire, names=names, seconds=seconds))
