@@ -24,6 +24,7 @@ from entrepot.auth.providers import Providers
 from entrepot.auth.trail import Trail
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db.database import Database
+from entrepot.db.terms import Terms
 from entrepot.db.trash import DAY
 from entrepot.distribution.api import Api
 from entrepot.distribution.asgi import App, Receive, Scope, Send
@@ -106,6 +107,7 @@ async def furnish(
     store.prepare()
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
     trail = Trail(database)
+    terms = _terms(settings)
     registry = Registry(
         database,
         store,
@@ -116,7 +118,7 @@ async def furnish(
         token_seconds=settings.token_seconds,
         upload_expiry=settings.upload_expiry,
         sparse=settings.sparse_manifests,
-        trash_seconds=settings.trash_days * DAY,
+        terms=terms,
         certificates=tuple(file for file in (settings.tls_cert, settings.tls_client_ca) if file),
         most_in_flight=settings.max_requests,
     )
@@ -124,6 +126,7 @@ async def furnish(
         database,
         store,
         observer.metrics,
+        terms,
         expiry=settings.upload_expiry,
         pause=settings.upkeep_pause,
         retention=settings.audit_retention,
@@ -143,6 +146,15 @@ async def furnish(
         await trail.close()
         await database.close()
         observer.flush()
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(
+        settings.collect_grace,
+        settings.trash_days * DAY,
+        settings.untagged_days * DAY,
+        settings.orphan_days * DAY,
+    )
 
 
 def _guard(settings: Settings, database: Database, trail: Trail) -> Guard:

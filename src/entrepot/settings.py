@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     """Seconds after which an upload that nobody goes on with is removed."""
     trash_days: float = Field(default=14, ge=0)
     """Days for which what is deleted can be restored; 0 for not at all."""
+    collect_grace: PositiveFloat = 24 * 3600
+    """Seconds for which a blob stays that no manifest needs; a push must not take longer."""
+    untagged_days: float = Field(default=0, ge=0)
+    """Days after which manifests go that no tag, index or subject keeps; 0 for never."""
+    orphan_days: float = Field(default=14, ge=0)
+    """Days after which they go whose index or subject was deleted; 0 for never."""
     upkeep_pause: PositiveFloat = 60
     """Seconds between the rounds that remove expired uploads and deleted blobs."""
     max_requests: int = Field(default=10_000, ge=0)

@@ -13,6 +13,7 @@ from tests.upkeep.conftest import LAYER, Folder, keep
 from entrepot.db import pieces, uploads
 from entrepot.db.database import Database
 from entrepot.db.pieces import Piece
+from entrepot.db.terms import Terms
 from entrepot.db.uploads import Upload
 from entrepot.observe.metrics import Metrics
 from entrepot.upkeep.rounds import LOCK, collect, expire, make_rounds
@@ -157,7 +158,7 @@ async def test_a_round_measures_what_is_kept(folder: Folder, database: Database)
 async def making_rounds(database: Database, folder: Folder) -> AsyncIterator[Metrics]:
     metrics = Metrics()
     rounds = asyncio.create_task(
-        make_rounds(database, folder.store, metrics, expiry=60, pause=0.02)
+        make_rounds(database, folder.store, metrics, Terms(), expiry=60, pause=0.02)
     )
     yield metrics
     assert not rounds.done()

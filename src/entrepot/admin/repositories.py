@@ -87,7 +87,7 @@ async def delete(
             f"say confirm={name}",
         )
     remove = partial(
-        repositories.remove, repository=where, keep=caller.registry.keep, by=caller.by()
+        repositories.remove, repository=where, keep=caller.registry.terms.keep, by=caller.by()
     )
     item = await caller.registry.database.write(remove)
     if item is None:

@@ -69,7 +69,7 @@ async def delete(
     except OCIError as error:
         raise Problem(422, error.message) from None
     remove = partial(
-        tags.remove, repository=where, tag=name, keep=caller.registry.keep, by=caller.by()
+        tags.remove, repository=where, tag=name, keep=caller.registry.terms.keep, by=caller.by()
     )
     item = await caller.registry.database.write(remove)
     if item is None:

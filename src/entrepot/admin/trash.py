@@ -91,7 +91,7 @@ class Deleted(Model):
 
 def deleted(caller: Caller, number: int) -> Deleted:
     """Tell where in the trash it lies."""
-    seconds = caller.registry.trash_seconds
+    seconds = caller.registry.terms.trash
     return Deleted(trash=number, until=moment(time.time() + seconds) if seconds else None)
 
 

@@ -5,7 +5,7 @@ the same transaction (`db.pieces`), so nothing is forgotten if the process dies 
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from entrepot.db import links, pieces, repositories, sealed
@@ -33,17 +33,21 @@ class Blob:
     object: str | None
     """The id of that upload, which its pieces keep."""
     pieces: tuple[Piece, ...] = ()
+    idle_since: float | None = field(default=None, compare=False)
+    """Since when no manifest of the repository needs it, as far as is known."""
 
 
 def find(db: Connection, repository: Repository, digest: Digest) -> Blob | None:
     """A blob that the repository links."""
     rows = db.execute(
-        f"select {_COLUMNS} from repository r "
+        f"select x.idle_since, {_COLUMNS} from repository r "
         "join blob b on b.digest = ? join repository_blob x on x.repository = r.id "
         f"and x.blob = b.id {_PIECES} where r.name = ?",
         (str(digest), repository.name),
     ).fetchall()
-    return _read(db, rows) if rows else None
+    if not rows:
+        return None
+    return replace(_read(db, [row[1:] for row in rows]), idle_since=rows[0][0])
 
 
 def stored(db: Connection, digest: Digest) -> Blob | None:
@@ -167,10 +171,10 @@ def remove(
 
 def unlink(
     db: Connection, repository: tuple[int, Repository], blob: int, size: int, stored: str | None
-) -> int:
-    """Take a link away, the last one with the content; the bytes that are free then."""
+) -> int | None:
+    """Take a link away, the last one with the content; the bytes that are free then, if it was."""
     if not links.unlink(db, repository, blob, size):
-        return 0
+        return None
     db.execute("delete from blob where id = ?", (blob,))
     pieces.discard(db, stored, "no repository links its blob")
     return size

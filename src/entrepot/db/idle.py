@@ -5,9 +5,11 @@ when its time has come (`upkeep.collect`).
 """
 
 import time
+from dataclasses import dataclass
 from enum import StrEnum
 
 from entrepot.db.connection import Connection
+from entrepot.oci.names import Repository
 
 
 class Why(StrEnum):
@@ -44,6 +46,71 @@ def orphaned(db: Connection, repository: int, manifest: int, digest: str) -> Non
     )
 
 
+_TAGGED = "exists (select 1 from tag t where t.repository = m.repository and t.digest = m.digest)"
+_LISTED = "exists (select 1 from edge e where e.repository = m.repository and e.child = m.digest)"
+_REFERS = (
+    "exists (select 1 from manifest s where s.repository = m.repository and s.digest = m.subject)"
+)
+_KEPT = f"({_TAGGED} or {_LISTED} or {_REFERS})"
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A manifest that was idle for long enough."""
+
+    id: int
+    repository: Repository
+    digest: str
+    size: int
+    """Bytes of the manifest itself."""
+    since: float
+    kept: bool
+    """Whether a tag, an index or its subject keeps it after all, or it lies in the trash."""
+
+
+def overdue(
+    db: Connection, why: Why, before: float, limit: int, after: tuple[float, int] = (0.0, 0)
+) -> list[Idle]:
+    """Manifests that were idle before a time already, the longest first; from the one behind
+    `after` on: its time and row. To believe what they say, ask within the write that goes by it.
+    """
+    rows = db.execute(
+        f"select m.id, r.name, m.digest, m.size, i.since, r.trash is not null or {_KEPT} "
+        "from idle_manifest i join manifest m on m.id = i.manifest "
+        "join repository r on r.id = m.repository "
+        "where i.why = ? and i.since < ? and (i.since, i.manifest) > (?, ?) "
+        "order by i.since, i.manifest limit ?",
+        (why.value, before, *after, limit),
+    )
+    return [
+        Idle(number, Repository(name), digest, size, since, bool(kept))
+        for number, name, digest, size, since, kept in rows
+    ]
+
+
+def loose(db: Connection, repository: Repository, after: str, limit: int) -> list[Idle]:
+    """Manifests of a repository that nothing keeps, by digest, from the one behind `after` on;
+    idle since they were pushed, where nobody wrote down another time.
+    """
+    rows = db.execute(
+        "select m.id, m.digest, m.size, coalesce(i.since, m.created_at) from repository r "
+        "join manifest m on m.repository = r.id left join idle_manifest i on i.manifest = m.id "
+        f"where r.name = ? and m.digest > ? and not {_KEPT} order by m.digest limit ?",
+        (repository.name, after, limit),
+    )
+    return [
+        Idle(number, repository, digest, size, since, kept=False)
+        for number, digest, size, since in rows
+    ]
+
+
 def forget(db: Connection, manifest: int) -> None:
-    """Say that it is kept, or has gone."""
+    """Say that it has gone, or comes anew."""
     db.execute("delete from idle_manifest where manifest = ?", (manifest,))
+
+
+def settle(db: Connection, found: Idle) -> None:
+    """Say that it is kept; not where it was written down once more since it was found."""
+    db.execute(
+        "delete from idle_manifest where manifest = ? and since = ?", (found.id, found.since)
+    )

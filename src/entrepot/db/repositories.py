@@ -98,6 +98,17 @@ def relist(db: Connection, number: int) -> None:
     )
 
 
+def prune(db: Connection, number: int) -> None:
+    """Forget a repository in which nothing is left; hidden ones end with their row of the trash."""
+    db.execute(
+        "delete from repository where id = :id and trash is null "
+        "and not exists (select 1 from repository_blob where repository = :id) "
+        "and not exists (select 1 from manifest where repository = :id) "
+        "and not exists (select 1 from tag where repository = :id)",
+        {"id": number},
+    )
+
+
 EVERYTHING = [("", "\U0010ffff")]
 """The range of all names."""
 

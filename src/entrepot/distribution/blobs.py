@@ -1,9 +1,10 @@
 """Blobs: pulled whole or in ranges, deleted. Source: OCI Distribution Specification."""
 
 import logging
+import time
 from functools import partial
 
-from entrepot.db import blobs, repositories
+from entrepot.db import blobs, links, repositories
 from entrepot.db.blobs import Blob
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag, not_modified, range_applies
@@ -41,14 +42,19 @@ async def get(registry: Registry, request: Request) -> Response:
 
 
 async def _require(registry: Registry, request: Request) -> Blob:
-    """The blob, linked in this very repository. A small one is made ready for the next time."""
+    """The blob, linked in this very repository. A small one is made ready for the next time, if a
+    manifest needs it: then it stays until the repository changes.
+    """
     repository, digest = request.route.repository, request.route.digest
     mark = registry.resolved.mark()
     find = partial(blobs.find, repository=repository, digest=digest)
     blob = await registry.database.read(find)
     if blob is None:
         raise await unknown(registry, repository, digest)
-    if blob.content is not None:
+    if not await _is_needed(registry, request, blob):
+        if not await _promise(registry, request, blob):
+            raise await unknown(registry, repository, digest)
+    elif blob.content is not None:
         headers = [*describe(str(digest), media.OCTETS, blob.size), _RANGES]
         answer = Answer(
             repository.name,
@@ -61,6 +67,26 @@ async def _require(registry: Registry, request: Request) -> Blob:
         )
         registry.resolved.put(request.target.encode("latin-1"), answer, mark)
     return blob
+
+
+async def _is_needed(registry: Registry, request: Request, blob: Blob) -> bool:
+    if blob.idle_since is None:
+        return True
+    repository, digest = request.route.repository, request.route.digest
+    query = partial(links.is_needed, repository=repository, digest=digest)
+    return await registry.database.read(query)
+
+
+async def _promise(registry: Registry, request: Request, blob: Blob) -> bool:
+    """Keep what a client is told to be here for a grace, so that it may push a manifest that needs
+    it; half of one is left in any case. False where the collector was faster.
+    """
+    assert blob.idle_since is not None
+    if time.time() - blob.idle_since < registry.terms.grace / 2:
+        return True
+    repository, digest = request.route.repository, request.route.digest
+    promise = partial(links.promise, repository=repository, digest=digest)
+    return await registry.database.note(promise)
 
 
 def _span(request: Request, size: int) -> Span | None:

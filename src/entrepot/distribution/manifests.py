@@ -177,7 +177,11 @@ async def delete(registry: Registry, request: Request) -> Response:
     repository, reference = request.route.repository, request.route.reference
     if isinstance(reference, Tag):
         remove = partial(
-            tags.remove, repository=repository, tag=reference, keep=registry.keep, by=request.by()
+            tags.remove,
+            repository=repository,
+            tag=reference,
+            keep=registry.terms.keep,
+            by=request.by(),
         )
     else:
         remove = partial(
@@ -185,7 +189,7 @@ async def delete(registry: Registry, request: Request) -> Response:
             repository=repository,
             digest=reference,
             even_if_used=registry.sparse,
-            keep=registry.keep,
+            keep=registry.terms.keep,
             by=request.by(),
         )
     if not await registry.database.write(remove):

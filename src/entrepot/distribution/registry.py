@@ -6,7 +6,7 @@ from pathlib import Path
 
 from entrepot.blobstore.store import Store
 from entrepot.db.database import Database
-from entrepot.db.trash import Keep
+from entrepot.db.terms import Terms
 from entrepot.distribution.begun import Begun
 from entrepot.distribution.guard import Guard
 from entrepot.distribution.resolved import Resolved
@@ -56,8 +56,8 @@ class Registry:
     """Seconds after which an upload that nobody goes on with is removed."""
     sparse: bool = False
     """Whether a manifest may come before, or without, what it refers to."""
-    trash_seconds: float = 0
-    """How long what is deleted can be restored."""
+    terms: Terms = field(default_factory=Terms)
+    """After how long what goes by itself."""
     certificates: tuple[Path, ...] = ()
     """Files with the server's certificates and CAs, for a review."""
     in_flight: int = 0
@@ -65,8 +65,3 @@ class Registry:
     most_in_flight: int = 0
     """Beyond so many, requests are answered with 429; 0 for no limit."""
     hashing: Hashing = field(default_factory=Hashing)
-
-    @property
-    def keep(self) -> Keep:
-        """How long the trash keeps what somebody deletes."""
-        return Keep(self.trash_seconds)

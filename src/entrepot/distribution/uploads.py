@@ -14,7 +14,7 @@ from entrepot.db import blobs, pieces, uploads
 from entrepot.db.blobs import SMALL, Blob
 from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
-from entrepot.distribution import body, mounts
+from entrepot.distribution import body, mounts, room
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
@@ -41,6 +41,7 @@ async def post(registry: Registry, request: Request) -> Response:
     if digest is None:
         await registry.begun.begin(upload)
         return Response(202, _progress(upload))
+    await room.check(registry, repository, request.length or 1, digest)
     if _is_small(request):
         return await _keep_small(registry, request, digest)
     await registry.database.note(partial(uploads.begin, upload=upload))
@@ -77,6 +78,7 @@ async def patch(registry: Registry, request: Request) -> Response:
     _check_chunk(request, upload)
     if request.length == 0:
         return Response(202, _progress(upload))
+    await room.check(registry, upload.repository, upload.size + (request.length or 1))
     async with _writing(registry, upload) as spool:
         after = await _receive(registry, request, upload, spool)
         await _advance(registry, upload, after, spool)
@@ -92,6 +94,7 @@ async def put(registry: Registry, request: Request) -> Response:
         raise OCIError(Code.DIGEST_INVALID, "say what the blob is: PUT …?digest=sha256:…")
     digest = Digest.parse(given)
     _check_chunk(request, upload)
+    await room.check(registry, upload.repository, upload.size + (request.length or 0), digest)
     if not registry.begun.withdraw(upload):
         return await _finish(registry, request, upload, digest)
     try:

@@ -14,8 +14,10 @@ from entrepot.db import engine, pieces, uploads
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.sizes import Sizes, measure
+from entrepot.db.terms import Terms
 from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
 from entrepot.upkeep import lease
+from entrepot.upkeep.collect import collect_idle
 from entrepot.upkeep.credentials import forget
 from entrepot.upkeep.purge import purge_ended
 from entrepot.upkeep.retention import retain
@@ -30,6 +32,7 @@ async def make_rounds(
     database: Database,
     store: Store,
     metrics: Metrics,
+    terms: Terms,
     *,
     expiry: float,
     pause: float,
@@ -42,7 +45,7 @@ async def make_rounds(
         while True:
             try:
                 if lease.is_ours(lock.fileno()):
-                    await _round(database, store, expiry)
+                    await _round(database, store, terms, expiry)
                     await retain(database, retention, copy)
                     await forget(database, token_seconds)
                     found = await asyncio.to_thread(_measure, database.folder)
@@ -54,12 +57,22 @@ async def make_rounds(
             await asyncio.sleep(pause)
 
 
-async def _round(database: Database, store: Store, expiry: float) -> None:
+async def _round(database: Database, store: Store, terms: Terms, expiry: float) -> None:
     expired = await expire(database, expiry)
-    await purge_ended(database)
+    purged = await purge_ended(database)
+    found = await collect_idle(database, terms)
     deleted = await collect(database, store)
-    if expired or deleted:
-        _log.info("%d uploads expired, %d objects deleted", expired, deleted)
+    if expired or purged or found.manifests or found.links or deleted:
+        _log.info(
+            "%d uploads expired, %d things purged from the trash, %d manifests went there, "
+            "%d blobs went from repositories and %d for good, %d objects deleted",
+            expired,
+            purged,
+            found.manifests,
+            found.links,
+            found.blobs,
+            deleted,
+        )
 
 
 async def expire(database: Database, seconds: float) -> int:
