@@ -23,6 +23,7 @@ from entrepot.auth.login import Login
 from entrepot.auth.providers import Providers
 from entrepot.auth.trail import Trail
 from entrepot.blobstore.disk import DiskStore, folder_of
+from entrepot.blobstore.encrypted import EncryptedStore
 from entrepot.db.database import Database
 from entrepot.db.terms import Terms
 from entrepot.db.trash import DAY
@@ -52,7 +53,7 @@ class Entrepot:
     """The ASGI app. `lifespan` must run; every server does that."""
 
     def __init__(
-        self, settings: Settings, shared: Path | None = None, keyring: Keyring = NO_KEYS
+        self, settings: Settings, shared: Path | None = None, keyring: Keyring | None = None
     ) -> None:
         self._settings = settings
         self._keyring = keyring
@@ -72,7 +73,8 @@ class Entrepot:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        async with furnish(self._settings, self._shared, self._keyring) as registry:
+        keyring = self._settings.keyring() if self._keyring is None else self._keyring
+        async with furnish(self._settings, self._shared, keyring) as registry:
             self._api, self._admin = Api(registry), asgi.Admin(registry)
             state = scope.get("state", {})
             state["entrepot.fast"] = Fast(registry)
@@ -103,7 +105,7 @@ async def furnish(
     are read once for all of them: who starts them does it.
     """
     database = Database(settings.data, keyring)
-    store = DiskStore(folder_of(settings.data))
+    store = EncryptedStore(DiskStore(folder_of(settings.data)), keyring)
     store.prepare()
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
     trail = Trail(database)
@@ -213,7 +215,7 @@ def logs_as_json(settings: Settings) -> bool:
     return settings.log_format == "json"
 
 
-def build(settings: Settings, shared: Path | None = None, keyring: Keyring = NO_KEYS) -> Entrepot:
+def build(settings: Settings, shared: Path | None, keyring: Keyring) -> Entrepot:
     """The app for a process that serves; it sets up that process's logs."""
     logs.configure(as_json=logs_as_json(settings), level=settings.log_level)
     return Entrepot(settings, shared, keyring)

@@ -53,7 +53,7 @@ def test_large_aligned_pieces_go_to_the_disk_directly(tmp_path: Path) -> None:
         assert _flags(store, name) & os.O_DIRECT
         part.write(memoryview(b"odd"))
         assert not _flags(store, name) & os.O_DIRECT
-    assert store.size(name) == MIB + 3
+    assert store.size(Piece(name)) == MIB + 3
 
 
 def test_preparing_makes_what_is_missing_and_keeps_the_rest(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """`DiskStore`: objects as files, in 256 folders. Next: `blobstore.part` writes one."""
 
 import contextlib
-import hashlib
 import io
 import logging
 import os
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from entrepot.blobstore.part import FilePart, Writers, sync_folder
 from entrepot.blobstore.store import Piece, Source, parts_of
-from entrepot.oci.digest import Digest, Hasher
+from entrepot.oci.digest import Hasher
 from entrepot.oci.ranges import Span
 
 ROOM = 64 * 1024 * 1024
@@ -72,24 +71,29 @@ class DiskStore:
 
     async def holds(self, pieces: Sequence[Piece]) -> bool:
         """Whether all of them are there, and as long as they should be."""
-        return all(self.size(piece.name) == piece.size for piece in pieces)
+        return all(self.size(piece) == piece.size for piece in pieces)
 
-    def size(self, name: str) -> int | None:
-        """Bytes of an object, None where there is none."""
+    def read(self, piece: Piece, span: Span) -> Iterator[memoryview]:
+        """A span of a file's bytes."""
+        buffer = memoryview(bytearray(min(_CHUNK, len(span))))
+        with self._open(piece.name) as file:
+            place = span.start
+            while place < span.stop:
+                count = os.preadv(file.fileno(), [buffer[: span.stop - place]], place)
+                if not count:
+                    raise EOFError(f"object {piece.name} ends at {place}, not at {span.stop}")
+                yield buffer[:count]
+                place += count
+
+    def size(self, piece: Piece) -> int | None:
+        """Bytes of a file, None where there is none."""
+        return self._size(self.path(piece.name))
+
+    def _size(self, file: Path) -> int | None:
         try:
-            return self.path(name).stat().st_size
+            return file.stat().st_size
         except FileNotFoundError:
             return None
-
-    def digest(self, pieces: Sequence[Piece], algorithm: str) -> Digest:
-        """The digest of what really lies there; reads it all."""
-        found = hashlib.new(algorithm)
-        buffer = memoryview(bytearray(_CHUNK))
-        for piece in pieces:
-            with self._open(piece.name) as file:
-                while count := file.readinto(buffer):
-                    found.update(buffer[:count])
-        return Digest(algorithm, found.hexdigest())
 
     def delete(self, names: Sequence[str]) -> None:
         """Remove objects; one that has gone already is no error."""
@@ -104,7 +108,7 @@ class DiskStore:
         for folder in _FOLDERS:
             with contextlib.suppress(FileNotFoundError):
                 for file in (self.folder / folder).iterdir():
-                    size = self.size(file.name) if _name(file.name) else None
+                    size = self._size(file) if _name(file.name) else None
                     if size is not None:
                         yield file.name, size
 

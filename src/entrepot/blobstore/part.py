@@ -54,11 +54,16 @@ class Writers:
         with self._lock:
             self._active -= 1
 
-    def hash_aside(self, hasher: Hasher, piece: memoryview) -> "Future[None] | None":
-        """Hash in the other thread, if that is free for it."""
-        if self._active > 1 or len(piece) < _HASH_ASIDE_FROM:
+    def hash(self, hasher: Hasher | None, piece: memoryview) -> "Future[None] | None":
+        """Hash, if that is wanted; in the other thread, if that is free for it: then wait for it
+        before the bytes change.
+        """
+        if hasher is None:
             return None
-        return self._hashing.submit(hasher.update, piece)
+        if self._active == 1 and len(piece) >= _HASH_ASIDE_FROM:
+            return self._hashing.submit(hasher.update, piece)
+        hasher.update(piece)
+        return None
 
 
 class FilePart:
@@ -78,7 +83,7 @@ class FilePart:
 
     def write(self, piece: memoryview) -> None:
         """Append. What is larger than a few blocks should be aligned to them in memory."""
-        hashed = self._hash(piece)
+        hashed = self._writers.hash(self.hasher, piece)
         try:
             rest = piece
             while rest:
@@ -86,14 +91,6 @@ class FilePart:
         finally:
             if hashed is not None:
                 hashed.result()  # the caller fills the buffer anew
-
-    def _hash(self, piece: memoryview) -> "Future[None] | None":
-        if self.hasher is None:
-            return None
-        aside = self._writers.hash_aside(self.hasher, piece)
-        if aside is None:
-            self.hasher.update(piece)
-        return aside
 
     def _write_some(self, rest: memoryview) -> int:
         whole = len(rest) - len(rest) % BLOCK

@@ -3,6 +3,7 @@
 Methods block, unless they say otherwise: call them in a thread.
 """
 
+import hashlib
 import io
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,14 @@ class Piece(Protocol):
     @property
     def size(self) -> int:
         """Bytes of the blob that it holds."""
+
+    @property
+    def key(self) -> str | None:
+        """The key that it is encrypted by; see `blobstore.encrypted`, others need not know."""
+
+    @property
+    def data_key(self) -> bytes | None:
+        """Its own key, wrapped by that one."""
 
 
 class Part(Protocol):
@@ -61,7 +70,8 @@ class Source:
 
     size: int
     files: list[tuple[io.FileIO, Span]] = field(default_factory=list)
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncIterator[bytes | memoryview] | None = None
+    """Where there is one it has all the bytes; the files are then only to be closed."""
 
     def close(self) -> None:
         """Give the files back."""
@@ -87,11 +97,14 @@ class Store(Protocol):
     async def holds(self, pieces: Sequence[Piece]) -> bool:
         """Whether all of them are there, and as long as they should be."""
 
-    def size(self, name: str) -> int | None:
-        """Bytes of an object, None where there is none."""
+    def read(self, piece: Piece, span: Span) -> Iterator[memoryview]:
+        """A span of a piece's bytes, in strides, each of which is good until the next one.
 
-    def digest(self, pieces: Sequence[Piece], algorithm: str) -> Digest:
-        """The digest of what really lies there; reads it all. Raises OSError."""
+        Raises FileNotFoundError where it is missing, EOFError where it ends before.
+        """
+
+    def size(self, piece: Piece) -> int | None:
+        """Bytes of the blob in a piece, as many as really lie there; None where it is missing."""
 
     def delete(self, names: Sequence[str]) -> None:
         """Remove objects; one that has gone already is no error."""
@@ -101,6 +114,15 @@ class Store(Protocol):
 
     async def trouble(self) -> str | None:
         """Why the store cannot be used now; None where it can."""
+
+
+def digest_of(store: Store, pieces: Sequence[Piece], algorithm: str) -> Digest:
+    """The digest of what really lies in some pieces; reads it all. Raises OSError, EOFError."""
+    found = hashlib.new(algorithm)
+    for piece in pieces:
+        for part in store.read(piece, Span(0, piece.size)):
+            found.update(part)
+    return Digest(algorithm, found.hexdigest())
 
 
 def parts_of(pieces: Sequence[Piece], span: Span) -> Iterator[tuple[Piece, Span]]:

@@ -10,6 +10,7 @@ import typer
 
 from entrepot import settings
 from entrepot.blobstore.disk import DiskStore, folder_of
+from entrepot.blobstore.encrypted import EncryptedStore
 from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.db import engine
 from entrepot.encryption.keys import Keyring
@@ -55,7 +56,8 @@ def _findings(folder: Path, keyring: Keyring, *, read: bool) -> list[Finding]:
     found: list[Finding] = []
     try:
         with contextlib.closing(engine.connect_to_read(folder, keyring)) as db:
-            found.extend(findings(db, DiskStore(folder_of(folder)), read=read))
+            store = EncryptedStore(DiskStore(folder_of(folder)), keyring)
+            found.extend(findings(db, store, read=read))
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise

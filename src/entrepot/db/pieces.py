@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 
 from entrepot.db.connection import Connection
+from entrepot.encryption.keys import NO_KEYS, Keyring
+from entrepot.encryption.segments import DataKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,12 @@ class Piece:
     data_key: bytes | None = None
 
     @classmethod
-    def new(cls) -> "Piece":
-        """A piece whose name nobody can guess."""
-        return cls(secrets.token_hex(16))
+    def new(cls, keyring: Keyring = NO_KEYS) -> "Piece":
+        """A piece whose name nobody can guess; with a key of its own, where one can wrap it."""
+        name, key = secrets.token_hex(16), keyring.current
+        if key is None:
+            return cls(name)
+        return cls(name, key=key.id, data_key=DataKey.new(name).wrap(key))
 
 
 COLUMNS = "p.name, p.size, p.key, p.data_key"

@@ -16,6 +16,7 @@ from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import API_VERSION, Response, problem, respond
 from entrepot.distribution.router import Kind, route
+from entrepot.encryption.keys import EncryptionError
 from entrepot.oci.errors import Code, OCIError
 
 Handler: TypeAlias = Callable[[Registry, Request], Awaitable[Response]]
@@ -42,6 +43,8 @@ HANDLERS: dict[Kind, dict[str, Handler]] = {
     },
 }
 """Which function answers which method; HEAD goes where GET goes."""
+
+_SEALED = "this lies encrypted here, and cannot be decrypted; the registry's log says why"
 
 _log = logging.getLogger("entrepot.api")
 
@@ -98,6 +101,9 @@ class Api:
             return problem(OCIError(Code.BLOB_UPLOAD_INVALID, f"the body was cut: {error}"))
         except (OSError, sqlite3.Error) as error:
             return problem(_failure(error, identity))
+        except EncryptionError as error:
+            _log.error("this cannot be decrypted: %s", error, extra={"request": identity})
+            return problem(OCIError(Code.UNKNOWN, _SEALED))
         except Exception:  # noqa: BLE001 - the border: whatever it is, it is logged and told
             _log.exception("a request failed", extra={"request": identity})
             return problem(OCIError(Code.UNKNOWN))

@@ -72,7 +72,7 @@ async def respond(response: Response, scope: Scope, send: Send) -> int:
     return len(response)
 
 
-async def _stream(stream: AsyncIterator[bytes], send: Send) -> None:
+async def _stream(stream: AsyncIterator[bytes | memoryview], send: Send) -> None:
     """Where it breaks off, what raises here cuts the connection: it never looks like an end."""
     async for piece in stream:
         await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -16,6 +16,7 @@ from entrepot.blobstore.store import Part, Store
 from entrepot.db.blobs import SMALL
 from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
+from entrepot.encryption.keys import Keyring
 from entrepot.oci.digest import Digest, Hasher, hasher
 
 HELD = 64 * 1024
@@ -33,11 +34,13 @@ class Spool:
     def __init__(
         self,
         store: Store,
+        keyring: Keyring,
         upload: Upload,
         known: Hasher | None,
         announce: Callable[[Piece], Future[None]],
     ) -> None:
         self._store = store
+        self._keyring = keyring
         self._upload = upload
         self._known = known
         self._announce = announce
@@ -74,7 +77,7 @@ class Spool:
 
     def _begin(self) -> Part:
         """A piece with what was held, in a thread that may wait."""
-        self.piece = Piece.new()
+        self.piece = Piece.new(self._keyring)
         self._announce(self.piece).result()
         known = self._known if self._before else hasher(self._upload.algorithm)
         self._part = self._store.part(self.piece, known)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from functools import partial
 
+from entrepot.blobstore.store import digest_of
 from entrepot.db import blobs, pieces, uploads
 from entrepot.db.blobs import SMALL, Blob
 from entrepot.db.pieces import Piece
@@ -158,7 +159,7 @@ async def _writing(registry: Registry, upload: Upload) -> AsyncIterator[Spool]:
     def announce(piece: Piece) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(begin(piece), loop)
 
-    spool = Spool(registry.store, upload, known, announce)
+    spool = Spool(registry.store, registry.database.keyring, upload, known, announce)
     try:
         with _kept(registry, upload, spool):
             async with spool:
@@ -254,7 +255,7 @@ async def _digest(registry: Registry, upload: Upload, algorithm: str, last: Piec
         return Digest.parse(upload.digest)
     found = await registry.database.read(partial(pieces.of, owner=upload.id))
     whole = [*found, last] if last is not None else found
-    return await asyncio.to_thread(registry.store.digest, whole, algorithm)
+    return await asyncio.to_thread(digest_of, registry.store, whole, algorithm)
 
 
 def _compare(found: Digest, wanted: Digest) -> None:

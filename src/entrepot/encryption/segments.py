@@ -66,6 +66,11 @@ def stored_size(size: int) -> int:
     return size + TAG * (_last(size) + 1)
 
 
+def content_size(stored: int) -> int:
+    """Bytes of content in `stored` bytes; of what was cut in a tag, some number that is none."""
+    return stored - TAG * -(-stored // SEGMENT)
+
+
 def _last(size: int) -> int:
     """The number of the last segment."""
     return max(0, size - 1) // CONTENT

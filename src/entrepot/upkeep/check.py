@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from entrepot.blobstore.store import Store
+from entrepot.blobstore.store import Store, digest_of
 from entrepot.db import faults, pieces, sealed
 from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
@@ -121,7 +121,7 @@ def _blob(
 def _wrong(store: Store, size: int, parts: Sequence[Piece]) -> str:
     """What shows without reading any byte."""
     for part in parts:
-        found = store.size(part.name)
+        found = store.size(part)
         if found is None:
             return f"its object {part.name} is missing"
         if found != part.size:
@@ -137,8 +137,8 @@ def _names(parts: Sequence[Piece]) -> str:
 def _hash(store: Store, parts: Sequence[Piece], algorithm: str) -> Digest | None:
     """None for what the disk cannot read, or what has gone."""
     try:
-        return store.digest(parts, algorithm)
-    except OSError:
+        return digest_of(store, parts, algorithm)
+    except (OSError, EOFError, EncryptionError):
         return None
 
 
@@ -153,5 +153,5 @@ def _leftovers(db: Connection, store: Store) -> Iterator[Finding]:
 
 def _unnamed(db: Connection, store: Store, listed: list[tuple[str, int]]) -> Iterator[Finding]:
     for name, size in listed:
-        if not faults.is_named(db, name) and store.size(name) is not None:
+        if not faults.is_named(db, name) and store.size(Piece(name)) is not None:
             yield Finding(False, f"{size} bytes that no row names", name, "it may be deleted")

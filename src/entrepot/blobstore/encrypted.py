@@ -1,0 +1,194 @@
+"""`EncryptedStore`: any store, where the objects of pieces that have a data key lie encrypted.
+
+Whoever writes and reads sees the blob's bytes alone: sizes, spans and hashes are of those. What
+the store behind it sees is segments (`encryption.segments`). Pieces without a key, from before
+there was one, pass as they are.
+"""
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias, TypeVar
+
+from entrepot.blobstore.encrypted_part import EncryptedPart
+from entrepot.blobstore.part import Writers
+from entrepot.blobstore.store import Part, Piece, Source, Store, parts_of
+from entrepot.encryption import segments
+from entrepot.encryption.keys import EncryptionError, Keyring
+from entrepot.encryption.segments import STRIDE, DataKey, Opener, Stretch, stretches
+from entrepot.oci.digest import Hasher
+from entrepot.oci.ranges import Span
+
+T = TypeVar("T")
+Bytes: TypeAlias = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A piece as the store behind sees it."""
+
+    name: str
+    size: int
+    key: str | None = None
+    data_key: bytes | None = None
+
+
+class EncryptedStore:
+    """Encrypts and decrypts on the way to and from another store."""
+
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        self.keyring = keyring
+        self._store = store
+        self._writers = Writers()
+
+    def prepare(self) -> None:
+        """Make what is missing."""
+        self._store.prepare()
+
+    def part(self, piece: Piece, hasher: Hasher | None) -> Part:
+        """Begin an object. Raises `EncryptionError`."""
+        if piece.key is None:
+            return self._store.part(piece, hasher)
+        key = self._data_key(piece)
+        inner = self._store.part(_Stored(piece.name, 0), None)
+        return EncryptedPart(inner, key, hasher, self._writers)
+
+    def _data_key(self, piece: Piece) -> DataKey:
+        assert piece.key is not None
+        assert piece.data_key is not None
+        return DataKey.unwrap(self.keyring.find(piece.key), piece.name, piece.data_key)
+
+    async def open(self, pieces: Sequence[Piece], span: Span) -> Source:
+        """A stream, where anything of it lies encrypted. Raises `EncryptionError`."""
+        parts = list(parts_of(pieces, span))
+        if all(piece.key is None for piece, _ in parts):
+            return await self._store.open(pieces, span)
+        found = Source(len(span))
+        streams: list[AsyncIterator[Bytes]] = []
+        try:
+            for piece, inner in parts:
+                streams.append(await self._opened(piece, inner, found))
+        except BaseException:
+            found.close()
+            raise
+        found.stream = _joined(streams)
+        return found
+
+    async def _opened(self, piece: Piece, span: Span, found: Source) -> AsyncIterator[Bytes]:
+        """The bytes of one piece; what `found` must close in the end is added to it."""
+        if piece.key is None:
+            source = await self._store.open([piece], span)
+            found.files += source.files
+            return source.stream or _plain(source)
+        opener = Opener(self._data_key(piece), piece.size)
+        parts = list(stretches(span.start, span.stop, piece.size))
+        source = await self._store.open([_stored(piece)], Span(parts[0].start, parts[-1].stop))
+        found.files += source.files
+        if source.stream is None:
+            ((file, _),) = source.files
+            return _from_file(file, opener, parts)
+        return _from_stream(source.stream, opener, parts)
+
+    def read(self, piece: Piece, span: Span) -> Iterator[memoryview]:
+        """A span of a piece's bytes. Raises `EncryptionError`."""
+        if piece.key is None:
+            yield from self._store.read(piece, span)
+            return
+        opener = Opener(self._data_key(piece), piece.size)
+        room = memoryview(bytearray(STRIDE))
+        for part in stretches(span.start, span.stop, piece.size):
+            stored = b"".join(self._store.read(_stored(piece), Span(part.start, part.stop)))
+            yield opener.open(part, memoryview(stored), room)
+
+    async def holds(self, pieces: Sequence[Piece]) -> bool:
+        """Whether all of them are there, as long as they should be, and have their keys here."""
+        if not all(self._has_key(piece) for piece in pieces):
+            return False
+        return await self._store.holds([_stored(piece) for piece in pieces])
+
+    def _has_key(self, piece: Piece) -> bool:
+        try:
+            return piece.key is None or bool(self._data_key(piece))
+        except EncryptionError:
+            return False
+
+    def size(self, piece: Piece) -> int | None:
+        """Bytes of content."""
+        found = self._store.size(piece)
+        return found if found is None or piece.key is None else segments.content_size(found)
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Remove objects."""
+        self._store.delete(names)
+
+    def objects(self) -> Iterator[tuple[str, int]]:
+        """Names of all objects, and the bytes that they take."""
+        return self._store.objects()
+
+    async def trouble(self) -> str | None:
+        """Why the store cannot be used now."""
+        return await self._store.trouble()
+
+
+def _stored(piece: Piece) -> Piece:
+    if piece.key is None:
+        return piece
+    return _Stored(piece.name, segments.stored_size(piece.size))
+
+
+async def _joined(streams: Sequence[AsyncIterator[Bytes]]) -> AsyncIterator[Bytes]:
+    for stream in streams:
+        async for found in stream:
+            yield found
+
+
+async def _plain(source: Source) -> AsyncIterator[Bytes]:
+    """The files of a piece that came before there was a key."""
+    for file, span in source.files:
+        for start in range(span.start, span.stop, STRIDE):
+            size = min(STRIDE, span.stop - start)
+            found = await _aside(partial(os.pread, file.fileno(), size, start))
+            if len(found) != size:
+                raise EOFError(f"object {file.name} ends before {start + size}")
+            yield found
+
+
+async def _from_file(
+    file: io.FileIO, opener: Opener, parts: Sequence[Stretch]
+) -> AsyncIterator[Bytes]:
+    for part in parts:
+        yield await _aside(partial(_read, file, opener, part))
+
+
+def _read(file: io.FileIO, opener: Opener, part: Stretch) -> memoryview:
+    return _opened(os.pread(file.fileno(), part.stop - part.start, part.start), opener, part)
+
+
+def _opened(stored: bytes | bytearray, opener: Opener, part: Stretch) -> memoryview:
+    return opener.open(part, memoryview(stored), memoryview(bytearray(len(stored))))
+
+
+async def _from_stream(
+    stream: AsyncIterator[Bytes], opener: Opener, parts: Sequence[Stretch]
+) -> AsyncIterator[Bytes]:
+    """What a store sends is cut anywhere: it is gathered to whole stretches."""
+    held = bytearray()
+    for part in parts:
+        size = part.stop - part.start
+        while len(held) < size and (found := await anext(stream, None)) is not None:
+            held += found
+        stored, held = held[:size], held[size:]
+        yield await _aside(partial(_opened, stored, opener, part))
+
+
+async def _aside(work: Callable[[], T]) -> T:
+    """In a thread, which is waited for whatever happens: the caller is going to close the file."""
+    running = asyncio.get_running_loop().run_in_executor(None, work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
