@@ -115,3 +115,18 @@ def test_what_is_no_size(text: str) -> None:
 @pytest.mark.parametrize(("size", "text"), [(None, None), (0, "0 B"), (1536, "1.5 KiB")])
 def test_sizes_in_words(size: int | None, text: str | None) -> None:
     assert show_size(size) == text
+
+
+def test_garbage(desk: Desk, pusher: httpx.Client) -> None:
+    assert desk.good("gc", "--dry-run") == "0 things would go; 0 B free then\n"
+    gone = number(desk.good("repository", "delete", APP, "--yes"))
+    with desk.accounts._change("time passes") as db:
+        db.execute("update trash set until = 1 where id = ?", (gone,))
+    assert re.search(
+        rf"trash +{APP} +{APP} +\d+ B +deleted by user:admin, and its time in the trash is up\n"
+        r"1 things would go; \d+ B free then",
+        desk.good("gc", "--dry-run"),
+    )
+    assert "1 things purged from the trash" in desk.good("gc")
+    assert desk.json("gc", "--dry-run")["items"] == []
+    assert desk.json("gc")["purged"] == 0

@@ -143,6 +143,8 @@ ROUTES = {
         Row("known", "/trash/999999999/restore"),
     ],
     ("DELETE", "/trash/{number}"): [Row("known", "/trash/999999999")],
+    ("GET", "/gc"): [Row("audit", "/gc")],
+    ("POST", "/gc"): [Row("administer", "/gc")],
     ("GET", "/quotas"): [Row("known", "/quotas")],
     ("GET", "/quotas/{project}"): [
         Row("see team", "/quotas/team"),

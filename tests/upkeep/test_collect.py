@@ -105,7 +105,7 @@ async def test_what_is_purged_stays_for_a_grace_where_it_was_linked(
     assert await collect_idle(database, TERMS) == Collected()
     assert has(folder.db, LAYER)
     pass_by(folder.db, 101)
-    assert await collect_idle(database, TERMS) == Collected(0, 2, 2, len(LAYER) + 2)
+    assert await collect_idle(database, TERMS) == Collected(links=2, blobs=2, bytes=len(LAYER) + 2)
     assert garbage(folder.db) == [folder.object]
     assert folder.db.execute("select count(*) from repository").fetchone() == (0,)
 

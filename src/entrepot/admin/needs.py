@@ -82,6 +82,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/trash/{number}"): Need(On.OBJECT, Action.DELETE),
     ("POST", "/trash/{number}/restore"): Need(On.OBJECT, Action.DELETE),  # MOVE too, if tags move
     ("DELETE", "/trash/{number}"): Need(On.OBJECT, Action.GRANT),
+    ("GET", "/gc"): _READ,
+    ("POST", "/gc"): _WRITE,
     ("GET", "/quotas"): _SELF,
     ("GET", "/quotas/{project}"): Need(On.OBJECT, Action.PULL),
     ("PUT", "/quotas/{project}"): _WRITE,

@@ -8,6 +8,7 @@ from entrepot.cli import (
     audit,
     certificate,
     check,
+    gc,
     grant,
     group,
     issuer,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("gc")(gc.gc)
 app.command("login")(login.login)
 app.command("logout")(login.logout)
 app.command("whoami")(login.whoami)

@@ -108,6 +108,11 @@ def garbage(db: Connection, limit: int) -> list[str]:
     return [name for (name,) in db.execute("select object from garbage limit ?", (limit,))]
 
 
+def discarded(db: Connection, limit: int) -> list[tuple[str, int, str]]:
+    """Name, bytes and why of objects to be deleted from the store."""
+    return db.execute("select object, size, why from garbage limit ?", (limit,)).fetchall()
+
+
 def forget(db: Connection, names: list[str]) -> None:
     """Say that these objects are gone from the store."""
     db.executemany("delete from garbage where object = ?", [(name,) for name in names])

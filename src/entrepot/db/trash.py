@@ -195,6 +195,19 @@ def contents(db: Connection, item: Item) -> Contents:
     return Contents(manifests, tuple(name for (name,) in names), tags, size)
 
 
+def alone(db: Connection, item: Item) -> int:
+    """Bytes that only this item holds, and that are free once it is purged."""
+    row = db.execute(
+        "select (select cast(coalesce(sum(size), 0) as bigint) from manifest "
+        "where repository = r.id) + (select cast(coalesce(sum(b.size), 0) as bigint) "
+        "from repository_blob x join blob b on b.id = x.blob where x.repository = r.id "
+        "and not exists (select 1 from repository_blob y where y.blob = x.blob "
+        "and y.repository <> r.id)) from repository r where r.trash = ?",
+        (item.id,),
+    ).fetchone()
+    return row[0] if row else 0
+
+
 def end(db: Connection, item: Item) -> Item:
     """Say that its time is up: from now on nobody can restore it."""
     db.execute("update trash set until = 0 where id = ?", (item.id,))

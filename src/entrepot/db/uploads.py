@@ -150,6 +150,17 @@ def idle(
     ).fetchall()
 
 
+def forsaken(db: Connection, seconds: float, limit: int) -> list[tuple[float, str, str, int]]:
+    """When they were touched last, ids, repositories and bytes of uploads that nobody has touched
+    for so long.
+    """
+    return db.execute(
+        "select touched_at, id, repository, size from upload where touched_at < ? "
+        "order by touched_at limit ?",
+        (time.time() - seconds, limit),
+    ).fetchall()
+
+
 def moved(db: Connection, upload: Upload) -> OCIError:
     """The error for an upload that someone else went on with, or ended."""
     row = db.execute("select 1 from upload where id = ?", (upload.id,)).fetchone()

@@ -25,6 +25,15 @@ _GAUGES = {
     STORE_BYTES: "Bytes of all blobs and manifests, each once.",
     STORE_BLOBS: "Blobs kept.",
 }
+COLLECTED = "entrepot_collected"
+COLLECTED_BYTES = "entrepot_collected_bytes"
+
+_COUNTERS = {
+    COLLECTED: ("what", "Things that the collector took away."),
+    COLLECTED_BYTES: ("", "Bytes of blobs that went for good."),
+}
+"""By name, the label and the meaning."""
+
 _BOUNDS = [*map(str, BUCKETS), "+Inf"]
 
 
@@ -51,6 +60,10 @@ class Metrics(Collector):
     def change(self, gauge: str, by: int) -> None:
         """Say that there is one more, or one less."""
         self._own.gauges[gauge] += by
+
+    def add(self, counter: str, by: float, label: str = "") -> None:
+        """Count so many more."""
+        self._own.grow(counter, label, by)
 
     def leave(self) -> None:
         """Let the others see what this process has counted."""
@@ -82,14 +95,19 @@ def _families(found: Tally) -> Iterator[Metric]:
         requests.add_metric((method, route, str(status)), buckets, row[SECONDS])
         sent[route] = sent.get(route, 0) + row[SENT]
     yield requests
-    yield _by_route("entrepot_sent_bytes", "Bytes of bodies answered.", sent)
-    yield _by_route("entrepot_received_bytes", "Bytes of bodies taken in.", found.received)
+    yield _labelled("entrepot_sent_bytes", "Bytes of bodies answered.", "route", sent)
+    received = found.received
+    yield _labelled("entrepot_received_bytes", "Bytes of bodies taken in.", "route", received)
+    for name, values in found.counters.items():
+        label, meaning = _COUNTERS[name]
+        yield _labelled(name, meaning, label, values)
     for name, value in found.gauges.items():
         yield GaugeMetricFamily(name, _GAUGES[name], value)
 
 
-def _by_route(name: str, meaning: str, values: dict[str, float]) -> Metric:
-    family = CounterMetricFamily(name, meaning, labels=("route",))
-    for route, value in values.items():
-        family.add_metric((route,), value)
+def _labelled(name: str, meaning: str, label: str, values: dict[str, float]) -> Metric:
+    """A counter; without a label it has one value."""
+    family = CounterMetricFamily(name, meaning, labels=(label,) if label else ())
+    for found, value in values.items():
+        family.add_metric((found,) if label else (), value)
     return family

@@ -36,6 +36,13 @@ class Tally:
     received: dict[str, float] = field(default_factory=dict)
     """Bytes of bodies taken in, by route."""
     gauges: dict[str, float] = field(default_factory=dict)
+    counters: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By name and label, what only grows."""
+
+    def grow(self, name: str, label: str, by: float) -> None:
+        """Count so many more."""
+        values = self.counters.setdefault(name, {})
+        values[label] = values.get(label, 0) + by
 
     def count(self, key: Key, seconds: float, sent: int) -> None:
         """Count one request."""
@@ -60,6 +67,9 @@ class Tally:
             own[:] = [a + b for a, b in zip(own, row, strict=True)]
         for route, size in other.received.items():
             self.received[route] = self.received.get(route, 0) + size
+        for name, values in other.counters.items():
+            for label, value in values.items():
+                self.grow(name, label, value)
         for name, value in other.gauges.items() if alive else ():
             self.gauges[name] = self.gauges.get(name, 0) + value
 
@@ -78,7 +88,7 @@ def _is_alive(file: Path) -> bool:
 def leave(tally: Tally, folder: Path) -> None:
     """Leave this process's tally for the others."""
     document = [[*key, row] for key, row in tally.requests.items()]
-    text = json.dumps([document, tally.received, tally.gauges])
+    text = json.dumps([document, tally.received, tally.gauges, tally.counters])
     target = folder / f"{os.getpid()}.json"
     target.with_suffix(".new").write_text(text)
     target.with_suffix(".new").rename(target)
@@ -92,5 +102,5 @@ def others(folder: Path) -> Iterator[tuple[Tally, bool]]:
 
 
 def _read(document: Any) -> Tally:
-    requests, received, gauges = document
-    return Tally({(m, route, status): row for m, route, status, row in requests}, received, gauges)
+    requests, *others = document
+    return Tally({(m, route, status): row for m, route, status, row in requests}, *others)

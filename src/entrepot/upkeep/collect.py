@@ -32,17 +32,27 @@ _BY = By("entrepot", via="collector")
 class Collected:
     """What a round took."""
 
+    uploads: int = 0
+    """That nobody went on with."""
     manifests: int = 0
     """Moved to the trash."""
+    purged: int = 0
+    """Things in the trash whose time was up."""
     links: int = 0
+    """Blobs that a repository had for nothing."""
     blobs: int = 0
+    """Those that no other had either, and so went for good."""
     bytes: int = 0
-    """Of those blobs."""
+    """Of those."""
+    objects: int = 0
+    """Deleted from the store."""
 
 
-async def collect_idle(database: Database, terms: Terms) -> Collected:
-    """Take away what was idle for longer than its terms."""
-    total = Collected()
+async def collect_idle(
+    database: Database, terms: Terms, total: Collected | None = None
+) -> Collected:
+    """Take away what was idle for longer than its terms, and count that."""
+    total = total or Collected()
     for why, seconds in ((Why.ORPHANED, terms.orphaned), (Why.UNTAGGED, terms.untagged)):
         if seconds:
             await _repeat(database, partial(_sweep_manifests, total=total, why=why, terms=terms))

@@ -6,6 +6,7 @@ twice or be cut anywhere; it takes up what the last one left.
 
 import asyncio
 import logging
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.sizes import Sizes, measure
 from entrepot.db.terms import Terms
-from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
+from entrepot.observe.metrics import (
+    COLLECTED,
+    COLLECTED_BYTES,
+    STORE_BLOBS,
+    STORE_BYTES,
+    UPLOADS_OPEN,
+    Metrics,
+)
 from entrepot.upkeep import lease
-from entrepot.upkeep.collect import collect_idle
+from entrepot.upkeep.collect import Collected, collect_idle
 from entrepot.upkeep.credentials import forget
 from entrepot.upkeep.purge import purge_ended
 from entrepot.upkeep.retention import retain
@@ -45,7 +53,7 @@ async def make_rounds(
         while True:
             try:
                 if lease.is_ours(lock.fileno()):
-                    await _round(database, store, terms, expiry)
+                    await sweep(database, store, metrics, terms, expiry)
                     await retain(database, retention, copy)
                     await forget(database, token_seconds)
                     found = await asyncio.to_thread(_measure, database.folder)
@@ -57,22 +65,26 @@ async def make_rounds(
             await asyncio.sleep(pause)
 
 
-async def _round(database: Database, store: Store, terms: Terms, expiry: float) -> None:
-    expired = await expire(database, expiry)
-    purged = await purge_ended(database)
-    found = await collect_idle(database, terms)
-    deleted = await collect(database, store)
-    if expired or purged or found.manifests or found.links or deleted:
-        _log.info(
-            "%d uploads expired, %d things purged from the trash, %d manifests went there, "
-            "%d blobs went from repositories and %d for good, %d objects deleted",
-            expired,
-            purged,
-            found.manifests,
-            found.links,
-            found.blobs,
-            deleted,
-        )
+async def sweep(
+    database: Database, store: Store, metrics: Metrics, terms: Terms, expiry: float
+) -> Collected:
+    """Have everything go whose time has come: first what keeps other things, objects last."""
+    found = Collected()
+    try:
+        found.uploads = await expire(database, expiry)
+        await collect_idle(database, terms, found)
+        found.purged = await purge_ended(database)
+        found.objects = await collect(database, store)
+    finally:
+        took = {name: count for name, count in asdict(found).items() if count}
+        for name, count in took.items():
+            if name == "bytes":
+                metrics.add(COLLECTED_BYTES, count)
+            else:
+                metrics.add(COLLECTED, count, name)
+        if took:
+            _log.info("collected: %s", ", ".join(f"{took[name]} {name}" for name in took))
+    return found
 
 
 async def expire(database: Database, seconds: float) -> int:
