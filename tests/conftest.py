@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -13,6 +14,9 @@ from tests.served import CLASSES, Served
 from tests.tools import REQUIRED
 
 from entrepot.auth.ca_folder import Folder
+
+if TYPE_CHECKING:
+    from tests.seaweed import Bucket, Seaweed
 
 
 def pytest_report_header() -> str:
@@ -58,6 +62,26 @@ def served(
     """A server that tests share, each with a repository of its own."""
     with apps.serving(tmp_path_factory.mktemp("served") / "data", request.param) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Seaweed"]:
+    """A store of objects that tests share, each with a bucket of its own."""
+    from tests import seaweed
+
+    with seaweed.serving(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(seaweed: "Seaweed", monkeypatch: pytest.MonkeyPatch) -> Iterator["Bucket"]:
+    """An empty bucket, with credentials where every client looks for them."""
+    from tests.seaweed import CREDENTIALS
+
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with seaweed.bucket() as bucket:
+        yield bucket
 
 
 @pytest.fixture

@@ -22,8 +22,7 @@ from entrepot.auth.directory import Directory
 from entrepot.auth.login import Login
 from entrepot.auth.providers import Providers
 from entrepot.auth.trail import Trail
-from entrepot.blobstore.disk import DiskStore, folder_of
-from entrepot.blobstore.encrypted import EncryptedStore
+from entrepot.blobstore.stores import store_at
 from entrepot.db.database import Database
 from entrepot.db.terms import Terms
 from entrepot.db.trash import DAY
@@ -105,7 +104,7 @@ async def furnish(
     are read once for all of them: who starts them does it.
     """
     database = Database(settings.data, keyring)
-    store = EncryptedStore(DiskStore(folder_of(settings.data)), keyring)
+    store = store_at(settings.data, settings.place, keyring)
     store.prepare()
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
     trail = Trail(database)

@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from entrepot import addresses
 from entrepot.addresses import Address
+from entrepot.blobstore.place import Addressing, Place
 from entrepot.encryption import source
 from entrepot.encryption.keys import Keyring
 from entrepot.encryption.source import SourceError
@@ -59,6 +61,16 @@ class Settings(BaseSettings):
     """Folder for the database and the blobs; made where it is missing."""
     listen: str = "127.0.0.1:5000"
     """HOST:PORT to listen on."""
+    storage_url: str = ""
+    """s3://BUCKET/PREFIX, gs://… or az://… for large blobs; where empty they lie in the folder."""
+    storage_endpoint: str = ""
+    """https://HOST[:PORT] of that store, where it is not the provider's own."""
+    storage_region: str = ""
+    """Its region, where the environment does not say it."""
+    storage_ca: Path | None = None
+    """File with CAs in PEM that its certificate may be from, beside the system's."""
+    storage_addressing: Addressing = "auto"
+    """Where S3's URLs have the bucket: in the path, virtual (before the host), or as it suits."""
     encryption_key: SecretStr | None = None
     """32 random bytes in base64 or hex, which encrypt what is new; of several the first does."""
     encryption_key_file: Path | None = None
@@ -161,7 +173,14 @@ class Settings(BaseSettings):
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(addresses.network(text)) for text in value if text)
 
-    @field_validator("public_url")
+    @field_validator("storage_url")
+    @classmethod
+    def _check_place(cls, value: str) -> str:
+        if value:
+            Place.parse(value)
+        return value
+
+    @field_validator("public_url", "storage_endpoint")
     @classmethod
     def _check_url(cls, value: str) -> str:
         return addresses.url(value) if value else value
@@ -183,6 +202,13 @@ class Settings(BaseSettings):
         for name in ("tls_client_ca", "redirect_listen", "hsts"):
             if self.tls_cert is None and getattr(self, name):
                 raise ValueError(f"{name} is for TLS: give tls_cert and tls_key, too")
+        return self
+
+    @model_validator(mode="after")
+    def _check_storage(self) -> "Settings":
+        for name in ("storage_endpoint", "storage_region", "storage_ca"):
+            if not self.storage_url and getattr(self, name):
+                raise ValueError(f"{name} is for a store of objects: give storage_url, too")
         return self
 
     @model_validator(mode="after")
@@ -212,6 +238,19 @@ class Settings(BaseSettings):
             return source.load(text, self.encryption_key_file, self.encryption_key_command)
         except SourceError as error:
             raise SettingsError(str(error)) from None
+
+    @property
+    def place(self) -> Place | None:
+        """Where large blobs lie, if not in the folder."""
+        if not self.storage_url:
+            return None
+        return replace(
+            Place.parse(self.storage_url),
+            endpoint=self.storage_endpoint,
+            region=self.storage_region,
+            ca=self.storage_ca,
+            addressing=self.storage_addressing,
+        )
 
     @property
     def address(self) -> Address:

@@ -4,28 +4,35 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.seaweed import Bucket
 
 from entrepot.blobstore.disk import DiskStore
 from entrepot.blobstore.encrypted import EncryptedStore
+from entrepot.blobstore.objects import ObjectStore
 from entrepot.blobstore.store import Store
 from entrepot.db.pieces import Piece
 from entrepot.encryption.keys import NO_KEYS, Keyring, MasterKey
 
-
-def on_disk(folder: Path) -> DiskStore:
-    return DiskStore(folder)
+KEYS = Keyring((MasterKey.new(),))
 
 
-def encrypted(folder: Path) -> EncryptedStore:
-    return EncryptedStore(DiskStore(folder), Keyring((MasterKey.new(),)))
+def on_disk(request: pytest.FixtureRequest) -> DiskStore:
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    return DiskStore(tmp_path / "blobs")
 
 
-def not_encrypted(folder: Path) -> EncryptedStore:
-    """What came before there was a key passes through."""
-    return EncryptedStore(DiskStore(folder), NO_KEYS)
+def in_bucket(request: pytest.FixtureRequest) -> ObjectStore:
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return ObjectStore(bucket.place, 900)
 
 
-STORES: list[Callable[[Path], Store]] = [on_disk, encrypted, not_encrypted]
+STORES: dict[str, Callable[[pytest.FixtureRequest], Store]] = {
+    "disk": on_disk,
+    "encrypted-disk": lambda request: EncryptedStore(on_disk(request), KEYS),
+    "disk-before-there-was-a-key": lambda request: EncryptedStore(on_disk(request), NO_KEYS),
+    "objects": in_bucket,
+    "encrypted-objects": lambda request: EncryptedStore(in_bucket(request), KEYS),
+}
 
 
 def begin(store: Store) -> Piece:
@@ -33,9 +40,9 @@ def begin(store: Store) -> Piece:
     return Piece.new(store.keyring if isinstance(store, EncryptedStore) else NO_KEYS)
 
 
-@pytest.fixture(params=STORES, ids=lambda make: make.__name__)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> Store:
     """A store of each kind, empty."""
-    store: Store = request.param(tmp_path / "blobs")
+    store = STORES[request.param](request)
     store.prepare()
     return store

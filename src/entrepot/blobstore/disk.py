@@ -6,11 +6,11 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from entrepot.blobstore.part import FilePart, Writers, sync_folder
-from entrepot.blobstore.store import Piece, Source, parts_of
+from entrepot.blobstore.store import Piece, Signed, Source, parts_of
 from entrepot.oci.digest import Hasher
 from entrepot.oci.ranges import Span
 
@@ -51,7 +51,7 @@ class DiskStore:
             raise ValueError(f"not an object's name: {name!r}")
         return self.folder / name[:2] / name
 
-    def part(self, piece: Piece, hasher: Hasher | None) -> FilePart:
+    def part(self, piece: Piece, hasher: Hasher | None, coming: int | None = None) -> FilePart:  # noqa: ARG002 - a file takes what comes
         """Begin an object. Raises FileExistsError for a name that is taken."""
         return FilePart(self.path(piece.name), hasher, self._writers)
 
@@ -68,6 +68,10 @@ class DiskStore:
 
     def _open(self, name: str) -> io.FileIO:
         return io.FileIO(os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC))
+
+    async def url(self, pieces: Sequence[Piece]) -> Signed | None:  # noqa: ARG002 - no file has one
+        """None: nobody comes to a disk but by us."""
+        return None
 
     async def holds(self, pieces: Sequence[Piece]) -> bool:
         """Whether all of them are there, and as long as they should be."""
@@ -111,6 +115,10 @@ class DiskStore:
                     size = self._size(file) if _name(file.name) else None
                     if size is not None:
                         yield file.name, size
+
+    def abandon(self, seconds: float, is_open: Callable[[str], bool]) -> int:  # noqa: ARG002
+        """None: what was begun has a name, and so is deleted by it."""
+        return 0
 
     async def trouble(self) -> str | None:
         """Why the store cannot be used now; None where it can."""

@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 
 from entrepot.blobstore.encrypted_part import EncryptedPart
 from entrepot.blobstore.part import Writers
-from entrepot.blobstore.store import Part, Piece, Source, Store, parts_of
+from entrepot.blobstore.store import Part, Piece, Signed, Source, Store, parts_of
 from entrepot.encryption import segments
 from entrepot.encryption.keys import EncryptionError, Keyring
 from entrepot.encryption.segments import STRIDE, DataKey, Opener, Stretch, stretches
@@ -48,12 +48,13 @@ class EncryptedStore:
         """Make what is missing."""
         self._store.prepare()
 
-    def part(self, piece: Piece, hasher: Hasher | None) -> Part:
+    def part(self, piece: Piece, hasher: Hasher | None, coming: int | None = None) -> Part:
         """Begin an object. Raises `EncryptionError`."""
         if piece.key is None:
-            return self._store.part(piece, hasher)
+            return self._store.part(piece, hasher, coming)
         key = self._data_key(piece)
-        inner = self._store.part(_Stored(piece.name, 0), None)
+        stored = None if coming is None else segments.stored_size(coming)
+        inner = self._store.part(_Stored(piece.name, 0), None, stored)
         return EncryptedPart(inner, key, hasher, self._writers)
 
     def _data_key(self, piece: Piece) -> DataKey:
@@ -103,6 +104,12 @@ class EncryptedStore:
             stored = b"".join(self._store.read(_stored(piece), Span(part.start, part.stop)))
             yield opener.open(part, memoryview(stored), room)
 
+    async def url(self, pieces: Sequence[Piece]) -> Signed | None:
+        """None for what a client could not decrypt."""
+        if any(piece.key is not None for piece in pieces):
+            return None
+        return await self._store.url(pieces)
+
     async def holds(self, pieces: Sequence[Piece]) -> bool:
         """Whether all of them are there, as long as they should be, and have their keys here."""
         if not all(self._has_key(piece) for piece in pieces):
@@ -127,6 +134,10 @@ class EncryptedStore:
     def objects(self) -> Iterator[tuple[str, int]]:
         """Names of all objects, and the bytes that they take."""
         return self._store.objects()
+
+    def abandon(self, seconds: float, is_open: Callable[[str], bool]) -> int:
+        """Take away what killed processes left."""
+        return self._store.abandon(seconds, is_open)
 
     async def trouble(self) -> str | None:
         """Why the store cannot be used now."""

@@ -5,13 +5,17 @@ Methods block, unless they say otherwise: call them in a thread.
 
 import hashlib
 import io
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
 from entrepot.oci.digest import Digest, Hasher
 from entrepot.oci.ranges import Span
+
+
+class StoreError(OSError):
+    """A store does not do what it is asked to; the message says why, and has no secret in it."""
 
 
 class Piece(Protocol):
@@ -64,6 +68,15 @@ class Part(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A URL by which whoever has it may read an object for some minutes."""
+
+    url: str
+    until: float
+    """By `time.monotonic`, how long it may be handed out: then there is enough left to begin."""
+
+
 @dataclass(slots=True)
 class Source:
     """Bytes on their way out: spans of files, one after the other, or a stream."""
@@ -85,14 +98,20 @@ class Store(Protocol):
     def prepare(self) -> None:
         """Make what is missing, durably. Raises OSError where the store cannot be used."""
 
-    def part(self, piece: Piece, hasher: Hasher | None) -> Part:
-        """Begin an object, hashing what is written to it."""
+    def part(self, piece: Piece, hasher: Hasher | None, coming: int | None = None) -> Part:
+        """Begin an object, hashing what is written to it.
+
+        `coming` are the bytes that will be written, where that is known.
+        """
 
     async def open(self, pieces: Sequence[Piece], span: Span) -> Source:
         """A span of the bytes that lie in these pieces, one after the other.
 
         Raises FileNotFoundError where one is missing.
         """
+
+    async def url(self, pieces: Sequence[Piece]) -> Signed | None:
+        """Where a client gets these bytes without us; None where it cannot. Raises StoreError."""
 
     async def holds(self, pieces: Sequence[Piece]) -> bool:
         """Whether all of them are there, and as long as they should be."""
@@ -111,6 +130,11 @@ class Store(Protocol):
 
     def objects(self) -> Iterator[tuple[str, int]]:
         """Names and sizes of all objects, by name; some may come and go meanwhile."""
+
+    def abandon(self, seconds: float, is_open: Callable[[str], bool]) -> int:
+        """Take away what killed processes left of objects that they began so long ago, and that
+        nobody says are open; of how many.
+        """
 
     async def trouble(self) -> str | None:
         """Why the store cannot be used now; None where it can."""

@@ -1,4 +1,4 @@
-"""`entrepot check`: compare the database with the disk."""
+"""`entrepot check`: compare the database with what is stored."""
 
 import contextlib
 import json
@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from entrepot import settings
-from entrepot.blobstore.disk import DiskStore, folder_of
-from entrepot.blobstore.encrypted import EncryptedStore
+from entrepot.blobstore.store import Store, StoreError
+from entrepot.blobstore.stores import store_at
 from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.db import engine
 from entrepot.encryption.keys import Keyring
@@ -24,7 +24,7 @@ def check(
     read: Annotated[bool, typer.Option(help="Read and hash every blob, too.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Compare database and disk; say what is wrong. Changes nothing; a server may be running.
+    """Compare database and store; say what is wrong. Changes nothing; a server may be running.
 
     Ends with 0 where all that was pushed is intact, with 1 where something is damaged.
 
@@ -38,8 +38,9 @@ def check(
     if not (folder / engine.FILE).exists():
         fail(f"there is no registry in {folder.absolute()}: name its folder with --data")
     try:
-        found = _findings(folder, keyring, read=read)
-    except engine.SchemaError as error:
+        store = store_at(folder, chosen.place, keyring)
+        found = _findings(folder, store, keyring, read=read)
+    except (engine.SchemaError, StoreError) as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
@@ -52,11 +53,10 @@ def check(
     raise typer.Exit(1 if damaged else 0)
 
 
-def _findings(folder: Path, keyring: Keyring, *, read: bool) -> list[Finding]:
+def _findings(folder: Path, store: Store, keyring: Keyring, *, read: bool) -> list[Finding]:
     found: list[Finding] = []
     try:
         with contextlib.closing(engine.connect_to_read(folder, keyring)) as db:
-            store = EncryptedStore(DiskStore(folder_of(folder)), keyring)
             found.extend(findings(db, store, read=read))
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):

@@ -20,7 +20,7 @@ from entrepot.settings import Settings
 
 _BANNER = """\
 Entrepot {version} listens on {scheme}://{address}
-its data lies in {data}
+its data lies in {data}{blobs}
 
   docker login {address}
   docker build -t {address}/team/app:1.0.0 .
@@ -79,7 +79,7 @@ def serve(
         if chosen.redirect_listen:
             plain = _socket(chosen.redirect_listen, "ENTREPOT_REDIRECT_LISTEN")
             stack.enter_context(plain)
-        _prepare(chosen)
+        _prepare(chosen, keyring)
         password = None if chosen.dangerously_without_accounts else _admit_admin(chosen, keyring)
         address = chosen.address._replace(port=listener.getsockname()[1])
         typer.echo(
@@ -88,6 +88,7 @@ def serve(
                 scheme="https" if chosen.tls_cert else "http",
                 address=address,
                 data=chosen.data.absolute(),
+                blobs=f", large blobs in {chosen.place}" if chosen.place else "",
             )
         )
         if password:
@@ -105,15 +106,16 @@ def _socket(address: str, setting: str) -> socket.socket:
         fail(f"cannot listen on {address}: {why}; try another {setting}")
 
 
-def _prepare(chosen: Settings) -> None:
-    """Make the folders and the database where they are missing."""
-    from entrepot.blobstore.disk import DiskStore, folder_of
+def _prepare(chosen: Settings, keyring: Keyring) -> None:
+    """Make the folders and the database where they are missing, and see what the store says."""
+    from entrepot.blobstore.store import StoreError
+    from entrepot.blobstore.stores import store_at
     from entrepot.db.engine import SchemaError, prepare
 
     try:
         prepare(chosen.data)
-        DiskStore(folder_of(chosen.data)).prepare()
-    except SchemaError as error:
+        store_at(chosen.data, chosen.place, keyring).prepare()
+    except (SchemaError, StoreError) as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from entrepot.blobstore.store import StoreError
 from entrepot.distribution import blobs, health, lists, manifests, token, uploads
 from entrepot.distribution.asgi import Receive, Scope, Send
 from entrepot.distribution.registry import Registry
@@ -147,6 +148,13 @@ def _failure(error: Exception, identity: str) -> OCIError:
         _log.error("the disk is full: %s", error, extra={"request": identity})
         return OCIError(
             Code.UNAVAILABLE, "the registry's disk is full: make room, then push again", status=507
+        )
+    if isinstance(error, StoreError):
+        _log.error("%s", error, extra={"request": identity})
+        return OCIError(
+            Code.UNAVAILABLE,
+            "the registry's store of blobs does not answer: try again",
+            headers=((b"retry-after", b"2"),),
         )
     _log.error("storage failed", exc_info=error, extra={"request": identity})
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):

@@ -28,7 +28,8 @@ thread, which cannot wait for the database: so nothing goes to the store before 
 class Spool:
     """Appends to an upload. Nobody else writes to its piece; who wins, the upload's row says.
 
-    `announce` has the database know of a piece; it may be called in any thread.
+    `announce` has the database know of a piece; it may be called in any thread. `coming` are the
+    bytes of the request, where that is known.
     """
 
     def __init__(
@@ -38,12 +39,15 @@ class Spool:
         upload: Upload,
         known: Hasher | None,
         announce: Callable[[Piece], Future[None]],
+        *,
+        coming: int | None,
     ) -> None:
         self._store = store
         self._keyring = keyring
         self._upload = upload
         self._known = known
         self._announce = announce
+        self._coming = None if coming is None else coming + len(upload.content or b"")
         self._held = bytearray(upload.content or b"")
         self._part: Part | None = None
         self.piece: Piece | None = None
@@ -80,7 +84,7 @@ class Spool:
         self.piece = Piece.new(self._keyring)
         self._announce(self.piece).result()
         known = self._known if self._before else hasher(self._upload.algorithm)
-        self._part = self._store.part(self.piece, known)
+        self._part = self._store.part(self.piece, known, self._coming)
         if self._held:
             with memoryview(self._held) as held:
                 self._part.write(held)
@@ -119,5 +123,7 @@ class Spool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._part is not None:
+        if self._part is not None and self._part.sealed:
             self._part.close()
+        elif self._part is not None:  # a store may want to be told
+            await asyncio.to_thread(self._part.close)

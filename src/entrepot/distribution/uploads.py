@@ -80,7 +80,7 @@ async def patch(registry: Registry, request: Request) -> Response:
     if request.length == 0:
         return Response(202, _progress(upload))
     await room.check(registry, upload.repository, upload.size + (request.length or 1))
-    async with _writing(registry, upload) as spool:
+    async with _writing(registry, request, upload) as spool:
         after = await _receive(registry, request, upload, spool)
         await _advance(registry, upload, after, spool)
         registry.hashing.keep(upload.id, after.size, spool.hasher)
@@ -146,7 +146,7 @@ def _check_length(request: Request, length: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _writing(registry: Registry, upload: Upload) -> AsyncIterator[Spool]:
+async def _writing(registry: Registry, request: Request, upload: Upload) -> AsyncIterator[Spool]:
     """Keep the upload, and the piece that is written, from going while bytes come; where the row
     does not say in the end that the piece counts, it goes.
     """
@@ -159,7 +159,8 @@ async def _writing(registry: Registry, upload: Upload) -> AsyncIterator[Spool]:
     def announce(piece: Piece) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(begin(piece), loop)
 
-    spool = Spool(registry.store, registry.database.keyring, upload, known, announce)
+    keyring = registry.database.keyring
+    spool = Spool(registry.store, keyring, upload, known, announce, coming=request.length)
     try:
         with _kept(registry, upload, spool):
             async with spool:
@@ -221,7 +222,7 @@ async def _receive(registry: Registry, request: Request, upload: Upload, spool: 
 
 async def _finish(registry: Registry, request: Request, upload: Upload, digest: Digest) -> Response:
     """Take the last bytes in, compare, and make them a blob."""
-    async with _writing(registry, upload) as spool:
+    async with _writing(registry, request, upload) as spool:
         after = await _receive(registry, request, upload, spool)
         try:
             _compare(await _digest(registry, after, digest.algorithm, spool.piece), digest)

@@ -1,4 +1,4 @@
-"""`check`: does the database say what lies on the disk, and does all that is promised lie there?
+"""`check`: does the database say what is stored, and does all that is promised lie there?
 
 `findings` compares and yields; it changes nothing, and may run beside a server. Damage is what a
 client would notice: a pull that fails or brings wrong bytes. Leftovers only take room.
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from entrepot.blobstore.store import Store, digest_of
+from entrepot.blobstore.store import Store, StoreError, digest_of
 from entrepot.db import faults, pieces, sealed
 from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
@@ -135,9 +135,11 @@ def _names(parts: Sequence[Piece]) -> str:
 
 
 def _hash(store: Store, parts: Sequence[Piece], algorithm: str) -> Digest | None:
-    """None for what the disk cannot read, or what has gone."""
+    """None for what the disk cannot read, or what has gone. Raises StoreError: who knows, then."""
     try:
         return digest_of(store, parts, algorithm)
+    except StoreError:
+        raise
     except (OSError, EOFError, EncryptionError):
         return None
 

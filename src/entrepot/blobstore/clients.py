@@ -1,0 +1,134 @@
+"""`Clients`: connections to an object store, by obstore, for each way of using it.
+
+Credentials come from where the provider's own tools take them: the environment, files, the
+machine's or the pod's identity. What a store says when it refuses is told by `told`, once, as a
+`StoreError`.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from entrepot.blobstore.place import Place
+from entrepot.blobstore.store import StoreError
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+Client: TypeAlias = S3Store | GCSStore | AzureStore
+
+_DAY = timedelta(days=1)
+_KEPT = timedelta(minutes=6)
+"""How long credentials may be used without asking again: obstore asks five minutes before."""
+
+_query = re.compile(r"(://[^\s?]+)\?\S+")
+_WHY = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The same store, with the patience that each use of it wants."""
+
+    reading: Client
+    """A client that reads slowly may take a day; a store that says nothing may not take long."""
+    writing: Client
+    probing: Client
+    """Says at once what is wrong."""
+
+    @classmethod
+    def open(cls, place: Place) -> "Clients":
+        """Connections to a place; none is made before it is used. Raises `StoreError`."""
+        seconds = timedelta(seconds=1)
+        return cls(
+            _client(place, {"timeout": _DAY, "read_timeout": 20 * seconds}, _retry(20)),
+            _client(place, {"timeout": 120 * seconds}, _retry(60)),
+            _client(place, {"timeout": 2 * seconds, "connect_timeout": 2 * seconds}, _retry(0)),
+        )
+
+
+def _retry(seconds: int) -> "RetryConfig":
+    backoff: Any = {"max_backoff": timedelta(seconds=3)}
+    return {
+        "max_retries": 10 if seconds else 0,
+        "retry_timeout": timedelta(seconds=seconds),
+        "backoff": backoff,
+    }
+
+
+def _client(place: Place, options: "ClientConfig", retry: "RetryConfig") -> Client:
+    options = {**options, "allow_http": place.plain}
+    options["default_content_type"] = "application/octet-stream"
+    if place.ca is not None:
+        options["root_certificate"] = place.ca.read_bytes()
+    more: Any = {
+        "prefix": place.prefix or None,
+        "client_options": options,
+        "retry_config": retry,
+    }
+    with told(f"using {place}"):
+        match place.scheme:
+            case "s3":
+                return S3Store(place.bucket, **more, **_s3(place))
+            case "gs":
+                return GCSStore(place.bucket, **{**more, **_given(base_url=place.endpoint)})
+            case _:
+                return AzureStore(place.bucket, **{**more, **_given(endpoint=place.endpoint)})
+
+
+def _s3(place: Place) -> dict[str, Any]:
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    session = s3_session(place)
+    endpoint = place.endpoint
+    if endpoint and not place.by_path:
+        endpoint = endpoint.replace("://", f"://{place.bucket}.", 1)
+    return {
+        **_given(endpoint=endpoint, region=place.region or session.region_name),
+        "virtual_hosted_style_request": not place.by_path,
+        "credential_provider": Boto3CredentialProvider(session, ttl=_KEPT),
+    }
+
+
+def s3_session(place: Place) -> Any:
+    """boto3's way to credentials. Raises `StoreError` where there are none."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto3.Session(region_name=place.region or None)
+        found = session.get_credentials()
+    except BotoCoreError as error:
+        raise StoreError(f"credentials for {place}: {error}") from None
+    if found is None:
+        raise StoreError(
+            f"there are no credentials for {place}: give AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, a profile, or an identity of the machine or the pod"
+        )
+    return session
+
+
+def _given(**options: str | None) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value}
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Translate what obstore raises; FileNotFoundError passes, as it is ours as well."""
+    try:
+        yield
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise StoreError(f"{doing} is not allowed: {_short(error)}") from None
+    except BaseError as error:
+        raise StoreError(f"{doing} failed: {_short(error)}") from None
+
+
+def _short(error: BaseException) -> str:
+    """What was said, without the trace behind it, and without signatures in URLs."""
+    text = str(error).partition("\n\nDebug source")[0].replace("\n", " ")
+    return _query.sub(r"\1", text)[:_WHY]
