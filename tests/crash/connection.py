@@ -45,8 +45,12 @@ class Answer:
 class Connection:
     """Asks one thing after the other; connects anew where the registry closed."""
 
-    def __init__(self, address: str, timeout: float = 30) -> None:
+    def __init__(
+        self, address: str, timeout: float = 30, headers: Mapping[str, str] | None = None
+    ) -> None:
         self._connection = http.client.HTTPConnection(address, timeout=timeout)
+        self._headers = dict(headers or {})
+        """What every request carries."""
 
     def ask(
         self,
@@ -56,7 +60,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         with contextlib.suppress(BrokenPipeError):  # an answer may come before all is sent
-            self._connection.request(method, target, body, dict(headers or {}))
+            self._connection.request(method, target, body, {**self._headers, **(headers or {})})
         answer = self._connection.getresponse()
         return Answer(answer.status, answer.headers, answer.read())
 

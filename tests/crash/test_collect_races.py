@@ -1,0 +1,124 @@
+"""Several clients push, mount, pull, delete, restore and collect the same content, and are killed.
+
+Whatever they do at once: a tag resolves wholly, what a client was told to be here stays for a
+grace, and in the end the store has what the rows name. `ENTREPOT_CRASH_ROUNDS` says for how long.
+"""
+
+import random
+import time
+from collections import Counter
+from contextlib import closing
+
+import pytest
+from tests.accounts import ADMIN
+from tests.crash.processes import await_
+from tests.crash.rival import LASTING, PASSING, Rival
+from tests.crash.test_sigkill import damage
+from tests.registry import Registry, StartRegistry
+from tests.tools import CRASH_ROUNDS
+
+from entrepot.blobstore.disk import DiskStore, folder_of
+from entrepot.db import engine, quotas
+from entrepot.db.connection import Connection as Database
+
+RIVALS = 6
+KILLS = max(2, CRASH_ROUNDS // 10)
+GRACE = 0.8
+_DAY = 24 * 3600
+
+WANTED = {
+    "pushed",
+    "pushed own",
+    "pushed an index",
+    "relied",
+    "signed",
+    "pulled",
+    "retagged",
+    "untagged",
+    "untagged own",
+    "deleted",
+    "dropped",
+    "restored",
+    "purged",
+    "collected",
+}
+"""What must have happened, or the test shows nothing."""
+
+
+@pytest.mark.timeout(120 + 15 * KILLS)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_that_is_needed_goes(start_registry: StartRegistry, workers: int) -> None:
+    registry = start_registry(
+        workers=workers,
+        dangerously_without_accounts=False,
+        admin_password=ADMIN.secret,
+        access_log=False,
+        upload_expiry=3,
+        upkeep_pause="0.03",
+        collect_grace=str(GRACE),
+        trash_days=str(2 / _DAY),
+        untagged_days=str(1 / _DAY),
+        orphan_days=str(1 / _DAY),
+    )
+    did: Counter[str] = Counter()
+    rivals: list[Rival] = []
+    for kill in range(KILLS):
+        rivals = _rivals(registry, kill, rivals)
+        for rival in rivals:
+            rival.start()
+        time.sleep(random.uniform(1.5, 3))
+        registry.kill()
+        for rival in rivals:
+            rival.join(30)
+            assert rival.error is None, rival.error
+            did += rival.did
+        registry.start()
+        for rival in rivals:
+            with rival.connect() as at:
+                rival.verify(at)
+        assert damage(registry.data, read=False) == []
+    print(f"{sum(did.values())} steps: {dict(did)}")
+    assert set(did) >= WANTED
+    _end(registry, rivals[0])
+
+
+def _rivals(registry: Registry, kill: int, before: list[Rival]) -> list[Rival]:
+    """New ones, who remember what those before them were told."""
+    found = [
+        Rival(registry.address, ADMIN.secret, kill * RIVALS + number, GRACE)
+        for number in range(RIVALS)
+    ]
+    for rival, other in zip(found, before, strict=False):
+        rival.own = other.own
+    return found
+
+
+def _end(registry: Registry, rival: Rival) -> None:
+    """When all is quiet, the store has what the rows name; when all is deleted, it has nothing."""
+    store = DiskStore(folder_of(registry.data))
+    with closing(engine.connect(registry.data)) as db, rival.connect() as at:
+        await_(lambda: _is_settled(db, store), 30)
+        assert damage(registry.data, read=True) == []
+        assert quotas.recount(db) == 0
+        for repository in (*LASTING, PASSING):
+            path = f"/api/v1/repositories/{repository}?confirm={repository}"
+            assert at.ask("DELETE", path).status in (200, 404)
+        await_(lambda: _count(db, "blob") == 0 and _is_settled(db, store), 30)
+        for table in ("repository", "manifest", "tag", "edge", "repository_blob", "trash"):
+            assert _count(db, table) == 0, table
+        assert list(store.objects()) == []
+        assert quotas.recount(db) == 0
+        assert quotas.find(db, "race").bytes == 0
+
+
+def _is_settled(db: Database, store: DiskStore) -> bool:
+    """Whether the objects of the store are the pieces of blobs, and nothing waits to go."""
+    named = {name for (name,) in db.execute("select name from piece where number is not null")}
+    return {name for name, _ in store.objects()} == named and not any(
+        _count(db, table) for table in ("garbage", "trash", "upload")
+    )
+
+
+def _count(db: Database, table: str) -> int:
+    found: int = db.execute(f"select count(*) from {table}").fetchone()[0]
+    return found
