@@ -33,6 +33,7 @@ CASES = {
     "get-1": "download 1 GiB",
     "get-4": "download 1 GiB, 4 at once",
     "get-cold": "download 1 GiB, cold",
+    "get-encrypted": "download 1 GiB that lies encrypted",
     "push-1": "push 1 GiB",
     "push-4": "push 1 GiB, 4 at once",
     "push-chunked-1": "push 1 GiB, chunked",
@@ -123,6 +124,7 @@ BARS = (
         for case in ("get-1", "get-4", "get-cold")
         for metric in ("gb_s", "cpu_gib")
     ),
+    Bar("get-encrypted", "gb_s", 0.5, SUBJECT, other="get-1"),
     *(
         Bar(case, metric, factor, OLD)
         for case in ("push-1", "push-4", "push-chunked-1", "push-chunked-4")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from . import latency, logins, memory, pushes, transfers, wrk
+from . import encrypted, latency, logins, memory, pushes, transfers, wrk
 from .content import Content
 from .peers import SUBJECT, Peer
 from .server import Server
@@ -101,6 +101,7 @@ CASES = (
     Case("get-1", _get(1)),
     Case("get-4", _get(4), also=("nginx-2w",)),
     Case("get-cold", _get(1, cold=True)),
+    Case("get-encrypted", lambda s, b: encrypted.download(s, b.content, b.stock), alone=True),
     Case("push-1", _push(1, chunked=False), pushes=True),
     Case("push-4", _push(4, chunked=False), pushes=True),
     Case("push-chunked-1", _push(1, chunked=True), pushes=True),
