@@ -12,8 +12,8 @@ from entrepot import settings
 from entrepot.blobstore.store import Store, StoreError
 from entrepot.blobstore.stores import store_at
 from entrepot.cli.options import Config, Data, Json, fail
-from entrepot.db import engine
-from entrepot.encryption.keys import Keyring
+from entrepot.db import engine, keyed
+from entrepot.encryption.keys import EncryptionError, Keyring
 from entrepot.upkeep.check import Finding, findings, unreadable
 
 
@@ -40,7 +40,7 @@ def check(
     try:
         store = store_at(folder, chosen.place, keyring)
         found = _findings(folder, store, keyring, read=read)
-    except (engine.SchemaError, StoreError) as error:
+    except (engine.SchemaError, StoreError, EncryptionError) as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
@@ -57,6 +57,7 @@ def _findings(folder: Path, store: Store, keyring: Keyring, *, read: bool) -> li
     found: list[Finding] = []
     try:
         with contextlib.closing(engine.connect_to_read(folder, keyring)) as db:
+            keyed.check(db)
             found.extend(findings(db, store, read=read))
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):

@@ -107,15 +107,21 @@ def _socket(address: str, setting: str) -> socket.socket:
 
 
 def _prepare(chosen: Settings, keyring: Keyring) -> None:
-    """Make the folders and the database where they are missing, and see what the store says."""
+    """Make the folders and the database where they are missing; see what the store says, and that
+    the keys of what lies there are here.
+    """
     from entrepot.blobstore.store import StoreError
     from entrepot.blobstore.stores import store_at
-    from entrepot.db.engine import SchemaError, prepare
+    from entrepot.db import keyed
+    from entrepot.db.engine import SchemaError, connect, prepare
+    from entrepot.encryption.keys import EncryptionError
 
     try:
         prepare(chosen.data)
+        with contextlib.closing(connect(chosen.data, keyring)) as db:
+            keyed.check(db)
         store_at(chosen.data, chosen.place, keyring).prepare()
-    except (SchemaError, StoreError) as error:
+    except (SchemaError, StoreError, EncryptionError) as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error

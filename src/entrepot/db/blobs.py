@@ -13,15 +13,13 @@ from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
+from entrepot.db.sealed import Sealed
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 
 SMALL = 16 * 1024
 """Bytes up to which a blob lies in the database: one sync stores it, one query serves it."""
-
-_KIND = "blob"
-"""What its content is sealed as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +68,12 @@ def _read(db: Connection, rows: list[Any]) -> Blob:
         found = tuple(Piece(*row[6:]) for row in sorted(rows, key=lambda row: row[5]))
     else:
         found = () if number is None else (Piece(*piece),)
-    content = None if kept is None else sealed.unseal(db, (_KIND, digest), kept, key)
+    content = None if kept is None else sealed.unseal(db, (Sealed.BLOB, digest), kept, key)
     return Blob(size, content, owner, found)
 
 
 def _sealed(db: Connection, digest: str, content: bytes | None) -> tuple[bytes | None, str | None]:
-    return (None, None) if content is None else sealed.seal(db, (_KIND, digest), content)
+    return (None, None) if content is None else sealed.seal(db, (Sealed.BLOB, digest), content)
 
 
 def add(db: Connection, repository: Repository, digest: Digest, blob: Blob, *, renew: bool) -> None:
@@ -110,7 +108,7 @@ def _heal(
     db: Connection, number: int, digest: str, kept: tuple[bytes, str | None], content: bytes
 ) -> None:
     """Put right what the disk may have made of a small blob."""
-    if not sealed.holds(db, (_KIND, digest), *kept, content):
+    if not sealed.holds(db, (Sealed.BLOB, digest), *kept, content):
         db.execute(
             "update blob set content = ?, key = ? where id = ?",
             (*_sealed(db, digest, content), number),

@@ -3,11 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
 from entrepot.db.connection import Connection
-from entrepot.db.engine import SQLite, connect, prepare
+from entrepot.db.engine import SQLite, connect, connect_to_read, prepare
 from entrepot.db.generation import Generation
 from entrepot.db.log import FileLog, Log
 from entrepot.db.writer import Write, Writer
@@ -44,6 +45,15 @@ class Database:
         """Run a short query from any thread, and wait for it."""
         with self._aside_lock:
             return query(self._aside)
+
+    async def survey(self, query: Callable[[Connection], T]) -> T:
+        """Run a long query, that may read whole tables, beside all else."""
+
+        def ask() -> T:
+            with closing(connect_to_read(self.folder, self.keyring)) as db:
+                return query(db)
+
+        return await asyncio.to_thread(ask)
 
     def write(self, write: Write[T], *, large: bool = False) -> "asyncio.Future[T]":
         """Run a write in a transaction; the answer comes when it is durable and seen by all."""

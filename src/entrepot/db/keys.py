@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from entrepot.db import sealed
 from entrepot.db.connection import Connection
-
-_KIND = "signing_key"
-"""What a private key is sealed as."""
+from entrepot.db.sealed import Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ def every(db: Connection) -> list[SigningKey]:
         "order by created_at desc, id"
     )
     return [
-        SigningKey(name, sealed.unseal_text(db, (_KIND, name), private, key), *times)
+        SigningKey(name, sealed.unseal_text(db, (Sealed.SIGNING_KEY, name), private, key), *times)
         for name, private, key, *times in rows
     ]
 
@@ -38,7 +36,7 @@ def add(db: Connection, key: SigningKey) -> None:
     db.execute("update signing_key set retired_at = ? where retired_at is null", (time.time(),))
     db.execute(
         "insert into signing_key (id, private, key, created_at) values (?, ?, ?, ?)",
-        (key.id, *sealed.seal_text(db, (_KIND, key.id), key.private), key.created_at),
+        (key.id, *sealed.seal_text(db, (Sealed.SIGNING_KEY, key.id), key.private), key.created_at),
     )
 
 

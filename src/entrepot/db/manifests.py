@@ -8,11 +8,12 @@ import json
 import time
 from dataclasses import dataclass
 
-from entrepot.db import idle, links, quotas, referrers, repositories, sealed, tags, trash
+from entrepot.db import idle, links, quotas, repositories, sealed, tags, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.blobs import check_unused
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
+from entrepot.db.sealed import Sealed
 from entrepot.db.trash import NOT_AT_ALL, Keep, Place
 from entrepot.oci import media
 from entrepot.oci.descriptor import Descriptor
@@ -20,9 +21,6 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Reference, Repository, Tag
-
-_KIND = "manifest"
-"""What its bytes are sealed as."""
 
 MAX_DEPTH = 16
 """Indexes inside indexes; clients walk them, so a bound protects the clients."""
@@ -55,7 +53,7 @@ def find(db: Connection, repository: Repository, reference: Reference) -> Stored
     if row is None:
         return None
     digest, media_type, kept, key = row
-    return Stored(digest, media_type, sealed.unseal(db, (_KIND, digest), kept, key))
+    return Stored(digest, media_type, sealed.unseal(db, (Sealed.MANIFEST, digest), kept, key))
 
 
 def put(
@@ -223,7 +221,7 @@ def _insert(
             str(manifest.subject.digest) if manifest.subject else None,
             _annotations(db, manifest),
             depth,
-            *sealed.seal(db, (_KIND, text), manifest.content),
+            *sealed.seal(db, (Sealed.MANIFEST, text), manifest.content),
             len(manifest.content),
             time.time(),
         ),
@@ -248,13 +246,13 @@ def _heal(db: Connection, number: int, manifest: Manifest) -> bool:
     row, kept, key = db.execute(
         "select id, content, key from manifest where repository = ? and digest = ?", (number, text)
     ).fetchone()
-    if sealed.holds(db, (_KIND, text), kept, key, manifest.content):
+    if sealed.holds(db, (Sealed.MANIFEST, text), kept, key, manifest.content):
         return False
     db.execute(
         "update manifest set annotations = ?, content = ?, key = ? where id = ?",
         (
             _annotations(db, manifest),
-            *sealed.seal(db, (_KIND, text), manifest.content),
+            *sealed.seal(db, (Sealed.MANIFEST, text), manifest.content),
             row,
         ),
     )
@@ -265,5 +263,5 @@ def _annotations(db: Connection, manifest: Manifest) -> str | None:
     """What the list of referrers shows of them, without opening whole manifests."""
     if manifest.subject is None:
         return None
-    context = (referrers.ANNOTATIONS, str(manifest.digest))
+    context = (Sealed.ANNOTATIONS, str(manifest.digest))
     return sealed.seal_text(db, context, json.dumps(manifest.annotations))[0]

@@ -7,11 +7,9 @@ import json
 
 from entrepot.db import sealed
 from entrepot.db.connection import Connection
+from entrepot.db.sealed import Sealed
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
-
-ANNOTATIONS = "annotations"
-"""What they are sealed as, beside their manifest."""
 
 _QUERY = (
     "select m.id, m.key, m.annotations, m.media_type, m.digest, m.size, m.artifact_type "
@@ -40,7 +38,7 @@ def listed(
     )
     found: list[tuple[int, str]] = []
     for number, key, kept, media_type, digest, size, kind in rows:
-        annotations = sealed.unseal_text(db, (ANNOTATIONS, digest), kept, key)
+        annotations = sealed.unseal_text(db, (Sealed.ANNOTATIONS, digest), kept, key)
         room -= len(annotations)
         if len(found) == limit or (found and room < 0):
             return found, True

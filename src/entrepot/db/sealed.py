@@ -6,11 +6,23 @@ row alone: its context is what the value is, and the digest or id that the row i
 
 import base64
 import binascii
+from enum import StrEnum
 
 from entrepot.db.connection import Connection
 from entrepot.encryption import envelope
 from entrepot.encryption.envelope import BrokenSealError, Context
 from entrepot.encryption.keys import EncryptionError
+
+
+class Sealed(StrEnum):
+    """What a value is, in its context."""
+
+    MANIFEST = "manifest"
+    ANNOTATIONS = "annotations"
+    """Of a manifest with a subject: referrers show them."""
+    BLOB = "blob"
+    UPLOAD = "upload"
+    SIGNING_KEY = "signing_key"
 
 
 def seal(db: Connection, context: Context, value: bytes) -> tuple[bytes, str | None]:

@@ -17,12 +17,10 @@ from entrepot.db import blobs, pieces, sealed
 from entrepot.db.blobs import Blob
 from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
+from entrepot.db.sealed import Sealed
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
-
-_KIND = "upload"
-"""What its few bytes are sealed as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def find(db: Connection, repository: Repository, upload: str) -> Upload:
     if row is None:
         raise unknown(upload)
     algorithm, size, digest, kept, key = row
-    content = None if kept is None else sealed.unseal(db, (_KIND, upload), kept, key)
+    content = None if kept is None else sealed.unseal(db, (Sealed.UPLOAD, upload), kept, key)
     return Upload(upload, repository, algorithm, size, digest, content)
 
 
@@ -79,7 +77,7 @@ def advance(db: Connection, before: Upload, after: Upload, piece: Piece | None =
     Raises where someone else moved the upload meanwhile.
     """
     few = after.content
-    kept, key = (None, None) if few is None else sealed.seal(db, (_KIND, before.id), few)
+    kept, key = (None, None) if few is None else sealed.seal(db, (Sealed.UPLOAD, before.id), few)
     changed = db.execute(
         "update upload set size = ?, digest = ?, content = ?, key = ?, touched_at = ? "
         "where id = ? and size = ?",
