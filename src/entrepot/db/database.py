@@ -55,6 +55,15 @@ class Database:
 
         return await asyncio.to_thread(ask)
 
+    async def scour(self) -> None:
+        """Leave nothing of what was overwritten in the files."""
+
+        def truncate() -> None:
+            with self._aside_lock:
+                self._aside.execute("pragma wal_checkpoint(truncate)")
+
+        await asyncio.to_thread(truncate)
+
     def write(self, write: Write[T], *, large: bool = False) -> "asyncio.Future[T]":
         """Run a write in a transaction; the answer comes when it is durable and seen by all."""
         return self._writer.submit(write, large=large)
