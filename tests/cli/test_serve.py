@@ -14,6 +14,8 @@ from tests.registry import StartRegistry
 
 from entrepot import __version__
 from entrepot.db import engine
+from entrepot.encryption.keys import MasterKey
+from entrepot.oci.digest import Digest
 
 
 @pytest.fixture
@@ -197,3 +199,47 @@ def test_a_registry_that_cannot_start_does_not_end_with_success(
     done = serve("--workers", workers, cwd=tmp_path)
     assert done.status == 3
     assert "Application startup failed" in done.error
+
+
+def test_keys_that_are_not_here(start_registry: StartRegistry, tmp_path: Path) -> None:
+    """What lies there could not be read, so it does not start; nor does `check` call it damaged."""
+    old, new = MasterKey.new(), MasterKey.new()
+    registry = start_registry(encryption_key=str(old))
+    with Connection(registry.address) as at:
+        at.expect(201, "POST", f"/v2/a/b/blobs/uploads/?digest={Digest.of(b'x')}", b"x")
+    registry.stop()
+    wrong = {
+        f"was encrypted by the key {old.id}, which is not among those": ["", str(new)],
+        f"the key {old.id} does not open with the key that has this id": [
+            str(MasterKey(old.id, new.secret))
+        ],
+    }
+    for said, given in wrong.items():
+        for key in given:
+            env = {"ENTREPOT_ENCRYPTION_KEY": key} if key else {}
+            for command in ("serve", "check"):
+                done = entrepot(command, "--data", str(registry.data), cwd=tmp_path, **env)
+                assert said in refused(done)
+    both = {"ENTREPOT_ENCRYPTION_KEY": f"{new},{old}"}
+    assert entrepot("check", "--data", str(registry.data), cwd=tmp_path, **both).status == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("KEY", "Planted", "encryption_key: line 1: this one has 5 bytes; a key"),
+        ("KEY", "", "encryption_key: there is no key"),
+        ("KEY_FILE", "loose", "chmod 600 loose"),
+        ("KEY_FILE", "none", "cannot read encryption_key_file none: No such file"),
+        ("KEY_COMMAND", "sh -c 'echo Planted; exit 3'", "encryption_key_command failed with 3"),
+        ("KEY_COMMAND", "echo Planted", "encryption_key_command: line 1: this one has 5"),
+    ],
+)
+def test_keys_that_are_none(tmp_path: Path, variable: str, value: str, said: str) -> None:
+    loose = tmp_path / "loose"
+    loose.write_text(str(MasterKey.new()))
+    loose.chmod(0o644)
+    told = refused(serve(cwd=tmp_path, **{f"ENTREPOT_ENCRYPTION_{variable}": value}))
+    assert said in told
+    assert "Planted" not in told
+    assert not (tmp_path / "data").exists()
