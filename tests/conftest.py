@@ -66,20 +66,21 @@ def served(
 
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Seaweed"]:
-    """A store of objects that tests share, each with a bucket of its own."""
+    """A store of objects that tests share, each with a bucket of its own; its credentials are
+    where every client looks for them.
+    """
     from tests import seaweed
 
-    with seaweed.serving(tmp_path_factory.mktemp("seaweed")) as server:
-        yield server
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in seaweed.CREDENTIALS.items():
+            environment.setenv(name, value)
+        with seaweed.serving(tmp_path_factory.mktemp("seaweed")) as server:
+            yield server
 
 
 @pytest.fixture
-def bucket(seaweed: "Seaweed", monkeypatch: pytest.MonkeyPatch) -> Iterator["Bucket"]:
-    """An empty bucket, with credentials where every client looks for them."""
-    from tests.seaweed import CREDENTIALS
-
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
+def bucket(seaweed: "Seaweed") -> Iterator["Bucket"]:
+    """An empty bucket."""
     with seaweed.bucket() as bucket:
         yield bucket
 

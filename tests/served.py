@@ -19,6 +19,8 @@ import httpx
 import uvicorn
 
 from entrepot.app import Entrepot
+from entrepot.blobstore.stores import store_at
+from entrepot.encryption.keys import NO_KEYS
 from entrepot.server.limits import Limits
 from entrepot.server.protocol import RegistryProtocol
 from entrepot.settings import Settings
@@ -45,8 +47,10 @@ class Reply:
 class Served:
     """A server, its folder, and a client that talks to it."""
 
-    def __init__(self, folder: Path, address: tuple[str, int]) -> None:
-        self.folder = folder
+    def __init__(self, settings: Settings, address: tuple[str, int]) -> None:
+        self.folder = settings.data
+        self.store = store_at(settings.data, settings.place, NO_KEYS)
+        """Where its large blobs lie, past the server."""
         self.address = address
         self.url = f"http://{address[0]}:{address[1]}"
         self.client = httpx.Client(base_url=self.url, timeout=30)
@@ -100,7 +104,8 @@ def serving(
 ) -> Iterator[Served]:
     """Serve the folder until the block ends; without accounts, unless the test says otherwise."""
     open_ = {"dangerously_without_accounts": True}
-    app = Entrepot(Settings(**{"data": folder, "access_log": False, **open_, **settings}))
+    chosen = Settings(**{"data": folder, "access_log": False, **open_, **settings})
+    app = Entrepot(chosen)
     config = uvicorn.Config(
         app,
         http=protocol(kind, limits or Limits()),
@@ -118,7 +123,7 @@ def serving(
         while not server.started:
             assert thread.is_alive(), "the app did not start"
             time.sleep(0.005)
-        served = Served(folder, listener.getsockname())
+        served = Served(chosen, listener.getsockname())
         try:
             yield served
         finally:

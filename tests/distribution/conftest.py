@@ -1,15 +1,42 @@
-"""The app on each HTTP protocol class: what the API says must not depend on the server."""
+"""The app on each HTTP protocol class, and on each store: what the API says depends on neither."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.served import CLASSES, Serve, name, starting
+from tests.seaweed import Seaweed
+from tests.served import CLASSES, Serve, Served, name, serving, starting
 
 
 @pytest.fixture
 def repository() -> str:
     return name()
+
+
+@pytest.fixture(scope="session", params=[*CLASSES, "objects"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """A server that tests share, on each class, and with its blobs in a store of objects."""
+    with on(request, tmp_path_factory.mktemp("served") / "data") as served:
+        yield served
+
+
+@contextmanager
+def on(request: pytest.FixtureRequest, folder: Path, **settings: Any) -> Iterator[Served]:
+    """Serve as the parameter of a fixture says."""
+    if request.param != "objects":
+        with serving(folder, request.param, **settings) as served:
+            yield served
+        return
+    seaweed: Seaweed = request.getfixturevalue("seaweed")
+    with (
+        seaweed.bucket() as bucket,
+        serving(folder, "own", **bucket.settings, **settings) as served,
+    ):
+        yield served
 
 
 @pytest.fixture(params=CLASSES)

@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 from tests.content import begin, digest
-from tests.served import CLASSES, Served, codes, read, serving
+from tests.distribution.conftest import on
+from tests.served import CLASSES, Served, codes, read
 
-from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import engine
 from entrepot.upkeep.check import findings
 
 CONTENT = os.urandom(400_000)
 
 
-@pytest.fixture(scope="module", params=CLASSES)
+@pytest.fixture(scope="module", params=[*CLASSES, "objects"])
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """A server whose collector comes by all the time; in the end nothing is damaged."""
     folder = tmp_path_factory.mktemp("interrupted") / "data"
-    with serving(folder, request.param, upkeep_pause=0.05) as served:
+    with on(request, folder, upkeep_pause=0.05) as served:
         yield served
         assert damage(served) == []
 
@@ -83,7 +83,7 @@ def damage(served: Served) -> list[str]:
     """What `entrepot check` says of the folder, leftovers aside."""
     db = engine.connect(served.folder)
     try:
-        found = list(findings(db, DiskStore(folder_of(served.folder)), read=True))
+        found = list(findings(db, served.store, read=True))
     finally:
         db.close()
     return [finding.what for finding in found if finding.damage]

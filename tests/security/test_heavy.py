@@ -28,6 +28,7 @@ from entrepot.auth import passwords, throttle
 from entrepot.auth.passwords import MOST_WAITING, Passwords
 from entrepot.auth.throttle import Throttle
 from entrepot.db import engine
+from entrepot.settings import Settings
 
 GUESSES = int(os.environ.pop("ENTREPOT_GUESSES", "2000"))
 
@@ -116,7 +117,9 @@ def test_guesses_by_the_thousand(tmp_path: Path, spread: str) -> None:
         admin_password=ADMIN.secret,
         trusted_proxies="127.0.0.1",
     ) as registry:
-        furnished = Served(registry.data, ("127.0.0.1", int(registry.address.rpartition(":")[2])))
+        furnished = Served(
+            Settings(data=registry.data), ("127.0.0.1", int(registry.address.rpartition(":")[2]))
+        )
         cast = furnish(furnished)
         token = cast.authorization("reader", "bearer")
         before = resident(registry)
