@@ -9,6 +9,8 @@ import httpx
 import pytest
 from tests import served as apps
 from tests.cli.command import entrepot
+from tests.postgres import Postgres
+from tests.postgres import running as running_postgres
 from tests.registry import Registry, StartRegistry, serving
 from tests.served import CLASSES, Served
 from tests.tools import REQUIRED
@@ -39,6 +41,21 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     done = entrepot("tls", "init", "--dir", str(folder), *names)
     assert done.status == 0, done.error
     return Folder(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> Iterator[str]:
+    """An empty database of the test's own."""
+    url = postgres.new()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture

@@ -103,9 +103,10 @@ async def furnish(
     Several processes over one data folder add their metrics up in a `shared` folder. The keys
     are read once for all of them: who starts them does it.
     """
-    database = Database(settings.data, keyring)
+    database = settings.metadata(keyring).database()
     store = store_at(settings.data, settings.place, keyring)
     store.prepare()
+    alone = settings.workers == 1 and not settings.database_url.get_secret_value()
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
     trail = Trail(database)
     terms = _terms(settings)
@@ -113,7 +114,7 @@ async def furnish(
         database,
         store,
         Resolved(database),
-        Begun(database, alone=settings.workers == 1),
+        Begun(database, alone=alone),
         _guard(settings, database, trail),
         observer,
         token_seconds=settings.token_seconds,
@@ -128,6 +129,7 @@ async def furnish(
         store,
         observer.metrics,
         terms,
+        settings.data,
         expiry=settings.upload_expiry,
         pause=settings.upkeep_pause,
         retention=settings.audit_retention,
@@ -136,7 +138,7 @@ async def furnish(
     )
     running = [rounds, _flush(observer), trail.run()]
     if settings.audit_copy:
-        running.append(follow(database, settings.audit_copy))
+        running.append(follow(database, settings.audit_copy, settings.data))
     tasks = [asyncio.create_task(each) for each in running]
     try:
         yield registry

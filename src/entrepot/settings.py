@@ -27,14 +27,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from entrepot import addresses
 from entrepot.addresses import Address
 from entrepot.blobstore.place import Addressing, Place
+from entrepot.db import place as metadata
 from entrepot.encryption import source
-from entrepot.encryption.keys import Keyring
+from entrepot.encryption.keys import NO_KEYS, Keyring
 from entrepot.encryption.source import SourceError
 
 PREFIX = "ENTREPOT_"
 FILE = "entrepot.toml"
 
-SECRETS = ("admin_password", "sso_client_secret", "encryption_key")
+SECRETS = ("admin_password", "database_url", "sso_client_secret", "encryption_key")
 """What no error may show."""
 
 OTHERS = ("config", "context", "contexts", "url", "token")
@@ -71,6 +72,8 @@ class Settings(BaseSettings):
     """File with CAs in PEM that its certificate may be from, beside the system's."""
     storage_addressing: Addressing = "auto"
     """Where S3's URLs have the bucket: in the path, virtual (before the host), or as it suits."""
+    database_url: SecretStr = SecretStr("")
+    """postgresql://… of the database; SQLite in the data folder where unset."""
     encryption_key: SecretStr | None = None
     """32 random bytes in base64 or hex, which encrypt what is new; of several the first does."""
     encryption_key_file: Path | None = None
@@ -185,6 +188,14 @@ class Settings(BaseSettings):
     def _check_url(cls, value: str) -> str:
         return addresses.url(value) if value else value
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and not text.startswith(("postgresql://", "postgres://")):
+            raise ValueError("write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+        return value
+
     @field_validator("audit_copy")
     @classmethod
     def _check_copy(cls, value: str) -> str:
@@ -226,6 +237,15 @@ class Settings(BaseSettings):
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} do not go together: give one of them")
         return self
+
+    def metadata(self, keyring: Keyring = NO_KEYS) -> metadata.Place:
+        """Where the metadata is. Raises `SettingsError` where what it needs is not installed."""
+        try:
+            return metadata.find(self.data, self.database_url.get_secret_value(), keyring)
+        except ImportError as error:
+            raise SettingsError(
+                f"PostgreSQL needs more: pip install 'entrepot[postgres]' ({error})"
+            ) from None
 
     def keyring(self) -> Keyring:
         """The keys of what lies encrypted: reads their file, or runs their command.

@@ -18,6 +18,7 @@ from tests.served import Served, name, serving
 from entrepot.auth import secrets
 from entrepot.db import engine
 from entrepot.db.chain import Chain
+from entrepot.db.place import Folder
 from entrepot.db.secrets import Kind
 
 AGENT = "docker/29.0 test"
@@ -29,7 +30,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     first_start(data)
     with serving(data, "own", dangerously_without_accounts=False) as served:
         yield served
-    assert list(Chain(data).faults()) == []
+    assert list(Chain(Folder(data).connect_to_read).faults()) == []
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from entrepot.db.accounts import Kind
 from entrepot.db.audit import NOBODY, Event
 from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
 from entrepot.db.projects import Project
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.oci.names import Repository
 
 ALICE = Actor("user:alice", ("user:alice",))
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path)
+async def database(tmp_path: Path) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(tmp_path)
     yield database
     await database.close()
 
 
-async def change(database: Database, *writes: object) -> None:
+async def change(database: SQLiteDatabase, *writes: object) -> None:
     def write(db: Connection) -> None:
         for each in writes:
             each(db)  # type: ignore[operator]
@@ -41,7 +41,7 @@ async def change(database: Database, *writes: object) -> None:
     await database.write(write)
 
 
-async def test_it_follows_changes(database: Database) -> None:
+async def test_it_follows_changes(database: SQLiteDatabase) -> None:
     directory = Directory(database)
     assert not await directory.decide(ALICE, Action.PULL, APP, None)
     assert await directory.project(APP) is None
@@ -56,15 +56,15 @@ async def test_it_follows_changes(database: Database) -> None:
     assert not await directory.decide(ALICE, Action.PULL, APP, None)
 
 
-async def test_it_follows_another_process(database: Database, tmp_path: Path) -> None:
-    directory, elsewhere = Directory(database), Database(tmp_path)
+async def test_it_follows_another_process(database: SQLiteDatabase, tmp_path: Path) -> None:
+    directory, elsewhere = Directory(database), SQLiteDatabase(tmp_path)
     assert await directory.public() == []
     await change(elsewhere, lambda db: projects.create(db, Project("open", public=True), "test"))
     assert await directory.public() == ["open"]
     await elsewhere.close()
 
 
-async def test_what_has_not_changed_is_not_asked_again(database: Database) -> None:
+async def test_what_has_not_changed_is_not_asked_again(database: SQLiteDatabase) -> None:
     directory = Directory(database)
     assert await directory.granted(ALICE) is await directory.granted(ALICE)
     before = directory.renewed
@@ -73,7 +73,7 @@ async def test_what_has_not_changed_is_not_asked_again(database: Database) -> No
     assert directory.renewed == before + 1
 
 
-async def test_groups_count(database: Database) -> None:
+async def test_groups_count(database: SQLiteDatabase) -> None:
     directory = Directory(database)
 
     def furnish(db: Connection) -> None:
@@ -106,7 +106,7 @@ EVERY = ["open/a", "team", "team/app", "team/x/y", "teams/a", "zebra"]
 
 @pytest.mark.parametrize(("granted", "limits", "public", "names"), READABLE)
 async def test_readable(
-    database: Database, granted: str, limits: str | None, public: str, names: set[str]
+    database: SQLiteDatabase, granted: str, limits: str | None, public: str, names: set[str]
 ) -> None:
     def furnish(db: Connection) -> None:
         for text in granted.split():
@@ -125,7 +125,7 @@ async def test_readable(
     assert found == names
 
 
-class Slow(Database):
+class Slow(SQLiteDatabase):
     """Answers are held up on their way back, as those of a database across a network are."""
 
     held: asyncio.Event

@@ -13,7 +13,7 @@ from entrepot.auth.providers import Providers
 from entrepot.auth.throttle import FREE_ACCOUNT
 from entrepot.auth.trail import Trail
 from entrepot.db.audit import By
-from entrepot.db.database import Database
+from entrepot.db.sqlite import SQLiteDatabase
 
 MANY = 10 * FREE_ACCOUNT
 BY = By(address="192.0.2.1")
@@ -22,7 +22,7 @@ BY = By(address="192.0.2.1")
 @pytest.fixture
 async def login(tmp_path: Path) -> AsyncIterator[Login]:
     first_start(tmp_path)
-    database = Database(tmp_path)
+    database = SQLiteDatabase(tmp_path)
     directory = Directory(database)
     yield Login(database, directory, Trail(database), Providers(directory, ()))
     await database.close()

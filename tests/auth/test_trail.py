@@ -15,7 +15,7 @@ from entrepot.auth.actor import Actor
 from entrepot.auth.trail import Trail
 from entrepot.db import accounts, engine, grants, secrets
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
+from entrepot.db.sqlite import SQLiteDatabase
 
 ANN, BOB = Actor("user:ann", via="password"), Actor("user:bob", via="token t")
 POD = Actor("workload:prod", via="token", detail={"pod": "p-1"})
@@ -26,19 +26,19 @@ FAIL = "create trigger fail before insert on audit begin select raise(abort, 'no
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path)
+async def database(tmp_path: Path) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(tmp_path)
     yield database
     await database.close()
 
 
 @pytest.fixture
-async def trail(database: Database) -> Trail:
+async def trail(database: SQLiteDatabase) -> Trail:
     return Trail(database)
 
 
 @pytest.fixture
-def db(database: Database) -> Iterator[Connection]:
+def db(database: SQLiteDatabase) -> Iterator[Connection]:
     connection = engine.connect(database.folder)
     yield connection
     connection.close()
@@ -232,7 +232,7 @@ async def test_many_events_are_written_early(trail: Trail, db: Connection) -> No
 
 
 async def test_it_tells_once_that_it_cannot_write_and_goes_on(
-    database: Database, db: Connection, caplog: pytest.LogCaptureFixture
+    database: SQLiteDatabase, db: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     trail = Trail(database, seconds=0.02)
     db.execute(FAIL)

@@ -22,8 +22,8 @@ from entrepot.db import issuers
 from entrepot.db.audit import NOBODY, Event
 from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
 from entrepot.db.issuers import Issuer, Trust
+from entrepot.db.sqlite import SQLiteDatabase
 
 CLUSTER = "https://kubernetes.default.svc.cluster.local"
 
@@ -32,7 +32,7 @@ CLUSTER = "https://kubernetes.default.svc.cluster.local"
 class Rules:
     """The rules that are in force, and who follows them."""
 
-    database: Database
+    database: SQLiteDatabase
     workloads: Workloads
 
     async def put(self, name: str, issuer: str, of: Mapping[str, str], aud: str = AUDIENCE) -> None:
@@ -60,7 +60,7 @@ def party() -> Iterator[Issuing]:
 
 @pytest.fixture
 async def rules(tmp_path: Path, party: Issuing) -> AsyncIterator[Rules]:
-    database = Database(tmp_path)
+    database = SQLiteDatabase(tmp_path)
     found = Rules(database, _workloads(database, Outbound(LOOPBACK)))
     for issuer in (Issuer(party.party.url, CA, None), Issuer(CLUSTER, None, public(KEY))):
         await found.change(partial(issuers.put_issuer, issuer=issuer, by="test"))
@@ -68,7 +68,7 @@ async def rules(tmp_path: Path, party: Issuing) -> AsyncIterator[Rules]:
     await database.close()
 
 
-def _workloads(database: Database, outbound: Outbound) -> Workloads:
+def _workloads(database: SQLiteDatabase, outbound: Outbound) -> Workloads:
     return Workloads(Directory(database), Issuers(Discovery(outbound)))
 
 

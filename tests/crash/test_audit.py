@@ -22,6 +22,7 @@ from tests.registry import Registry, StartRegistry
 from entrepot.db import audit, engine
 from entrepot.db.chain import Chain
 from entrepot.db.connection import Connection
+from entrepot.db.place import Folder
 
 ROUNDS = 3
 _KINDS = "('pushed', 'tagged', 'untagged', 'deleted', 'blob deleted')"
@@ -63,7 +64,7 @@ def test_a_change_that_was_acknowledged_has_its_row(
         query = f"select actor, action, repository, reference from audit where action in {_KINDS}"
         assert db.execute(f"{query} order by id").fetchall() == changes
         assert len(changes) > 10
-    assert list(Chain(registry.data).faults()) == []
+    assert list(Chain(Folder(registry.data).connect_to_read).faults()) == []
 
 
 def _compare(db: Connection, ledger: Ledger) -> None:
@@ -111,7 +112,7 @@ def test_an_account_or_grant_that_was_acknowledged_has_its_row(
         told = [row[0] for row in db.execute("select reference from audit order by id")]
     for reference in set(done):
         assert told.count(reference) >= done.count(reference), reference
-    assert list(Chain(registry.data).faults()) == []
+    assert list(Chain(Folder(registry.data).connect_to_read).faults()) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -139,7 +140,7 @@ def test_of_pulls_only_the_last_moment_is_lost(start_registry: StartRegistry, wo
     safe = sum(at < killed - 3 for at in pulled)
     assert safe > 10
     assert safe <= written <= len(pulled) + 1
-    assert list(Chain(registry.data).faults()) == []
+    assert list(Chain(Folder(registry.data).connect_to_read).faults()) == []
 
 
 def test_what_stops_by_sigterm_loses_no_pull(start_registry: StartRegistry) -> None:
@@ -196,11 +197,11 @@ def test_retention_and_the_copy_are_cut_anywhere_and_go_on(
         time.sleep(random.uniform(0, 0.3))
         registry.kill()
         kills += 1
-        assert list(Chain(registry.data).faults()) == []
+        assert list(Chain(Folder(registry.data).connect_to_read).faults()) == []
     registry.start()
     await_(lambda: audit_starts_at(registry.data) > newest)
     registry.stop()
-    assert list(Chain(registry.data).faults()) == []
+    assert list(Chain(Folder(registry.data).connect_to_read).faults()) == []
     with opened(registry.data) as db:
         taken = "select sum(times) from audit where action = ?"
         assert db.execute(taken, (audit.EXPIRED,)).fetchone()[0] == newest

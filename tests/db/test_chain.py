@@ -10,6 +10,14 @@ from entrepot.db import audit
 from entrepot.db.audit import COLUMNS, START, Link
 from entrepot.db.chain import Chain
 from entrepot.db.engine import SQLite
+from entrepot.db.place import Folder
+
+
+@pytest.fixture
+def db(sqlite: SQLite) -> SQLite:
+    """Rows are altered, and counted, as only SQLite lets one."""
+    return sqlite
+
 
 NAMES = COLUMNS.split(", ")
 ROWS = 7
@@ -22,7 +30,7 @@ def filled(db: SQLite) -> SQLite:
 
 
 def faults(folder: Path, trusted: Link | None = None) -> list[str]:
-    return list(Chain(folder, trusted).faults())
+    return list(Chain(Folder(folder).connect_to_read, trusted).faults())
 
 
 def altered(number: int) -> str:
@@ -49,7 +57,7 @@ def move(db: SQLite, first: int, by: int) -> None:
 @pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 400, 1000])
 def test_a_chain_as_written_has_no_faults(db: SQLite, folder: Path, count: int) -> None:
     fill(db, count)
-    chain = Chain(folder)
+    chain = Chain(Folder(folder).connect_to_read)
     assert list(chain.faults()) == []
     assert chain.rows == count
     assert chain.head == audit.head(db)
@@ -253,7 +261,7 @@ def test_the_last_row_that_went_is_compared_with_a_noted_head(filled: SQLite, fo
 def test_retention_may_overtake_it(db: SQLite, folder: Path) -> None:
     fill(db, 1000)
     db.execute("update audit set actor = 'user:eve' where id = 2")
-    walk = Chain(folder).faults()
+    walk = Chain(Folder(folder).connect_to_read).faults()
     assert next(walk) == altered(2)
     audit.expire(db, AT + 5000, 700, limit=1000)
     audit.append(db, event(2000))

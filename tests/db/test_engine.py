@@ -3,14 +3,13 @@
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from entrepot.db import engine
+from entrepot.db import engine, schema
 from entrepot.db.connection import Connection
+from entrepot.db.engine import SQLite
 
 _PREPARE = """
 import sys, time
@@ -22,13 +21,19 @@ engine.prepare(Path(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize("version", [engine.SCHEMA_VERSION + 1, 999])
+@pytest.fixture
+def db(sqlite: SQLite) -> SQLite:
+    """What only SQLite has."""
+    return sqlite
+
+
+@pytest.mark.parametrize("version", [schema.VERSION + 1, 999])
 def test_the_schema_of_another_version_is_refused(folder: Path, version: int) -> None:
     with sqlite3.connect(folder / engine.FILE) as db:
         db.execute(f"pragma user_version = {version}")
     db.close()
     for connect in (engine.prepare, engine.connect_to_read):
-        with pytest.raises(engine.SchemaError, match=rf"has schema {version}, .* knows"):
+        with pytest.raises(schema.SchemaError, match=rf"has schema {version}, .* knows"):
             connect(folder)
 
 
@@ -83,30 +88,3 @@ def test_a_connection_to_read_changes_nothing(folder: Path) -> None:
 )
 def test_settings_of_a_connection(db: Connection, pragma: str, value: str | int) -> None:
     assert db.execute(f"pragma {pragma}").fetchone() == (value,)
-
-
-def test_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    """What was there before there were accounts stays, each repository in a private project."""
-    schema = resources.files("entrepot.db").joinpath(engine.SCRIPTS[0]).read_text("utf-8")
-    with sqlite3.connect(tmp_path / engine.FILE) as old:
-        old.executescript(schema)
-        for name in ("team/app", "team/other/deep", "alone"):
-            old.execute("insert into repository (name, created_at) values (?, 0)", (name,))
-        old.execute("pragma user_version = 1")
-    old.close()
-
-    engine.prepare(tmp_path)
-
-    with closing(engine.connect_to_read(tmp_path)) as db:
-        rows = db.execute("select name, public, created_by from project order by name").fetchall()
-        assert rows == [("alone", 0, "upgrade"), ("team", 0, "upgrade")]
-        assert db.execute("select count(*) from repository").fetchone() == (3,)
-        wanted = everything(tmp_path / "new")
-        assert dict(db.execute("select name, sql from sqlite_schema")) == wanted
-
-
-def everything(folder: Path) -> dict[str, str]:
-    """The schema that a new registry gets."""
-    engine.prepare(folder)
-    with closing(engine.connect_to_read(folder)) as db:
-        return dict(db.execute("select name, sql from sqlite_schema"))

@@ -11,8 +11,8 @@ from tests.crash.content import MANIFEST, Content, digest_of, image
 from tests.crash.ways import forget, post_only
 from tests.registry import StartRegistry
 
-from entrepot.db.database import Database
 from entrepot.db.generation import Generation
+from entrepot.db.sqlite import SQLiteDatabase
 
 _BUMP = """
 import sys
@@ -90,9 +90,9 @@ def test_no_worker_answers_with_what_was_before(start_registry: StartRegistry) -
 
 async def test_a_new_process_makes_the_others_look(tmp_path: Path) -> None:
     """The one before it may have been killed between its commit and its bump."""
-    one = Database(tmp_path)
+    one = SQLiteDatabase(tmp_path)
     seen = one.generation.read()
-    two = Database(tmp_path)
+    two = SQLiteDatabase(tmp_path)
     assert one.generation.read() != seen
     await one.close()
     await two.close()

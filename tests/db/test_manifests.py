@@ -93,7 +93,7 @@ def test_pushing_again_heals_the_bytes(db: Connection) -> None:
     blob(db, b"{}")
     digest = manifest(db, PLAIN, "1")
     before = edges(db)
-    db.execute("update manifest set content = x'00'")
+    db.execute("update manifest set content = ?", (b"\0",))
     manifest(db, PLAIN, "1")
     found = manifests.find(db, APP, digest)
     assert found is not None

@@ -32,6 +32,13 @@ from entrepot.db.uploads import Upload
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Tag
 
+
+@pytest.fixture
+def db(sqlite: SQLite) -> SQLite:
+    """SQLite says what it runs, and how."""
+    return sqlite
+
+
 PLAIN, LAYERED = image(), image(b"layer")
 DIGEST, CONFIG = Digest.of(dump(PLAIN)), Digest.of(b"{}")
 UPLOAD = Upload("f" * 32, APP, "sha256")

@@ -10,7 +10,7 @@ from tests.content import dump, image
 from tests.db.pushed import APP, OTHER, blob, manifest
 from tests.db.test_trash import KEEP
 
-from entrepot.db import blobs, engine, manifests, projects, purge, quotas, tags, trash
+from entrepot.db import blobs, engine, manifests, projects, purge, quotas, schema, tags, trash
 from entrepot.db.audit import NOBODY
 from entrepot.db.connection import Connection
 from entrepot.db.projects import Project
@@ -193,7 +193,7 @@ def test_bytes_in_words(size: int, text: str) -> None:
 def test_what_was_there_before_there_were_quotas_counts(tmp_path: Path) -> None:
     """Blobs once per project, and the manifests and tags of each repository."""
     with closing(sqlite3.connect(tmp_path / engine.FILE)) as old:
-        for script in engine.SCRIPTS[:2]:
+        for script in schema.SCRIPTS[:2]:
             old.executescript(resources.files("entrepot.db").joinpath(script).read_text("utf-8"))
         old.execute("insert into blob values (1, 'sha256:a', 5, 'abcde', null, 0)")
         for number, name in enumerate(("team/app", "team/other", "alone"), 1):

@@ -11,13 +11,13 @@ import pytest
 
 from entrepot.db import engine
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.db.writer import Write
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path)
+async def database(tmp_path: Path) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(tmp_path)
     yield database
     await database.close()
 
@@ -32,24 +32,24 @@ def insert(name: str) -> Callable[[Connection], int]:
     return write
 
 
-def names(database: Database) -> list[str]:
+def names(database: SQLiteDatabase) -> list[str]:
     return [name for (name,) in database.reader.execute("select name from repository order by id")]
 
 
-async def test_an_answer_comes_when_readers_see_the_write(database: Database) -> None:
+async def test_an_answer_comes_when_readers_see_the_write(database: SQLiteDatabase) -> None:
     for number in range(50):
         await database.write(insert(f"r{number}"))
         assert names(database)[-1] == f"r{number}"
 
 
-async def test_writes_keep_their_order(database: Database) -> None:
+async def test_writes_keep_their_order(database: SQLiteDatabase) -> None:
     wanted = [f"r{number}" for number in range(1000)]
     numbers = await asyncio.gather(*(database.write(insert(name)) for name in wanted))
     assert numbers == sorted(numbers)
     assert names(database) == wanted
 
 
-async def test_what_gathers_shares_a_commit(database: Database, tmp_path: Path) -> None:
+async def test_what_gathers_shares_a_commit(database: SQLiteDatabase, tmp_path: Path) -> None:
     """The log of the database grows by pages once per commit: many writes share their pages."""
     await database.write(insert("first"))
     log = tmp_path / f"{engine.FILE}-wal"
@@ -58,7 +58,7 @@ async def test_what_gathers_shares_a_commit(database: Database, tmp_path: Path) 
     assert (log.stat().st_size - before) / 4096 < 100
 
 
-async def test_one_that_fails_takes_no_other_with_it(database: Database) -> None:
+async def test_one_that_fails_takes_no_other_with_it(database: SQLiteDatabase) -> None:
     def fail(db: Connection) -> None:
         insert("half done")(db)
         raise LookupError("on purpose")
@@ -70,7 +70,7 @@ async def test_one_that_fails_takes_no_other_with_it(database: Database) -> None
     assert names(database) == ["a", "b"]
 
 
-async def test_a_full_database_undoes_all_and_goes_on(database: Database) -> None:
+async def test_a_full_database_undoes_all_and_goes_on(database: SQLiteDatabase) -> None:
     """A full database ends SQLite's transaction in the middle of a batch."""
     await database.write(insert("before"))
 
@@ -91,10 +91,10 @@ async def test_a_full_database_undoes_all_and_goes_on(database: Database) -> Non
     assert names(database) == ["before", *kept]
     await database.write(insert("after"))
     assert names(database) == ["before", *kept, "after"]
-    assert database.writable
+    assert database.trouble() is None
 
 
-async def test_bookkeeping_moves_no_generation(database: Database) -> None:
+async def test_bookkeeping_moves_no_generation(database: SQLiteDatabase) -> None:
     before = database.generation.read()
     await database.note(insert("noted"))
     assert names(database) == ["noted"]
@@ -103,7 +103,7 @@ async def test_bookkeeping_moves_no_generation(database: Database) -> None:
     assert database.generation.read() != before
 
 
-async def test_a_write_goes_on_when_nobody_waits(database: Database) -> None:
+async def test_a_write_goes_on_when_nobody_waits(database: SQLiteDatabase) -> None:
     job = database.write(insert("kept"))
     job.cancel()
     await database.write(insert("next"))
@@ -111,10 +111,10 @@ async def test_a_write_goes_on_when_nobody_waits(database: Database) -> None:
 
 
 async def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SQLiteDatabase(tmp_path)
     jobs = [database.write(insert(f"r{number}")) for number in range(600)]
     await database.close()
-    assert not database.writable
+    assert database.trouble()
     with pytest.raises(RuntimeError, match="closed"):
         _ = database.write(insert("late"))
     assert len(await asyncio.gather(*jobs)) == 600
@@ -125,7 +125,7 @@ async def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
 
 async def test_two_writers_wait_for_each_other(tmp_path: Path) -> None:
     """As two processes do; neither sees the database as locked."""
-    one, two = Database(tmp_path), Database(tmp_path)
+    one, two = SQLiteDatabase(tmp_path), SQLiteDatabase(tmp_path)
     jobs = [(one, two)[number % 2].write(insert(f"r{number}")) for number in range(400)]
     await asyncio.gather(*jobs)
     assert len(names(one)) == len(names(two)) == 400
@@ -133,7 +133,7 @@ async def test_two_writers_wait_for_each_other(tmp_path: Path) -> None:
     await two.close()
 
 
-async def test_any_thread_may_ask(database: Database) -> None:
+async def test_any_thread_may_ask(database: SQLiteDatabase) -> None:
     await database.write(insert("here"))
 
     def query(db: Connection) -> str:
@@ -144,7 +144,9 @@ async def test_any_thread_may_ask(database: Database) -> None:
 
 
 @pytest.mark.parametrize("large", [False, True])
-async def test_only_large_writes_leave_the_event_loop(database: Database, large: bool) -> None:
+async def test_only_large_writes_leave_the_event_loop(
+    database: SQLiteDatabase, large: bool
+) -> None:
     def where(db: Connection) -> bool:
         return threading.current_thread() is threading.main_thread()
 

@@ -21,7 +21,9 @@ from tests.security.test_routes_and_roles import ROUTES
 
 from entrepot.app import furnish
 from entrepot.auth.passwords import Passwords
+from entrepot.db.database import Database
 from entrepot.db.engine import SQLite
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.distribution.api import Api
 from entrepot.distribution.registry import Registry
 from entrepot.settings import Settings
@@ -273,6 +275,11 @@ async def inside(folder: Path) -> AsyncIterator[tuple[Registry, httpx.AsyncClien
             yield registry, client
 
 
+def reader_of(database: Database) -> SQLite:
+    assert isinstance(database, SQLiteDatabase)
+    return database.reader
+
+
 @contextmanager
 def traced(db: SQLite) -> Iterator[list[str]]:
     """The statements that are run meanwhile; the log is read when the clock has it written."""
@@ -305,7 +312,7 @@ async def test_a_wrong_name_costs_what_a_wrong_password_costs(tmp_path: Path) ->
                     data={"grant_type": "password", "username": name, "password": "wrong"},
                 ),
             ):
-                with traced(db.reader) as statements:
+                with traced(reader_of(db)) as statements:
                     answer = await attempt
                 answers.append((answer.status_code, answer.text, len(statements)))
         assert len(counted.asked) == len(answers) == 12
@@ -335,7 +342,7 @@ async def test_hidden_costs_what_unknown_costs(tmp_path: Path, way: str) -> None
 
         async def cost(name: str) -> list[str]:
             people.group(name.replace("/", "-"))  # whatever was at hand is forgotten
-            with traced(registry.database.reader) as statements:
+            with traced(reader_of(registry.database)) as statements:
                 for path in (f"blobs/{digest(b'x')}", "tags/list", "manifests/t"):
                     answer = await client.get(f"/v2/{name}/{path}")
                     assert answer.status_code in (401, 403)

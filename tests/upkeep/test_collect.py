@@ -14,9 +14,9 @@ from tests.upkeep.conftest import LAYER, Folder
 from entrepot.db import blobs, idle, links, manifests, quotas, repositories, tags, trash
 from entrepot.db.audit import NOBODY
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
 from entrepot.db.idle import Why
 from entrepot.db.restore import restore
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.db.terms import Terms
 from entrepot.db.trash import Keep
 from entrepot.oci.digest import Digest
@@ -30,8 +30,8 @@ PLAIN, ARM = image(), image(config=b"arm")
 
 
 @pytest.fixture
-async def database(folder: Folder) -> AsyncIterator[Database]:
-    database = Database(folder.data)
+async def database(folder: Folder) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(folder.data)
     yield database
     await database.close()
 
@@ -59,7 +59,7 @@ def idle_links(db: Connection) -> int:
 
 
 async def test_what_no_manifest_needs_goes_when_its_grace_is_over(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     blob(folder.db, b"idle")
     pass_by(folder.db, 99)
@@ -73,7 +73,7 @@ async def test_what_no_manifest_needs_goes_when_its_grace_is_over(
     assert quotas.recount(folder.db) == 0
 
 
-async def test_what_is_needed_is_looked_at_once(folder: Folder, database: Database) -> None:
+async def test_what_is_needed_is_looked_at_once(folder: Folder, database: SQLiteDatabase) -> None:
     assert idle_links(folder.db) == 2
     pass_by(folder.db, 101)
     await collect_idle(database, TERMS)
@@ -81,7 +81,7 @@ async def test_what_is_needed_is_looked_at_once(folder: Folder, database: Databa
 
 
 async def test_a_deleted_image_sets_its_blobs_free_once_it_is_purged(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     pass_by(folder.db, 101)
     await collect_idle(database, TERMS)
@@ -98,7 +98,7 @@ async def test_a_deleted_image_sets_its_blobs_free_once_it_is_purged(
 
 
 async def test_what_is_purged_stays_for_a_grace_where_it_was_linked(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     manifests.remove(folder.db, APP, folder.image)
     assert await purge_ended(database) == 1
@@ -111,7 +111,7 @@ async def test_what_is_purged_stays_for_a_grace_where_it_was_linked(
 
 
 async def test_a_blob_of_two_repositories_goes_with_the_last(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     blob(folder.db, b"shared")
     pass_by(folder.db, 101)
@@ -135,7 +135,7 @@ def promise(db: Connection) -> None:
 
 @pytest.mark.parametrize("renew", [push_again, mount_again, promise])
 async def test_whoever_was_told_that_it_is_here_has_a_whole_grace(
-    folder: Folder, database: Database, renew: Callable[[Connection], None]
+    folder: Folder, database: SQLiteDatabase, renew: Callable[[Connection], None]
 ) -> None:
     blob(folder.db, b"idle")
     pass_by(folder.db, 101)
@@ -152,7 +152,7 @@ def test_nothing_is_promised_that_has_gone(db: Connection) -> None:
 
 
 async def test_a_manifest_that_comes_while_the_grace_ends_keeps_its_blobs(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     """Both are writes, so one comes first; the other sees what it did."""
     for number in range(20):
@@ -168,14 +168,16 @@ async def test_a_manifest_that_comes_while_the_grace_ends_keeps_its_blobs(
         assert has(folder.db, content)
 
 
-async def test_many_go_in_small_steps(folder: Folder, database: Database) -> None:
+async def test_many_go_in_small_steps(folder: Folder, database: SQLiteDatabase) -> None:
     for number in range(250):
         blob(folder.db, b"%d" % number)
     pass_by(folder.db, 101)
     assert (await collect_idle(database, TERMS)).blobs == 250
 
 
-async def test_a_hidden_repository_keeps_what_it_needs(folder: Folder, database: Database) -> None:
+async def test_a_hidden_repository_keeps_what_it_needs(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
     blob(folder.db, b"idle")
     repositories.remove(folder.db, APP, keep=Keep(1000))
     pass_by(folder.db, 101)
@@ -193,7 +195,9 @@ def trashed(db: Connection) -> list[tuple[str, str]]:
     return [(item.digest, item.why) for item in trash.listed(db, None, 2**62, 9)]
 
 
-async def test_what_was_pushed_without_a_tag_goes_late(folder: Folder, database: Database) -> None:
+async def test_what_was_pushed_without_a_tag_goes_late(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
     digest = manifest(folder.db, PLAIN)
     pass_by(folder.db, 29 * DAY)
     assert (await collect_idle(database, TERMS)).manifests == 0
@@ -216,7 +220,7 @@ def move_tag(db: Connection, _folder: Folder) -> None:
 
 @pytest.mark.parametrize("leave", [untag, move_tag])
 async def test_what_a_tag_left_goes_late(
-    folder: Folder, database: Database, leave: Callable[[Connection, Folder], None]
+    folder: Folder, database: SQLiteDatabase, leave: Callable[[Connection, Folder], None]
 ) -> None:
     pass_by(folder.db, 100 * DAY)
     leave(folder.db, folder)
@@ -227,7 +231,7 @@ async def test_what_a_tag_left_goes_late(
     assert trashed(folder.db)[0][0] == str(folder.image)
 
 
-async def test_a_tag_an_index_and_a_subject_keep(folder: Folder, database: Database) -> None:
+async def test_a_tag_an_index_and_a_subject_keep(folder: Folder, database: SQLiteDatabase) -> None:
     db = folder.db
     blob(db, b"arm")
     tagged, child = manifest(db, ARM), manifest(db, PLAIN)
@@ -252,7 +256,7 @@ def referrer(folder: Folder, **more: Any) -> dict[str, Any]:
 
 
 async def test_referrers_go_some_time_after_their_subject(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     db = folder.db
     signature = manifest(db, referrer(folder))
@@ -273,7 +277,9 @@ async def test_referrers_go_some_time_after_their_subject(
     assert manifests.find(db, APP, signature) is not None
 
 
-async def test_platforms_go_some_time_after_their_index(folder: Folder, database: Database) -> None:
+async def test_platforms_go_some_time_after_their_index(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
     db = folder.db
     child = manifest(db, PLAIN)
     inner, outer = manifest(db, index(PLAIN)), manifest(db, index(index(PLAIN)), "all")
@@ -287,7 +293,7 @@ async def test_platforms_go_some_time_after_their_index(folder: Folder, database
 
 
 async def test_what_refers_to_what_goes_is_not_forgotten(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     """Subject and signature are both looked at in one step, when the subject still stands."""
     db = folder.db
@@ -309,7 +315,7 @@ async def test_what_refers_to_what_goes_is_not_forgotten(
 
 @pytest.mark.parametrize("subject", ["never here", "here again"])
 async def test_referrers_of_what_was_not_deleted_stay(
-    folder: Folder, database: Database, subject: str
+    folder: Folder, database: SQLiteDatabase, subject: str
 ) -> None:
     """Signatures may be pushed before what they sign, or be kept apart from it."""
     db = folder.db
@@ -327,7 +333,7 @@ async def test_referrers_of_what_was_not_deleted_stay(
     assert manifests.find(db, where, signature) is not None
 
 
-async def test_by_itself_no_manifest_goes(folder: Folder, database: Database) -> None:
+async def test_by_itself_no_manifest_goes(folder: Folder, database: SQLiteDatabase) -> None:
     manifest(folder.db, PLAIN)
     manifests.remove(folder.db, APP, manifest(folder.db, index(PLAIN)))
     pass_by(folder.db, 365 * DAY)
@@ -354,7 +360,9 @@ def test_loose_manifests_of_a_repository(folder: Folder) -> None:
 # Never on doubt
 
 
-async def test_a_database_that_fails_ends_the_round(folder: Folder, database: Database) -> None:
+async def test_a_database_that_fails_ends_the_round(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
     for number in range(250):
         blob(folder.db, b"%d" % number)
     pass_by(folder.db, 101)
@@ -367,7 +375,7 @@ async def test_a_database_that_fails_ends_the_round(folder: Folder, database: Da
     assert folder.db.execute("select count(*) from blob").fetchone() == (252,)
 
 
-async def test_a_step_that_fails_takes_nothing(folder: Folder, database: Database) -> None:
+async def test_a_step_that_fails_takes_nothing(folder: Folder, database: SQLiteDatabase) -> None:
     """The last of ten cannot go: then none of them has gone."""
     for number in range(10):
         blob(folder.db, b"%d" % number)

@@ -16,20 +16,20 @@ from tests.upkeep.test_rounds import until
 
 from entrepot.db import audit, engine, entries
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.upkeep.copy import LOCK, follow, marker
 from entrepot.upkeep.targets import parse
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "data")
+async def database(tmp_path: Path) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(tmp_path / "data")
     yield database
     await database.close()
 
 
 @pytest.fixture
-def db(database: Database) -> Iterator[Connection]:
+def db(database: SQLiteDatabase) -> Iterator[Connection]:
     with closing(engine.connect(database.folder)) as db:
         yield db
 
@@ -70,8 +70,8 @@ def cut(file: Path) -> None:
 
 
 @asynccontextmanager
-async def following(database: Database, copy: str) -> AsyncIterator[None]:
-    task = asyncio.create_task(follow(database, copy))
+async def following(database: SQLiteDatabase, copy: str) -> AsyncIterator[None]:
+    task = asyncio.create_task(follow(database, copy, database.folder))
     yield
     assert not task.done()
     task.cancel()
@@ -79,7 +79,7 @@ async def following(database: Database, copy: str) -> AsyncIterator[None]:
 
 
 async def test_rows_that_were_there_and_rows_that_come(
-    database: Database, db: Connection, file: Path
+    database: SQLiteDatabase, db: Connection, file: Path
 ) -> None:
     append(db, 1200)
     async with following(database, f"file:{file}"):
@@ -90,7 +90,9 @@ async def test_rows_that_were_there_and_rows_that_come(
     assert mode(file) == 0o640
 
 
-async def test_a_line_has_all_of_a_row(database: Database, db: Connection, file: Path) -> None:
+async def test_a_line_has_all_of_a_row(
+    database: SQLiteDatabase, db: Connection, file: Path
+) -> None:
     append(db, 1)
     async with following(database, f"file:{file}"):
         await until(lambda: ids(file) == [1])
@@ -115,7 +117,9 @@ async def test_a_line_has_all_of_a_row(database: Database, db: Connection, file:
     assert row.at == AT + 1
 
 
-async def test_it_goes_on_where_it_was(database: Database, db: Connection, file: Path) -> None:
+async def test_it_goes_on_where_it_was(
+    database: SQLiteDatabase, db: Connection, file: Path
+) -> None:
     append(db, 3)
     async with following(database, f"file:{file}"):
         await until(lambda: audit.marked(db, marker(f"file:{file}"))[0] == 3)
@@ -127,7 +131,7 @@ async def test_it_goes_on_where_it_was(database: Database, db: Connection, file:
 
 
 async def test_another_target_gets_all_rows(
-    database: Database, db: Connection, file: Path, tmp_path: Path
+    database: SQLiteDatabase, db: Connection, file: Path, tmp_path: Path
 ) -> None:
     append(db, 3)
     other = tmp_path / "other.jsonl"
@@ -156,7 +160,7 @@ def copied_and_emptied(file: Path) -> Path:
 
 @pytest.mark.parametrize("rotate", [moved, moved_and_made, copied_and_emptied])
 async def test_a_file_may_be_rotated(
-    database: Database, db: Connection, file: Path, rotate: Callable[[Path], Path]
+    database: SQLiteDatabase, db: Connection, file: Path, rotate: Callable[[Path], Path]
 ) -> None:
     append(db, 3)
     async with following(database, f"file:{file}"):
@@ -169,7 +173,7 @@ async def test_a_file_may_be_rotated(
 
 
 async def test_a_line_that_was_cut_stays_alone(
-    database: Database, db: Connection, file: Path
+    database: SQLiteDatabase, db: Connection, file: Path
 ) -> None:
     cut(file)
     append(db, 2)
@@ -179,7 +183,7 @@ async def test_a_line_that_was_cut_stays_alone(
 
 
 async def test_a_target_that_fails_is_told_once_and_tried_until_it_works(
-    database: Database, db: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database: SQLiteDatabase, db: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     file = tmp_path / "later" / "audit.jsonl"
@@ -201,7 +205,7 @@ async def test_a_target_that_fails_is_told_once_and_tried_until_it_works(
 
 
 async def test_a_disk_that_is_full_loses_nothing(
-    database: Database, db: Connection, caplog: pytest.LogCaptureFixture
+    database: SQLiteDatabase, db: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     append(db, 3)
     async with following(database, "file:/dev/full"):
@@ -210,7 +214,7 @@ async def test_a_disk_that_is_full_loses_nothing(
 
 
 async def test_a_pipe_that_nobody_reads_holds_up_nothing(
-    database: Database, db: Connection, file: Path, caplog: pytest.LogCaptureFixture
+    database: SQLiteDatabase, db: Connection, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     os.mkfifo(file)
     append(db, 1)
@@ -218,7 +222,9 @@ async def test_a_pipe_that_nobody_reads_holds_up_nothing(
         await until(lambda: "it is not a regular file" in caplog.text)
 
 
-async def test_of_two_processes_one_copies(database: Database, db: Connection, file: Path) -> None:
+async def test_of_two_processes_one_copies(
+    database: SQLiteDatabase, db: Connection, file: Path
+) -> None:
     append(db, 1)
     with (database.folder / LOCK).open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -251,7 +257,7 @@ def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
 
 
 async def test_syslog(
-    database: Database, db: Connection, receiver: tuple[socket.socket, str]
+    database: SQLiteDatabase, db: Connection, receiver: tuple[socket.socket, str]
 ) -> None:
     listening, copy = receiver
     audit.append(db, event(1), event(2, result="denied"))
@@ -265,7 +271,7 @@ async def test_syslog(
 
 
 async def test_a_syslog_that_is_not_there_gets_all_when_it_comes(
-    database: Database, db: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database: SQLiteDatabase, db: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     append(db, 3)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:

@@ -12,21 +12,21 @@ from entrepot.auth.directory import Directory
 from entrepot.db import accounts, engine, keys, secrets
 from entrepot.db.accounts import Kind
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.upkeep.credentials import KEPT, SLACK, forget
 
 LIFE = 300
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path)
+async def database(tmp_path: Path) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(tmp_path)
     yield database
     await database.close()
 
 
 @pytest.fixture
-def db(tmp_path: Path, database: Database) -> Iterator[Connection]:
+def db(tmp_path: Path, database: SQLiteDatabase) -> Iterator[Connection]:
     with closing(engine.connect(tmp_path)) as db:
         yield db
 
@@ -45,7 +45,7 @@ def known(db: Connection) -> set[str]:
 
 
 async def test_a_key_goes_when_all_that_it_signed_has_ended(
-    database: Database, db: Connection
+    database: SQLiteDatabase, db: Connection
 ) -> None:
     old = key(db, LIFE + SLACK + 5)
     just = key(db, LIFE + SLACK - 5)
@@ -60,7 +60,7 @@ async def test_a_key_goes_when_all_that_it_signed_has_ended(
 
 
 async def test_where_nothing_goes_nothing_is_written_down(
-    database: Database, db: Connection
+    database: SQLiteDatabase, db: Connection
 ) -> None:
     signs = key(db, None)
     before = database.generation.read()
@@ -70,7 +70,7 @@ async def test_where_nothing_goes_nothing_is_written_down(
     assert database.generation.read() == before
 
 
-async def test_secrets_go_a_month_after_their_end(database: Database, db: Connection) -> None:
+async def test_secrets_go_a_month_after_their_end(database: SQLiteDatabase, db: Connection) -> None:
     account = accounts.create(db, Kind.USER, "alice", "test").id
     now = time.time()
     ends = {"old": now - KEPT - 5, "ended": now - KEPT + 5, "good": now + 5, "endless": None}

@@ -14,8 +14,8 @@ from entrepot.blobstore.encrypted import EncryptedStore
 from entrepot.blobstore.store import Source
 from entrepot.db import blobs, engine, pieces
 from entrepot.db.blobs import Blob
-from entrepot.db.database import Database
 from entrepot.db.pieces import Piece
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.encryption.keys import Keyring, MasterKey
 from entrepot.oci.digest import Digest
 from entrepot.oci.ranges import Span
@@ -28,8 +28,8 @@ RING = Keyring((KEY,))
 
 
 @pytest.fixture
-async def database(folder: Folder) -> AsyncIterator[Database]:
-    database = Database(folder.data, RING)
+async def database(folder: Folder) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(folder.data, RING)
     yield database
     await database.close()
 
@@ -66,7 +66,7 @@ async def _all(source: Source) -> bytes:
     return b"".join([bytes(part) async for part in source.stream])
 
 
-async def found(database: Database, digest: Digest) -> Blob:
+async def found(database: SQLiteDatabase, digest: Digest) -> Blob:
     blob = await database.read(lambda db: blobs.stored(db, digest))
     assert blob is not None
     return blob
@@ -79,7 +79,7 @@ def damage(folder: Folder) -> list[str]:
 
 
 async def test_blobs_of_one_piece_and_of_many(
-    folder: Folder, database: Database, store: EncryptedStore
+    folder: Folder, database: SQLiteDatabase, store: EncryptedStore
 ) -> None:
     parts = [random.Random(number).randbytes(100_000 + number) for number in range(3)]
     many = add(folder, *parts)
@@ -105,7 +105,7 @@ def files(folder: Folder) -> list[Path]:
 
 
 async def test_again_there_is_nothing_to_do(
-    folder: Folder, database: Database, store: EncryptedStore
+    folder: Folder, database: SQLiteDatabase, store: EncryptedStore
 ) -> None:
     await encrypt(database, store, nobody)
     before = list(folder.store.objects())
@@ -115,7 +115,7 @@ async def test_again_there_is_nothing_to_do(
 
 
 async def test_only_plain_pieces_are_written_anew(
-    folder: Folder, database: Database, store: EncryptedStore
+    folder: Folder, database: SQLiteDatabase, store: EncryptedStore
 ) -> None:
     """An upload that began before there was a key, and went on after."""
     digest = add(folder, b"a" * 70_000, b"b" * 70_000)
@@ -152,7 +152,7 @@ def lose(folder: Folder) -> None:
 @pytest.mark.parametrize("spoil", [flip, cut, lose])
 async def test_what_is_damaged_stays_as_it_is(
     folder: Folder,
-    database: Database,
+    database: SQLiteDatabase,
     store: EncryptedStore,
     spoil: Callable[[Folder], None],
     caplog: pytest.LogCaptureFixture,
@@ -171,7 +171,7 @@ async def test_what_is_damaged_stays_as_it_is(
 
 
 async def test_a_store_that_fails_for_all_ends_it(
-    folder: Folder, database: Database, store: EncryptedStore
+    folder: Folder, database: SQLiteDatabase, store: EncryptedStore
 ) -> None:
     for number in range(30):
         add(folder, b"%d" % number * 20_000)
@@ -198,7 +198,7 @@ def meddling(folder: Folder) -> Meddling:
 
 
 async def test_a_blob_that_is_deleted_meanwhile(
-    folder: Folder, database: Database, meddling: Meddling
+    folder: Folder, database: SQLiteDatabase, meddling: Meddling
 ) -> None:
     def delete() -> None:
         blobs.remove(folder.db, APP, folder.layer, even_if_used=True)
@@ -212,7 +212,7 @@ async def test_a_blob_that_is_deleted_meanwhile(
 
 
 async def test_a_blob_that_is_pushed_again_meanwhile(
-    folder: Folder, database: Database, meddling: Meddling
+    folder: Folder, database: SQLiteDatabase, meddling: Meddling
 ) -> None:
     """What renewed it stands; it is encrypted the next time."""
     (name, _), owner = keep(folder.store, LAYER), "0" * 32
@@ -231,7 +231,7 @@ async def test_a_blob_that_is_pushed_again_meanwhile(
 
 
 async def test_it_stops_at_once_when_the_process_ends(
-    folder: Folder, database: Database, store: EncryptedStore
+    folder: Folder, database: SQLiteDatabase, store: EncryptedStore
 ) -> None:
     add(folder, bytes(5_000_000))
     running = asyncio.create_task(encrypt(database, store, nobody, rate=100_000))

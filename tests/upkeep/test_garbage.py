@@ -9,7 +9,7 @@ from tests.upkeep.conftest import LAYER, Folder
 from tests.upkeep.test_collect import TERMS, pass_by
 
 from entrepot.db import blobs, links, manifests, pieces, repositories, trash, uploads
-from entrepot.db.database import Database
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.db.trash import Keep
 from entrepot.db.uploads import Upload
 from entrepot.oci.digest import Digest
@@ -78,7 +78,7 @@ def test_what_the_trash_alone_holds_is_free_once_that_is_over(folder: Folder) ->
 
 
 async def test_it_is_what_goes(folder: Folder) -> None:
-    database, db = Database(folder.data), folder.db
+    database, db = SQLiteDatabase(folder.data), folder.db
     for number in range(5):
         blob(db, b"%d" % number)
     manifests.remove(db, APP, folder.image, keep=Keep(1000))

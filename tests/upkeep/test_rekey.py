@@ -9,7 +9,7 @@ from tests.content import image
 from tests.db.pushed import blob, manifest
 
 from entrepot.db import engine, keyed
-from entrepot.db.database import Database
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.encryption.keys import Keyring, MasterKey
 from entrepot.upkeep.rekey import rekey
 
@@ -20,8 +20,8 @@ MANY = 1100
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path, Keyring((NEW, OLD)))
+async def database(tmp_path: Path) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(tmp_path, Keyring((NEW, OLD)))
     yield database
     await database.close()
 
@@ -36,16 +36,16 @@ def fill(folder: Path, *keys: MasterKey, count: int = 3, text: str = PLANTED) ->
                 manifest(db, image(annotations={"note": f"{text} {number}"}))
 
 
-async def keys(database: Database) -> dict[str | None, int]:
+async def keys(database: SQLiteDatabase) -> dict[str | None, int]:
     found: dict[str | None, int] = {}
-    for usage in await database.survey(lambda db: list(keyed.usage(db))):
+    for usage in await database.scan(lambda db: list(keyed.usage(db))):
         found[usage.key] = found.get(usage.key, 0) + usage.rows
     return found
 
 
 @pytest.mark.parametrize("before", [(), (OLD,)], ids=["plain", "an older key"])
 async def test_all_rows_come_to_the_current_key(
-    database: Database, tmp_path: Path, before: tuple[MasterKey, ...]
+    database: SQLiteDatabase, tmp_path: Path, before: tuple[MasterKey, ...]
 ) -> None:
     fill(tmp_path, *before, count=MANY)
     told: list[tuple[int, int | None]] = []
@@ -57,7 +57,7 @@ async def test_all_rows_come_to_the_current_key(
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
 
-async def test_nothing_of_it_is_left_in_the_files(database: Database, tmp_path: Path) -> None:
+async def test_nothing_of_it_is_left_in_the_files(database: SQLiteDatabase, tmp_path: Path) -> None:
     fill(tmp_path)
     assert shows(tmp_path)
     await rekey(database, lambda *_: None)
@@ -68,7 +68,7 @@ def shows(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if PLANTED.encode() in path.read_bytes()]
 
 
-async def test_again_there_is_nothing_to_do(database: Database, tmp_path: Path) -> None:
+async def test_again_there_is_nothing_to_do(database: SQLiteDatabase, tmp_path: Path) -> None:
     fill(tmp_path, OLD)
     await rekey(database, lambda *_: None)
     before = await database.read(lambda db: db.execute("select content from manifest").fetchall())
@@ -79,7 +79,7 @@ async def test_again_there_is_nothing_to_do(database: Database, tmp_path: Path) 
 
 
 async def test_what_does_not_open_is_passed_over_and_logged(
-    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database: SQLiteDatabase, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fill(tmp_path, OLD)
 
@@ -95,7 +95,7 @@ async def test_what_does_not_open_is_passed_over_and_logged(
 
 
 async def test_without_a_key_nothing_happens(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SQLiteDatabase(tmp_path)
     fill(tmp_path)
     assert (await rekey(database, lambda *_: None)).rows == 0
     assert await keys(database) == {None: 7}

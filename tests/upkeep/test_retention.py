@@ -11,7 +11,8 @@ from tests.db.audited import event
 from entrepot.db import audit, engine
 from entrepot.db.chain import Chain
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
+from entrepot.db.place import Folder
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.upkeep.copy import marker
 from entrepot.upkeep.retention import DAY, retain
 
@@ -19,14 +20,14 @@ COPY = "file:/nowhere"
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path)
+async def database(tmp_path: Path) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(tmp_path)
     yield database
     await database.close()
 
 
 @pytest.fixture
-def db(database: Database) -> Iterator[Connection]:
+def db(database: SQLiteDatabase) -> Iterator[Connection]:
     """Rows of the last five days, from noon to noon, two a day; the newest is of today."""
     with closing(engine.connect(database.folder)) as db:
         midnight = time.time() // DAY * DAY
@@ -47,15 +48,15 @@ def ids(db: Connection) -> list[int]:
     ("days", "gone"), [(0, 0), (1, 8), (2, 6), (4, 2), (5, 0), (365, 0), (10**6, 0)]
 )
 async def test_what_is_older_than_so_many_days_goes(
-    database: Database, db: Connection, days: int, gone: int
+    database: SQLiteDatabase, db: Connection, days: int, gone: int
 ) -> None:
     assert await retain(database, days) == gone
     assert ids(db) == list(range(gone + 1, 12 + (gone > 0)))
     assert await retain(database, days) == 0
-    assert list(Chain(database.folder).faults()) == []
+    assert list(Chain(Folder(database.folder).connect_to_read).faults()) == []
 
 
-async def test_several_pages_are_told_of_in_several_rows(database: Database) -> None:
+async def test_several_pages_are_told_of_in_several_rows(database: SQLiteDatabase) -> None:
     with closing(engine.connect(database.folder)) as db:
         db.execute("begin")
         audit.append(db, *(event(number) for number in range(1200)))
@@ -66,12 +67,12 @@ async def test_several_pages_are_told_of_in_several_rows(database: Database) -> 
             (audit.EXPIRED, 500),
             (audit.EXPIRED, 200),
         ]
-    assert list(Chain(database.folder).faults()) == []
+    assert list(Chain(Folder(database.folder).connect_to_read).faults()) == []
 
 
 @pytest.mark.parametrize(("copied", "gone"), [(0, 0), (3, 3), (11, 8)])
 async def test_what_is_not_copied_yet_stays(
-    database: Database, db: Connection, copied: int, gone: int
+    database: SQLiteDatabase, db: Connection, copied: int, gone: int
 ) -> None:
     audit.mark(db, marker(COPY), (copied, ""))
     assert await retain(database, 1, COPY) == gone

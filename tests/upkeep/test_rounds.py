@@ -11,8 +11,8 @@ from tests.db.pushed import APP, garbage
 from tests.upkeep.conftest import LAYER, Folder, keep
 
 from entrepot.db import pieces, uploads
-from entrepot.db.database import Database
 from entrepot.db.pieces import Piece
+from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.db.terms import Terms
 from entrepot.db.uploads import Upload
 from entrepot.observe.metrics import Metrics
@@ -20,8 +20,8 @@ from entrepot.upkeep.rounds import LOCK, collect, expire, make_rounds
 
 
 @pytest.fixture
-async def database(folder: Folder) -> AsyncIterator[Database]:
-    database = Database(folder.data)
+async def database(folder: Folder) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(folder.data)
     yield database
     await database.close()
 
@@ -49,7 +49,7 @@ def forgotten(folder: Folder, seconds: float = 100) -> Upload:
     return after
 
 
-async def test_garbage_is_deleted_and_forgotten(folder: Folder, database: Database) -> None:
+async def test_garbage_is_deleted_and_forgotten(folder: Folder, database: SQLiteDatabase) -> None:
     throw_away(folder, 600)
     assert await collect(database, folder.store) == 600
     assert left(folder) == [folder.object]
@@ -58,7 +58,7 @@ async def test_garbage_is_deleted_and_forgotten(folder: Folder, database: Databa
 
 
 async def test_a_malformed_name_in_the_garbage_is_forgotten(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     throw_away(folder, 1)
     pieces.drop(folder.db, "../nonsense", "test")
@@ -68,7 +68,7 @@ async def test_a_malformed_name_in_the_garbage_is_forgotten(
 
 
 async def test_a_round_cut_between_deleting_and_forgetting_is_taken_up(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     gone, *_ = throw_away(folder, 3)
     folder.store.delete([gone])
@@ -77,7 +77,9 @@ async def test_a_round_cut_between_deleting_and_forgetting_is_taken_up(
     assert garbage(folder.db) == []
 
 
-async def test_what_cannot_be_deleted_is_not_forgotten(folder: Folder, database: Database) -> None:
+async def test_what_cannot_be_deleted_is_not_forgotten(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
     [name] = throw_away(folder, 1)
     folder.store.delete([name])
     folder.store.path(name).mkdir()
@@ -88,14 +90,16 @@ async def test_what_cannot_be_deleted_is_not_forgotten(folder: Folder, database:
     assert await collect(database, folder.store) == 1
 
 
-async def test_only_idle_uploads_expire(folder: Folder, database: Database) -> None:
+async def test_only_idle_uploads_expire(folder: Folder, database: SQLiteDatabase) -> None:
     old, young = forgotten(folder), forgotten(folder, seconds=10)
     assert await expire(database, 60) == 1
     assert garbage(folder.db) == [old.id]
     assert uploads.find(folder.db, APP, young.id) == young
 
 
-async def test_a_piece_that_a_killed_process_left_goes(folder: Folder, database: Database) -> None:
+async def test_a_piece_that_a_killed_process_left_goes(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
     upload = forgotten(folder, seconds=0)
     left_open, written = Piece.new(), Piece.new()
     for piece in (left_open, written):
@@ -108,7 +112,7 @@ async def test_a_piece_that_a_killed_process_left_goes(folder: Folder, database:
 
 
 async def test_an_upload_touched_after_it_was_found_idle_stays(
-    folder: Folder, database: Database
+    folder: Folder, database: SQLiteDatabase
 ) -> None:
     upload = forgotten(folder)
 
@@ -121,7 +125,9 @@ async def test_an_upload_touched_after_it_was_found_idle_stays(
     assert uploads.find(folder.db, APP, upload.id).size == upload.size
 
 
-async def test_of_two_processes_one_makes_the_rounds(folder: Folder, database: Database) -> None:
+async def test_of_two_processes_one_makes_the_rounds(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
     throw_away(folder, 1)
     with (folder.data / LOCK).open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -133,7 +139,7 @@ async def test_of_two_processes_one_makes_the_rounds(folder: Folder, database: D
 
 
 async def test_a_round_that_fails_is_followed_by_another(
-    folder: Folder, database: Database, caplog: pytest.LogCaptureFixture
+    folder: Folder, database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     [name] = throw_away(folder, 1)
     folder.store.delete([name])
@@ -144,7 +150,7 @@ async def test_a_round_that_fails_is_followed_by_another(
         await until(lambda: garbage(folder.db) == [])
 
 
-async def test_a_round_measures_what_is_kept(folder: Folder, database: Database) -> None:
+async def test_a_round_measures_what_is_kept(folder: Folder, database: SQLiteDatabase) -> None:
     forgotten(folder, seconds=0)
     async with making_rounds(database, folder) as metrics:
         await until(lambda: b"entrepot_store_blobs 2.0\n" in metrics.render())
@@ -155,10 +161,10 @@ async def test_a_round_measures_what_is_kept(folder: Folder, database: Database)
 
 
 @asynccontextmanager
-async def making_rounds(database: Database, folder: Folder) -> AsyncIterator[Metrics]:
+async def making_rounds(database: SQLiteDatabase, folder: Folder) -> AsyncIterator[Metrics]:
     metrics = Metrics()
     rounds = asyncio.create_task(
-        make_rounds(database, folder.store, metrics, Terms(), expiry=60, pause=0.02)
+        make_rounds(database, folder.store, metrics, Terms(), folder.data, expiry=60, pause=0.02)
     )
     yield metrics
     assert not rounds.done()
@@ -174,7 +180,7 @@ async def until(what: Callable[[], bool]) -> None:
     raise AssertionError("not so after 10 s")
 
 
-async def test_one_round_expires_more_than_a_page(folder: Folder, database: Database) -> None:
+async def test_one_round_expires_more_than_a_page(folder: Folder, database: SQLiteDatabase) -> None:
     for _ in range(620):
         forgotten(folder)
     assert await expire(database, 60) == 620

@@ -7,7 +7,6 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -26,7 +25,6 @@ from entrepot.auth.roles import Action
 from entrepot.db import entries
 from entrepot.db.chain import Chain
 from entrepot.db.connection import Connection
-from entrepot.db.engine import connect_to_read
 from entrepot.db.entries import Wanted
 from entrepot.upkeep import export as exports
 from entrepot.upkeep.review import UNUSED, review
@@ -130,12 +128,7 @@ Asked = Annotated[Wanted, Depends(wanted)]
 
 def _read(caller: Caller, query: Callable[[Connection], T]) -> Awaitable[T]:
     """Ask something that takes long."""
-
-    def ask() -> T:
-        with closing(connect_to_read(caller.registry.database.folder)) as db:
-            return query(db)
-
-    return asyncio.to_thread(ask)
+    return caller.registry.database.scan(query)
 
 
 @router.get("")
@@ -221,8 +214,8 @@ async def verify(
 ) -> Verified:
     """Walk along the chain of all rows; takes a second for some 50,000 of them."""
     number, _, found = head.partition(":")
-    folder = caller.registry.database.folder
-    chain = Chain(folder, (int(number), found) if head else None, pause=_PAUSE)
+    connect = caller.registry.database.connect
+    chain = Chain(connect, (int(number), found) if head else None, pause=_PAUSE)
     if not _verifying.acquire(blocking=False):
         raise Problem(429, "the audit is being verified right now: try again later")
     try:

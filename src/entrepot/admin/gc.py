@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import closing
 from dataclasses import asdict
 from itertools import islice
 from typing import Annotated
@@ -12,7 +11,7 @@ from fastapi import APIRouter, Query
 from entrepot.admin.caller import Called
 from entrepot.admin.page import Model
 from entrepot.admin.problem import Problem
-from entrepot.db.engine import connect_to_read
+from entrepot.db.connection import Connection
 from entrepot.upkeep import garbage
 from entrepot.upkeep.rounds import sweep
 
@@ -71,14 +70,11 @@ async def survey(
     """What would go in the next round, how much room that makes, and why. Changes nothing."""
     registry = caller.registry
 
-    def ask() -> list[garbage.Garbage]:
-        with closing(connect_to_read(registry.database.folder)) as db:
-            found = garbage.survey(
-                db, registry.terms, registry.upload_expiry, time.time(), limit + 1
-            )
-            return list(found)
+    def ask(db: Connection) -> list[garbage.Garbage]:
+        expiry = registry.upload_expiry
+        return list(garbage.survey(db, registry.terms, expiry, time.time(), limit + 1))
 
-    found = await asyncio.to_thread(ask)
+    found = await registry.database.scan(ask)
     kinds = [[each for each in found if each.kind is kind] for kind in garbage.Kind]
     shown = [each for of_kind in kinds for each in islice(of_kind, limit)]
     return Survey(

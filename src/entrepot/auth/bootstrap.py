@@ -14,23 +14,18 @@ _BY = By("entrepot", via="first start")
 def furnish(db: Connection, password: str | None) -> str | None:
     """Make what is missing; the admin's password, where it was made up just now.
 
-    Call it on a connection in autocommit mode. Raises ValueError for a password that is none.
+    Raises ValueError for a password that is none.
     """
     if accounts.any_user(db) and keys.every(db):
         return None
     chosen = passwords.check_new(password) if password else passwords.make()
     hashed = passwords.hashed(chosen)
-    db.execute("begin immediate")
-    try:
+    with db.exclusive():
         if not keys.every(db):
             keys.add(db, keyring.make())
         made = not accounts.any_user(db)
         if made:
             _make_admin(db, hashed)
-        db.execute("commit")
-    except BaseException:
-        db.execute("rollback")
-        raise
     return chosen if made and not password else None
 
 
@@ -47,18 +42,12 @@ def recover(db: Connection, name: str) -> str:
     """
     chosen = passwords.make()
     hashed = passwords.hashed(chosen)
-    db.execute("begin immediate")
-    try:
+    with db.exclusive():
         account = accounts.find(db, accounts.Kind.USER, name)
         account = account or accounts.create(db, accounts.Kind.USER, name, "recovery")
         accounts.set_password(db, account.id, hashed)
         accounts.set_disabled(db, account.id, disabled=False)
         grants.add(db, account.subject, Role.ADMIN, "*", "recovery")
-        record_access(
-            db, Event("user recover", By("entrepot", "recovery"), reference=account.subject)
-        )
-        db.execute("commit")
-    except BaseException:
-        db.execute("rollback")
-        raise
+        by = By("entrepot", "recovery")
+        record_access(db, Event("user recover", by, reference=account.subject))
     return chosen

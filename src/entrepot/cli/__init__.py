@@ -8,6 +8,7 @@ from entrepot.cli import (
     audit,
     certificate,
     check,
+    db,
     gc,
     grant,
     group,
@@ -61,6 +62,7 @@ app.add_typer(issuer.app, name="issuer")
 app.add_typer(trust.app, name="trust")
 app.add_typer(key.app, name="key")
 app.add_typer(tls.app, name="tls")
+app.add_typer(db.app, name="db")
 app.command("recover")(recover.recover)
 app.command("version")(version.version)
 

@@ -183,19 +183,21 @@ def verify(
 
 def _verified(data: Path, head: str) -> dict[str, Any]:
     """The same as the API says, from the folder."""
-    from entrepot.db import engine
+    from entrepot.db import place
     from entrepot.db.chain import Chain
+    from entrepot.db.schema import SchemaError
 
-    if not (data / engine.FILE).exists():
-        fail(f"there is no registry in {data.absolute()}: name its folder with --data")
+    folder = place.find(data)
+    if not folder.exists():
+        fail(f"there is no registry in {folder}: name its folder with --data")
     match = _head(head)
-    chain = Chain(data, (int(match[1]), match[2]) if match else None)
+    chain = Chain(folder.connect_to_read, (int(match[1]), match[2]) if match else None)
     try:
         faults = list(chain.faults())
-    except engine.SchemaError as error:
+    except SchemaError as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
-        fail(f"cannot read {data.absolute()}: {error}; run it as the user of the server")
+        fail(f"cannot read {folder}: {error}; run it as the user of the server")
     link = {"id": chain.head[0], "hash": chain.head[1]}
     return {"intact": not faults, "rows": chain.rows, "head": link, "faults": faults}
 

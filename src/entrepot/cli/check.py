@@ -3,7 +3,6 @@
 import contextlib
 import json
 import sqlite3
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +11,10 @@ from entrepot import settings
 from entrepot.blobstore.store import Store, StoreError
 from entrepot.blobstore.stores import store_at
 from entrepot.cli.options import Config, Data, Json, fail
-from entrepot.db import engine, keyed
-from entrepot.encryption.keys import EncryptionError, Keyring
+from entrepot.db import keyed
+from entrepot.db.place import Place
+from entrepot.db.schema import SchemaError
+from entrepot.encryption.keys import EncryptionError
 from entrepot.upkeep.check import Finding, findings, unreadable
 
 
@@ -32,19 +33,20 @@ def check(
     """
     try:
         chosen = settings.load(config, data=data)
-        folder, keyring = chosen.data, chosen.keyring()
+        keyring = chosen.keyring()
+        place = chosen.metadata(keyring)
     except settings.SettingsError as error:
         fail(str(error))
-    if not (folder / engine.FILE).exists():
-        fail(f"there is no registry in {folder.absolute()}: name its folder with --data")
     try:
-        store = store_at(folder, chosen.place, keyring)
-        found = _findings(folder, store, keyring, read=read)
-    except (engine.SchemaError, StoreError, EncryptionError) as error:
+        if not place.exists():
+            fail(f"there is no registry in {place}: name its folder with --data")
+        store = store_at(chosen.data, chosen.place, keyring)
+        found = _findings(place, store, read=read)
+    except (SchemaError, StoreError, EncryptionError) as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        fail(f"cannot read {folder.absolute()}: {why}; run it as the user of the server")
+        fail(f"cannot read {place}: {why}; run it as the user of the server")
     damaged = sum(finding.damage for finding in found)
     for finding in found:
         typer.echo(_json(finding) if as_json else _text(finding))
@@ -53,10 +55,10 @@ def check(
     raise typer.Exit(1 if damaged else 0)
 
 
-def _findings(folder: Path, store: Store, keyring: Keyring, *, read: bool) -> list[Finding]:
+def _findings(place: Place, store: Store, *, read: bool) -> list[Finding]:
     found: list[Finding] = []
     try:
-        with contextlib.closing(engine.connect_to_read(folder, keyring)) as db:
+        with contextlib.closing(place.connect_to_read()) as db:
             keyed.check(db)
             found.extend(findings(db, store, read=read))
     except sqlite3.DatabaseError as error:

@@ -9,8 +9,7 @@ import typer
 from entrepot import settings
 from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.cli.output import done
-from entrepot.db import engine
-from entrepot.db.generation import Generation
+from entrepot.db.schema import SchemaError
 
 
 def recover(
@@ -29,19 +28,19 @@ def recover(
     from entrepot.auth import actor, bootstrap
 
     try:
-        folder = settings.load(config, data=data).data
+        chosen = settings.load(config, data=data)
+        place = chosen.metadata(chosen.keyring())
         name = actor.parse_name(user)
     except (settings.SettingsError, ValueError) as error:
         fail(str(error))
-    if not (folder / engine.FILE).exists():
-        fail(f"there is no registry in {folder.absolute()}: name its folder with --data")
     try:
-        engine.prepare(folder)
-        with contextlib.closing(engine.connect(folder)) as db:
+        if not place.exists():
+            fail(f"there is no registry in {place}: name its folder with --data")
+        place.prepare()
+        with contextlib.closing(place.connect()) as db:
             password = bootstrap.recover(db, name)
-        with contextlib.closing(Generation(folder)) as generation:
-            generation.bump()  # a server that runs reads what has changed
-    except (OSError, sqlite3.Error, engine.SchemaError) as error:
-        fail(f"cannot use {folder.absolute()}: {error}; run it as the user of the server")
+        place.announce()
+    except (OSError, sqlite3.Error, SchemaError) as error:
+        fail(f"cannot use {place}: {error}; run it as the user of the server")
     document = {"user": name, "password": password}
     done(f"{name} is an admin with the password\n    {password}", document, as_json=as_json)

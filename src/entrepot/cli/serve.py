@@ -15,6 +15,9 @@ from entrepot.addresses import Address
 from entrepot.cli.exposure import certificate_files, check_certificate, check_exposure
 from entrepot.cli.options import Config, Data, fail
 from entrepot.cli.provider import check_provider
+from entrepot.db.connection import UnavailableError
+from entrepot.db.place import Place
+from entrepot.db.schema import SchemaError
 from entrepot.encryption.keys import Keyring
 from entrepot.settings import Settings
 
@@ -79,15 +82,15 @@ def serve(
         if chosen.redirect_listen:
             plain = _socket(chosen.redirect_listen, "ENTREPOT_REDIRECT_LISTEN")
             stack.enter_context(plain)
-        _prepare(chosen, keyring)
-        password = None if chosen.dangerously_without_accounts else _admit_admin(chosen, keyring)
+        place = _prepare(chosen, keyring)
+        password = None if chosen.dangerously_without_accounts else _admit_admin(chosen, place)
         address = chosen.address._replace(port=listener.getsockname()[1])
         typer.echo(
             _BANNER.format(
                 version=__version__,
                 scheme="https" if chosen.tls_cert else "http",
                 address=address,
-                data=chosen.data.absolute(),
+                data=_whereabouts(chosen, place),
                 blobs=f", large blobs in {chosen.place}" if chosen.place else "",
             )
         )
@@ -106,35 +109,42 @@ def _socket(address: str, setting: str) -> socket.socket:
         fail(f"cannot listen on {address}: {why}; try another {setting}")
 
 
-def _prepare(chosen: Settings, keyring: Keyring) -> None:
+def _whereabouts(chosen: Settings, place: Place) -> str:
+    folder = str(chosen.data.absolute())
+    return folder if str(place) == folder else f"{place} and {folder}"
+
+
+def _prepare(chosen: Settings, keyring: Keyring) -> Place:
     """Make the folders and the database where they are missing; see what the store says, and that
     the keys of what lies there are here.
     """
     from entrepot.blobstore.store import StoreError
     from entrepot.blobstore.stores import store_at
     from entrepot.db import keyed
-    from entrepot.db.engine import SchemaError, connect, prepare
     from entrepot.encryption.keys import EncryptionError
 
     try:
-        prepare(chosen.data)
-        with contextlib.closing(connect(chosen.data, keyring)) as db:
+        place = chosen.metadata(keyring)
+        place.prepare()
+        with contextlib.closing(place.connect()) as db:
             keyed.check(db)
         store_at(chosen.data, chosen.place, keyring).prepare()
-    except (SchemaError, StoreError, EncryptionError) as error:
+    except (SchemaError, StoreError, EncryptionError, settings.SettingsError) as error:
         fail(str(error))
+    except UnavailableError as error:
+        fail(f"cannot reach {place}: {error}; see ENTREPOT_DATABASE_URL")
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
         fail(f"cannot use {chosen.data.absolute()}: {why}; name a folder with --data")
+    return place
 
 
-def _admit_admin(chosen: Settings, keyring: Keyring) -> str | None:
+def _admit_admin(chosen: Settings, place: Place) -> str | None:
     """At the first start, make the user admin; the password, if it was made up."""
     from entrepot.auth import bootstrap
-    from entrepot.db.engine import connect
 
     given = chosen.admin_password
-    with contextlib.closing(connect(chosen.data, keyring)) as db:
+    with contextlib.closing(place.connect()) as db:
         try:
             return bootstrap.furnish(db, given.get_secret_value() if given else None)
         except ValueError as error:

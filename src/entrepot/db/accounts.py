@@ -123,8 +123,8 @@ def set_password(
 
 def _end_sessions(db: Connection, number: int, keep: int | None = None) -> None:
     db.execute(
-        "delete from secret where account = ? and kind in ('session', 'refresh') and id is not ?",
-        (number, keep),
+        "delete from secret where account = ? and kind in ('session', 'refresh') and id <> ?",
+        (number, -1 if keep is None else keep),
     )
 
 
@@ -153,7 +153,8 @@ def remove(db: Connection, account: Account) -> None:
 def saw(db: Connection, number: int, at: float) -> None:
     """Note when the account was used last."""
     db.execute(
-        "update account set seen_at = max(coalesce(seen_at, 0), ?) where id = ?", (at, number)
+        "update account set seen_at = :at where id = :id and coalesce(seen_at, 0) < :at",
+        {"at": at, "id": number},
     )
 
 

@@ -25,6 +25,9 @@ EXPIRED = "audit expire"
 _FIRST = "0" * 64
 """Stands for the hash of the row before the first."""
 
+NEWEST = "audit newest"
+"""The marker of the highest id that was ever given, where the database does not count."""
+
 START = "audit start"
 """The marker of the last row that retention took: its id and its hash."""
 
@@ -77,7 +80,10 @@ class Event:
 
 def append(db: Connection, *events: Event) -> None:
     """Add rows, chained to the last; call it in the transaction that makes the change."""
-    db.executemany(_INSERT, _linked(head(db), events))
+    rows = list(_linked(head(db), events))
+    db.executemany(_INSERT, rows)
+    if rows and db.dialect == "postgresql":  # SQLite counts by itself
+        mark(db, NEWEST, (rows[-1][0], ""))
 
 
 def _linked(last: Link, events: Iterable[Event]) -> Iterable[tuple[Any, ...]]:
@@ -97,16 +103,21 @@ def _row(number: int, event: Event) -> tuple[Any, ...]:
         by.actor,
         by.via,
         by.address,
-        redacted(by.agent),
+        _storable(redacted(by.agent)),
         by.request,
         event.action,
         event.repository,
-        redacted(event.reference),
+        _storable(redacted(event.reference)),
         event.digest,
         event.result,
         redacted(json.dumps(detail, sort_keys=True)) if detail else "{}",
         event.times,
     )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps no NUL in a text."""
+    return text.replace("\0", "\u2400")
 
 
 def chained(before: str, row: tuple[Any, ...]) -> str:
@@ -156,6 +167,6 @@ def mark(db: Connection, name: str, link: Link) -> None:
     """Note where something has come to."""
     db.execute(
         "insert into marker (name, number, text) values (?, ?, ?) "
-        "on conflict do update set number = excluded.number, text = excluded.text",
+        "on conflict (name) do update set number = excluded.number, text = excluded.text",
         (name, *link),
     )

@@ -6,15 +6,14 @@ write the database can chain all rows anew. Against that stands a head that was 
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from entrepot.db.audit import COLUMNS, EXPIRED, Link, chained, start
+from entrepot.db.audit import COLUMNS, EXPIRED, NEWEST, Link, chained, marked, start
 from entrepot.db.connection import Connection
-from entrepot.db.engine import connect_to_read
+from entrepot.db.engine import SQLite
 
 _PAGE = 200
 _ACTION, _DETAIL = 7, 12
@@ -37,8 +36,10 @@ class _Sight:
 class Chain:
     """One walk along the chain, page by page, so that it holds up neither writes nor retention."""
 
-    def __init__(self, folder: Path, trusted: Link | None = None, pause: float = 0) -> None:
-        self._folder = folder
+    def __init__(
+        self, connect: Callable[[], Connection], trusted: Link | None = None, pause: float = 0
+    ) -> None:
+        self._connect = connect
         self._trusted = trusted
         self._pause = pause
         """Seconds after each page, which let others have the interpreter."""
@@ -52,10 +53,11 @@ class Chain:
     def faults(self) -> Iterator[str]:
         """What is wrong, in words; nothing where all is as it was written.
 
-        Takes a second for 100,000 rows, so it wants a thread. Raises `engine.SchemaError`.
+        Takes a second for 100,000 rows, so it wants a thread. Raises `SchemaError`.
         """
-        with closing(connect_to_read(self._folder)) as db:
-            db.text_factory = lambda text: text.decode(errors="surrogateescape")
+        with closing(self._connect()) as db:
+            if isinstance(db, SQLite):
+                db.text_factory = lambda text: text.decode(errors="surrogateescape")
             sight = self._look(db)
             yield from self._compare(sight.start)
             while sight.page:
@@ -67,16 +69,17 @@ class Chain:
 
     def _look(self, db: Connection) -> _Sight:
         """The next rows; what retention took meanwhile is passed over."""
-        db.execute("begin")
+        with db.snapshot():
+            return self._see(db)
+
+    def _see(self, db: Connection) -> _Sight:
         first = start(db)
         if first[0] >= self.head[0]:
             self.head = first
         query = f"select {COLUMNS}, hash from audit where id > ? order by id limit ?"
         page = db.execute(query, (self.head[0], _PAGE)).fetchall()
         before = db.execute("select count(*) from audit where id <= ?", (first[0],)).fetchone()[0]
-        newest = db.execute("select seq from sqlite_sequence where name = 'audit'").fetchone()
-        db.execute("commit")
-        return _Sight(page, first, before, newest[0] if newest else 0)
+        return _Sight(page, first, before, newest(db))
 
     def _step(self, row: Row) -> Iterator[str]:
         number, before = self.head
@@ -112,6 +115,14 @@ class Chain:
             yield f"rows up to {last} are missing, or were not taken by retention"
         if noted < first:
             yield f"row {noted}, which was noted, has gone by retention: note a newer one"
+
+
+def newest(db: Connection) -> int:
+    """The highest id that was ever given."""
+    if db.dialect == "postgresql":
+        return marked(db, NEWEST)[0]
+    row = db.execute("select seq from sqlite_sequence where name = 'audit'").fetchone()
+    return row[0] if row else 0
 
 
 def _last(detail: str) -> int:

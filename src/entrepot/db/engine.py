@@ -1,34 +1,54 @@
-"""Connections to SQLite, and the schema's version.
+"""Connections to SQLite, and a schema for them.
 
-WAL mode: readers never wait for the writer. Next: `db.writer`, and one file per noun.
+WAL mode: readers never wait for the writer. Next: `db.sqlite`, which serves from them.
 """
 
 import fcntl
+import logging
 import os
 import sqlite3
-from importlib import resources
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from entrepot.db.schema import SCRIPTS, VERSION, SchemaError, revision, statements
 from entrepot.encryption.keys import NO_KEYS, Keyring
 
-SCRIPTS = ("schema.sql", "accounts.sql", "storage.sql")
-"""Version n of the schema is what the first n of them make."""
-
-SCHEMA_VERSION = len(SCRIPTS)
 FILE = "entrepot.sqlite"
 
 BUSY_SECONDS = 30
 """How long a write waits for the other processes' writes."""
 
-
-class SchemaError(Exception):
-    """The database was made by another version of Entrepot."""
+_log = logging.getLogger("entrepot.db")
 
 
 class SQLite(sqlite3.Connection):
-    """A `Connection`, with the keys of what lies encrypted in rows."""
+    """A `Connection`."""
 
     keyring: Keyring = NO_KEYS
+    dialect = "sqlite"
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """A transaction beside which no other process writes; what raises in it undoes it."""
+        self.execute("begin immediate")
+        try:
+            yield
+            self.execute("commit")
+        except BaseException:
+            if self.in_transaction:
+                self.execute("rollback")
+            raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A transaction that sees one state of the database, and writes nothing."""
+        self.execute("begin")
+        try:
+            yield
+        finally:
+            if self.in_transaction:
+                self.execute("rollback")
 
 
 def connect(folder: Path, keyring: Keyring = NO_KEYS) -> SQLite:
@@ -57,16 +77,29 @@ def connect(folder: Path, keyring: Keyring = NO_KEYS) -> SQLite:
 def connect_to_read(folder: Path, keyring: Keyring = NO_KEYS) -> SQLite:
     """A connection that changes nothing. Raises `SchemaError`."""
     uri = f"{(folder / FILE).absolute().as_uri()}?mode=ro"
-    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, factory=SQLite)
+    db = sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=SQLite,
+    )
     db.keyring = keyring
     try:
-        version = db.execute("pragma user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
-            raise _unknown_version(folder, version)
+        found = version(db)
+        if found != VERSION:
+            raise _unknown_version(folder, found)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Of the schema; 0 where there is none."""
+    found: int = db.execute("pragma user_version").fetchone()[0]
+    return found
 
 
 def prepare(folder: Path) -> None:
@@ -77,43 +110,49 @@ def prepare(folder: Path) -> None:
         # Of several processes starting, one makes it. SQLite's own locks are not enough: who turns
         # WAL on while another does gets "database is locked" at once.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _make(folder)
+        with closing(connect(folder)) as db:
+            found = version(db)
+            if found > VERSION:
+                raise _unknown_version(folder, found)
+            if found == 0:
+                _make(db)
+            elif found < VERSION:
+                _upgrade(folder, db, found)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _make(folder: Path) -> None:
-    db = connect(folder)
-    try:
-        db.execute("begin immediate")
-        version = db.execute("pragma user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise _unknown_version(folder, version)
-        for script in SCRIPTS[version:]:
-            text = resources.files(__package__).joinpath(script).read_text("utf-8")
-            for statement in _statements(text):
+def _make(db: SQLite) -> None:
+    with db.exclusive():
+        for script in SCRIPTS:
+            for statement in statements(script, "sqlite"):
                 db.execute(statement)
-        db.execute(f"pragma user_version = {SCHEMA_VERSION}")
-        db.execute("commit")
-    finally:
-        db.close()
+        db.execute("create table alembic_version (version_num varchar(32) not null primary key)")
+        db.execute("insert into alembic_version values (?)", (revision(VERSION),))
+        db.execute(f"pragma user_version = {VERSION}")
 
 
-def _unknown_version(folder: Path, version: int) -> SchemaError:
-    newer = version > SCHEMA_VERSION
+def _upgrade(folder: Path, db: SQLite, found: int) -> None:
+    """Keep a copy of the file as it was, then migrate it."""
+    kept = folder / f"{FILE}.v{found}"
+    with closing(sqlite3.connect(kept)) as copy:
+        db.backup(copy)
+    kept.chmod(0o600)
+    text = "the database has schema %d and is upgraded to %d; %s is as it was"
+    _log.info(text, found, VERSION, kept)
+    from entrepot.db.migrations import migrate
+
+    after = f"pragma user_version = {VERSION}"
+    migrate("sqlite", lambda: connect(folder), found, "begin immediate", after)
+
+
+def _unknown_version(folder: Path, found: int) -> SchemaError:
     return SchemaError(
-        f"{folder.absolute() / FILE} has schema {version}, this Entrepot knows {SCHEMA_VERSION}: "
-        + ("run the version that wrote it" if newer else "start its server once, which renews it")
+        f"{folder.absolute() / FILE} has schema {found}, this Entrepot knows {VERSION}: "
+        + (
+            "run the version that wrote it"
+            if found > VERSION
+            else "run entrepot db upgrade, or start its server once, which renews it"
+        )
     )
-
-
-def _statements(script: str) -> list[str]:
-    """`executescript` would commit before it starts, so the statements are told apart here."""
-    found, statement = [], ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            found.append(statement)
-            statement = ""
-    return found

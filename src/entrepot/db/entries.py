@@ -124,15 +124,15 @@ def _stretch(db: Connection, wanted: Wanted, after: int | None) -> tuple[str, li
 
 
 def _rest(wanted: Wanted) -> tuple[str, list[object]]:
-    """What is compared row by row."""
+    """What is compared row by row; `|| ''` keeps it from being looked for in an index."""
     terms: list[str] = []
     values: list[object] = []
     for name in _EQUAL:
         if value := getattr(wanted, name):
-            terms.append(f" and +{name} = ?")
+            terms.append(f" and {name} || '' = ?")
             values.append(value)
     if wanted.ranges:
-        each = " or ".join("+repository between ? and ?" for _ in wanted.ranges)
+        each = " or ".join("repository || '' between ? and ?" for _ in wanted.ranges)
         terms.append(f" and ({each})")
         values += [name for names in wanted.ranges for name in names]
     return "".join(terms), values

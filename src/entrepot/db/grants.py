@@ -72,5 +72,6 @@ def remove(db: Connection, number: int) -> bool:
 def used(db: Connection, number: int, at: float) -> None:
     """Note when a grant let someone do something last."""
     db.execute(
-        "update permission set used_at = max(coalesce(used_at, 0), ?) where id = ?", (at, number)
+        "update permission set used_at = :at where id = :id and coalesce(used_at, 0) < :at",
+        {"at": at, "id": number},
     )

@@ -82,7 +82,7 @@ def join(db: Connection, name: str, account: int) -> None:
     """Put an account into a group, to stay."""
     db.execute(
         "insert into member (user_group, account) values (?, ?) "
-        "on conflict do update set single = 0",
+        "on conflict (user_group, account) do update set single = 0",
         (name, account),
     )
 

@@ -64,7 +64,8 @@ def listed(db: Connection, after: str, limit: int) -> list[Project]:
 
 def public(db: Connection) -> list[str]:
     """The names of the public ones."""
-    return [name for (name,) in db.execute("select name from project where public order by name")]
+    rows = db.execute("select name from project where public = 1 order by name")
+    return [name for (name,) in rows]
 
 
 def create(db: Connection, project: Project, by: str) -> Project:

@@ -14,7 +14,8 @@ from entrepot.oci.names import Repository
 _QUERY = (
     "select m.id, m.key, m.annotations, m.media_type, m.digest, m.size, m.artifact_type "
     "from manifest m join repository r on r.id = m.repository "
-    "where r.name = ? and m.subject = ? and m.id > ? and coalesce(m.artifact_type = ?, ? is null) "
+    "where r.name = ? and m.subject = ? and m.id > ? "
+    "and (cast(? as text) is null or m.artifact_type = ?) "
     "order by m.id limit ?"
 )
 

@@ -92,8 +92,8 @@ def count_tags(db: Connection, number: int) -> int:
 def relist(db: Connection, number: int) -> None:
     """Say whether the repository holds a manifest; call it when one has come or gone."""
     db.execute(
-        "update repository set listed = not listed where id = :id and listed <> "
-        "exists (select 1 from manifest where repository = :id)",
+        "update repository set listed = 1 - listed where id = :id and listed <> "
+        "case when exists (select 1 from manifest where repository = :id) then 1 else 0 end",
         {"id": number},
     )
 

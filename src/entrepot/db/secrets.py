@@ -112,8 +112,8 @@ def every(db: Connection) -> list[Secret]:
 def end(db: Connection, number: int, at: float) -> None:
     """Let a secret, and those that were made with it, be good no longer than until `at`."""
     db.execute(
-        "update secret set expires_at = min(coalesce(expires_at, :at), :at) "
-        "where id = :number or parent = :number",
+        "update secret set expires_at = :at where (id = :number or parent = :number) "
+        "and (expires_at is null or expires_at > :at)",
         {"at": at, "number": number},
     )
 
@@ -136,7 +136,8 @@ def remove(db: Connection, number: int) -> bool:
 def used(db: Connection, number: int, at: float) -> None:
     """Note when a secret was used last."""
     db.execute(
-        "update secret set used_at = max(coalesce(used_at, 0), ?) where id = ?", (at, number)
+        "update secret set used_at = :at where id = :id and coalesce(used_at, 0) < :at",
+        {"at": at, "id": number},
     )
 
 

@@ -17,7 +17,8 @@ def uses(db: Connection, since: float) -> Uses:
     rows = db.execute(
         "select distinct actor, repository, case action when 'pull' then 'pull' "
         "when 'pushed' then 'push' when 'tagged' "
-        "then iif(json_extract(detail, '$.old') is null, 'push', 'move') else 'delete' end "
+        "then case when replace(detail, '\"old\": ', '') = detail then 'push' else 'move' end "
+        "else 'delete' end "
         "from audit where at >= ? and repository <> '' and result = 'ok' "
         "and action in ('pull', 'pushed', 'tagged', 'untagged', 'deleted', 'blob deleted', "
         "'repository deleted', 'restored')",

@@ -3,17 +3,17 @@
 Whatever has gathered while a commit was being synced shares the next one (group commit), each
 write in a savepoint of its own, so that one that fails takes no other with it. A write that is
 only bookkeeping of uploads need not survive a power cut, and a batch of such writes is
-committed without a sync; a later durable commit syncs it too, since SQLite syncs the whole log.
+committed without a sync; a later durable commit syncs it too, since the whole log is synced.
 
-What waits (for other processes' writes, for the disk) waits in a thread. The statements of small
-writes run on the event loop: each takes microseconds, and handing the interpreter to and fro
-between two threads for each of them cost more than they do. Large writes run in the thread.
+One writer at a time has a transaction, of all processes over one database. So a write sees all that
+was written before, and nothing comes between what it checks and what it does.
 """
 
 import asyncio
 import logging
 import sqlite3
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from entrepot.db.connection import Connection
-from entrepot.db.engine import BUSY_SECONDS, SQLite, connect
+from entrepot.db.engine import BUSY_SECONDS, connect
 from entrepot.db.generation import Generation
-from entrepot.encryption.keys import Keyring
+from entrepot.encryption.keys import NO_KEYS, Keyring
 
 T = TypeVar("T")
 Write = Callable[[Connection], T]
@@ -37,7 +37,9 @@ _log = logging.getLogger("entrepot.db")
 
 
 @dataclass(slots=True)
-class _Job:
+class Job:
+    """A write on its way."""
+
     write: Write[Any]
     durable: bool
     large: bool
@@ -45,16 +47,21 @@ class _Job:
     result: Any = None
     error: BaseException | None = None
 
+    def tell(self) -> None:
+        """Give the answer to whoever waits."""
+        if self.answer.done():
+            return
+        if self.error is not None:
+            self.answer.set_exception(self.error)
+        else:
+            self.answer.set_result(self.result)
 
-class Writer:
+
+class Writer(ABC):
     """Runs writes in the order in which they came. Made, used and closed on the event loop."""
 
-    def __init__(self, folder: Path, generation: Generation, keyring: Keyring) -> None:
-        self._generation = generation
-        self._db = connect(folder, keyring)
-        self._db.execute("pragma busy_timeout = 0")  # the loop must not wait; `_begin` does
-        self._synced = True
-        self._jobs: list[_Job] = []
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
         self._wake = asyncio.Event()
         self._closing = False
         self._loop = asyncio.get_running_loop()
@@ -76,7 +83,7 @@ class Writer:
         """
         if self._closing:
             raise RuntimeError("the writer is closed")
-        job = _Job(write, durable, large, self._loop.create_future())
+        job = Job(write, durable, large, self._loop.create_future())
         self._jobs.append(job)
         self._wake.set()
         return job.answer
@@ -86,40 +93,76 @@ class Writer:
         self._closing = True
         self._wake.set()
         await self._task
+        await self.aside(self.disconnect)
         self._thread.shutdown()
-        self._db.close()
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
             batch, self._jobs = self._jobs[:MAX_BATCH], self._jobs[MAX_BATCH:]
             if batch:
-                await self._commit(batch)
+                await self._write(batch)
             elif self._closing:
                 return
             else:
                 self._wake.clear()
 
-    async def _commit(self, batch: list[_Job]) -> None:
-        durable = any(job.durable for job in batch)
+    async def _write(self, batch: list[Job]) -> None:
+        try:
+            await self.commit(batch, durable=any(job.durable for job in batch))
+        except Exception as error:  # noqa: BLE001 - it is raised again where the answers are awaited
+            _log.error("a transaction failed: %s", error)
+            for job in batch:
+                job.error = error
+        for job in batch:
+            job.tell()
+
+    @abstractmethod
+    async def commit(self, batch: list[Job], *, durable: bool) -> None:
+        """Run a batch in one transaction; what raises undoes it."""
+
+    @abstractmethod
+    def disconnect(self) -> None:
+        """Close the connection."""
+
+    async def aside(self, work: Callable[[], object]) -> None:
+        """Run something in the writer's thread."""
+        await self._loop.run_in_executor(self._thread, work)
+
+
+class SQLiteWriter(Writer):
+    """What waits (for other processes' writes, for the disk) waits in a thread. The statements of
+    small writes run on the event loop: each takes microseconds, and handing the interpreter to and
+    fro between two threads for each of them cost more than they do.
+    """
+
+    def __init__(self, folder: Path, generation: Generation, keyring: Keyring = NO_KEYS) -> None:
+        super().__init__()
+        self._generation = generation
+        self._db = connect(folder, keyring)
+        self._db.execute("pragma busy_timeout = 0")  # the loop must not wait; `_begin` does
+        self._synced = True
+
+    async def commit(self, batch: list[Job], *, durable: bool) -> None:
+        """Run a batch in one transaction; what raises undoes it."""
         try:
             self._sync(durable)
             await self._begin()
             if any(job.large for job in batch):
-                await self._aside(lambda: _try_all(self._db, batch))
+                await self.aside(lambda: try_all(self._db, batch))
             else:
-                _try_all(self._db, batch)
-            await self._aside(lambda: self._db.execute("commit"))
-        except Exception as error:  # noqa: BLE001 - it is raised again where the answers are awaited
-            _log.error("a transaction failed: %s", error)
+                try_all(self._db, batch)
+            await self.aside(lambda: self._db.execute("commit"))
+        except Exception:
             if self._db.in_transaction:
                 self._db.execute("rollback")
-            for job in batch:
-                job.error = error
-        else:
-            if durable:  # bookkeeping of uploads changes no repository
-                self._generation.bump()
-        _answer(batch)
+            raise
+        if durable:  # bookkeeping of uploads changes no repository
+            self._generation.bump()
+
+    def disconnect(self) -> None:
+        """Close the connection."""
+        self._db.close()
 
     def _sync(self, durable: bool) -> None:
         if durable is not self._synced:
@@ -129,10 +172,7 @@ class Writer:
     async def _begin(self) -> None:
         """Begin a transaction; wait in the thread while another process has one."""
         if not _begin(self._db):
-            await self._aside(lambda: _begin_patiently(self._db))
-
-    async def _aside(self, work: Callable[[], object]) -> None:
-        await self._loop.run_in_executor(self._thread, work)
+            await self.aside(lambda: _begin_patiently(self._db))
 
 
 def _begin(db: sqlite3.Connection) -> bool:
@@ -153,7 +193,7 @@ def _begin_patiently(db: sqlite3.Connection) -> None:
         time.sleep(_RETRY_SECONDS)
 
 
-def _try_all(db: SQLite, batch: list[_Job]) -> None:
+def try_all(db: Connection, batch: list[Job]) -> None:
     """Run the writes of a transaction; what a failing one did is undone."""
     for job in batch:
         db.execute("savepoint job")
@@ -166,13 +206,3 @@ def _try_all(db: SQLite, batch: list[_Job]) -> None:
             db.execute("rollback to job")
             job.error = error
         db.execute("release job")
-
-
-def _answer(batch: list[_Job]) -> None:
-    for job in batch:
-        if job.answer.done():
-            continue
-        if job.error is not None:
-            job.answer.set_exception(job.error)
-        else:
-            job.answer.set_result(job.result)

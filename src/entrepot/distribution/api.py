@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from entrepot.blobstore.store import StoreError
+from entrepot.db.connection import UnavailableError
 from entrepot.distribution import blobs, health, lists, manifests, token, uploads
 from entrepot.distribution.asgi import Receive, Scope, Send
 from entrepot.distribution.registry import Registry
@@ -155,6 +156,11 @@ def _failure(error: Exception, identity: str) -> OCIError:
             Code.UNAVAILABLE,
             "the registry's store of blobs does not answer: try again",
             headers=((b"retry-after", b"2"),),
+        )
+    if isinstance(error, UnavailableError):
+        _log.error("the database is away: %s", error, extra={"request": identity})
+        return OCIError(
+            Code.UNAVAILABLE, "the database is away: try again", headers=((b"retry-after", b"1"),)
         )
     _log.error("storage failed", exc_info=error, extra={"request": identity})
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):

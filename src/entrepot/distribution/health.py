@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 
-from entrepot.db import engine
 from entrepot.db.connection import Connection
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
@@ -54,9 +53,7 @@ async def _database_trouble(registry: Registry) -> str | None:
             await registry.database.read(_look)
     except (sqlite3.Error, TimeoutError) as error:
         return f"cannot be read: {str(error) or 'no answer'}"
-    if not (registry.database.folder / engine.FILE).exists():  # what is written now would be lost
-        return "its file is gone"
-    return None if registry.database.writable else "the writer has stopped"
+    return registry.database.trouble()
 
 
 def _look(db: Connection) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from entrepot.db import audit, entries
 from entrepot.db.audit import Link
@@ -30,11 +31,11 @@ def marker(copy: str) -> str:
     return f"audit copy {copy}"
 
 
-async def follow(database: Database, copy: str) -> None:
+async def follow(database: Database, copy: str, folder: Path) -> None:
     """Copy until cancelled; `copy` as the setting has it."""
     found = _Copy(database, copy)
     try:
-        with (database.folder / LOCK).open("w") as lock:
+        with (folder / LOCK).open("w") as lock:
             await found.run(lock.fileno())
     finally:
         found.close()

@@ -95,7 +95,7 @@ async def encrypt(
     database: Database, store: Store, progress: Progress, rate: float = RATE
 ) -> Encrypted:
     """Encrypt all blobs that lie plain."""
-    total, found, last = await database.survey(exchange.plain_bytes), Encrypted(), ""
+    total, found, last = await database.scan(exchange.plain_bytes), Encrypted(), ""
     while page := await database.read(partial(exchange.plain, after=last, limit=_PAGE)):
         for blob in page:
             last, copy = blob.object, Copy(store, rate)

@@ -39,11 +39,11 @@ class Rekeyed:
 
 async def rekey(database: Database, progress: Progress) -> Rekeyed:
     """Seal all rows by the current key, those that lie plain included."""
-    total = await database.survey(_total)
+    total = await database.scan(_total)
     found = Rekeyed()
     for table in TABLES:
         last: Any = None
-        while rows := await database.survey(
+        while rows := await database.scan(
             partial(keyed.stale, table=table, after=last, limit=_PAGE)
         ):
             last = rows[-1]

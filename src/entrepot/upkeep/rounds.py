@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from entrepot.blobstore.store import Store
-from entrepot.db import engine, pieces, uploads
+from entrepot.db import pieces, uploads
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
-from entrepot.db.sizes import Sizes, measure
+from entrepot.db.sizes import measure
 from entrepot.db.terms import Terms
 from entrepot.observe.metrics import (
     COLLECTED,
@@ -41,6 +41,7 @@ async def make_rounds(
     store: Store,
     metrics: Metrics,
     terms: Terms,
+    folder: Path,
     *,
     expiry: float,
     pause: float,
@@ -49,14 +50,14 @@ async def make_rounds(
     token_seconds: float = 300,
 ) -> None:
     """Make rounds until cancelled; `expiry` and `pause` in seconds, `retention` in days."""
-    with (database.folder / LOCK).open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         while True:
             try:
                 if lease.is_ours(lock.fileno()):
                     await sweep(database, store, metrics, terms, expiry)
                     await retain(database, retention, copy)
                     await forget(database, token_seconds)
-                    found = await asyncio.to_thread(_measure, database.folder)
+                    found = await database.scan(measure)
                     metrics.set(STORE_BYTES, found.bytes)
                     metrics.set(STORE_BLOBS, found.blobs)
                     metrics.set(UPLOADS_OPEN, found.uploads)
@@ -116,12 +117,3 @@ async def collect(database: Database, store: Store) -> int:
         await database.note(partial(pieces.forget, names=names))
         count += len(names)
     return count
-
-
-def _measure(folder: Path) -> Sizes:
-    """What is kept; it reads whole tables, so in a thread, on a connection of its own."""
-    db = engine.connect(folder)
-    try:
-        return measure(db)
-    finally:
-        db.close()

@@ -1,0 +1,91 @@
+"""`Listener`: hears of what other replicas write, by LISTEN; and knows when it does not.
+
+Each second without news it asks, so that a connection that was cut without a word shows. Where the
+last answer is older than `PATIENCE` the log is not current, whatever the thread is stuck in: a
+watchdog on the event loop says so.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from contextlib import closing
+
+import psycopg
+
+from entrepot.db import changes
+from entrepot.db.connection import UnavailableError
+from entrepot.db.place import CHANNEL
+from entrepot.db.postgres.connection import PostgresConnection, dbapi
+from entrepot.db.postgres.log import HeardLog
+from entrepot.db.postgres.server import Server
+
+BEAT = 1.0
+"""Seconds between two questions where there is no news."""
+PATIENCE = 3.0
+"""Seconds after which silence means that changes may have been missed."""
+_LOOK = 0.25
+_PAGE = 1000
+
+_log = logging.getLogger("entrepot.db")
+
+
+class Listener:
+    """A thread with a connection of its own."""
+
+    def __init__(self, server: Server, log: HeardLog) -> None:
+        self._server = server
+        self._heard = log
+        self._cursor: int | None = None
+        self._beat = -PATIENCE
+        """When the database answered last; by the monotonic clock."""
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="entrepot-listener", daemon=True)
+
+    def start(self) -> "asyncio.Task[None]":
+        """Begin to listen, and to watch; the task of the watchdog."""
+        self._thread.start()
+        return asyncio.create_task(self._watch())
+
+    def close(self) -> None:
+        """Stop; comes back once the thread has ended, or is stuck on the network."""
+        self._closing.set()
+        self._thread.join(2 * BEAT)
+
+    async def _watch(self) -> None:
+        while True:
+            alive = time.monotonic() - self._beat < PATIENCE
+            if alive and not self._heard.current:
+                self._heard.regain()
+            elif not alive and self._heard.current:
+                _log.error("changes are not heard of: nothing is cached until they are again")
+                self._heard.lose()
+            await asyncio.sleep(_LOOK)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                with closing(self._server.connect()) as db:
+                    self._listen(db)
+            except (UnavailableError, psycopg.Error) as error:
+                told = dbapi(error) if isinstance(error, psycopg.Error) else error
+                _log.warning("cannot listen for changes: %s; it is tried again", told)
+                self._closing.wait(BEAT / 2)
+            except Exception:  # noqa: BLE001 - a thread that dies is not seen, nor replaced
+                _log.exception("listening for changes failed; it is tried again")
+                self._closing.wait(BEAT)
+
+    def _listen(self, db: PostgresConnection) -> None:
+        db.execute(f"listen {CHANNEL}")
+        while not self._closing.is_set():
+            self._read(db)
+            self._beat = time.monotonic()
+            for _ in db.raw.notifies(timeout=BEAT, stop_after=1):
+                pass  # they say nothing but that there is something to read
+
+    def _read(self, db: PostgresConnection) -> None:
+        if self._cursor is None:
+            self._cursor = changes.newest(db)
+        while page := changes.after(db, self._cursor, _PAGE):
+            self._heard.feed(page)
+            self._cursor = page[-1][0]

@@ -1,0 +1,52 @@
+"""`HeardLog`: the log of changes, as it is heard of from PostgreSQL.
+
+The writer of this process feeds it before its answers go out, the listener with what others write.
+What both bring is told twice, which harms nobody.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from entrepot.db.log import EVERYTHING, Follower
+
+Row = tuple[int, str, str]
+"""Id, kind and repository of a change."""
+
+
+class HeardLog:
+    """A `Log`. Rows come from any thread and are told on the event loop, by `follow`."""
+
+    def __init__(self) -> None:
+        self.state = 0
+        self.current = False
+        self._followers: list[Follower] = []
+        self._heard: deque[Row] = deque()
+
+    def subscribe(self, follower: Follower) -> None:
+        """Have it told of whatever changes from now on."""
+        self._followers.append(follower)
+
+    def feed(self, rows: Iterable[Row]) -> None:
+        """Bring changes, from any thread."""
+        self._heard.extend(rows)
+
+    def follow(self) -> None:
+        """Tell the followers what came since the last time."""
+        while self._heard:
+            _, kind, repository = self._heard.popleft()
+            self._tell(kind, repository)
+
+    def lose(self) -> None:
+        """Say that changes are not heard of any more: nothing that is kept can be trusted."""
+        self.current = False
+        self._tell(EVERYTHING, "")
+
+    def regain(self) -> None:
+        """Say that they are heard of again, all that was missed included."""
+        self.follow()
+        self.current = True
+
+    def _tell(self, kind: str, repository: str) -> None:
+        self.state += 1
+        for follower in self._followers:
+            follower(kind, repository)
