@@ -171,19 +171,19 @@ KEY = MasterKey.new()
 @pytest.mark.parametrize("way", ["encryption_key", "encryption_key_file", "encryption_key_command"])
 def test_keys_of_encryption(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str) -> None:
     file = tmp_path / "keys"
-    file.write_text(str(KEY))
+    file.write_text(KEY.line)
     file.chmod(0o600)
-    given = {"encryption_key": str(KEY), "encryption_key_file": str(file)}
+    given = {"encryption_key": KEY.line, "encryption_key_file": str(file)}
     monkeypatch.setenv(f"ENTREPOT_{way.upper()}", given.get(way, f"cat {file}"))
     assert load().keyring().current == KEY
-    assert str(KEY) not in repr(load())
+    assert KEY.line not in repr(load())
 
 
 def test_nothing_is_encrypted_unless_a_key_was_given() -> None:
     assert load().keyring().current is None
 
 
-@pytest.mark.parametrize("written", ["", "Planted-and-no-key", f"{KEY},Planted"])
+@pytest.mark.parametrize("written", ["", "Planted-and-no-key", f"{KEY.line},Planted"])
 def test_a_key_that_is_none(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
     """An empty one, too: it was meant to be one."""
     monkeypatch.setenv("ENTREPOT_ENCRYPTION_KEY", written)

@@ -204,14 +204,14 @@ def test_a_registry_that_cannot_start_does_not_end_with_success(
 def test_keys_that_are_not_here(start_registry: StartRegistry, tmp_path: Path) -> None:
     """What lies there could not be read, so it does not start; nor does `check` call it damaged."""
     old, new = MasterKey.new(), MasterKey.new()
-    registry = start_registry(encryption_key=str(old))
+    registry = start_registry(encryption_key=old.line)
     with Connection(registry.address) as at:
         at.expect(201, "POST", f"/v2/a/b/blobs/uploads/?digest={Digest.of(b'x')}", b"x")
     registry.stop()
     wrong = {
-        f"was encrypted by the key {old.id}, which is not among those": ["", str(new)],
+        f"was encrypted by the key {old.id}, which is not among those": ["", new.line],
         f"the key {old.id} does not open with the key that has this id": [
-            str(MasterKey(old.id, new.secret))
+            MasterKey(old.id, new.secret).line
         ],
     }
     for said, given in wrong.items():
@@ -220,7 +220,7 @@ def test_keys_that_are_not_here(start_registry: StartRegistry, tmp_path: Path) -
             for command in ("serve", "check"):
                 done = entrepot(command, "--data", str(registry.data), cwd=tmp_path, **env)
                 assert said in refused(done)
-    both = {"ENTREPOT_ENCRYPTION_KEY": f"{new},{old}"}
+    both = {"ENTREPOT_ENCRYPTION_KEY": f"{new.line},{old.line}"}
     assert entrepot("check", "--data", str(registry.data), cwd=tmp_path, **both).status == 0
 
 
@@ -237,7 +237,7 @@ def test_keys_that_are_not_here(start_registry: StartRegistry, tmp_path: Path) -
 )
 def test_keys_that_are_none(tmp_path: Path, variable: str, value: str, said: str) -> None:
     loose = tmp_path / "loose"
-    loose.write_text(str(MasterKey.new()))
+    loose.write_text(MasterKey.new().line)
     loose.chmod(0o644)
     told = refused(serve(cwd=tmp_path, **{f"ENTREPOT_ENCRYPTION_{variable}": value}))
     assert said in told

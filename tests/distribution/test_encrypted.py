@@ -33,7 +33,7 @@ def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("encrypted") / "data"
-    with serving(folder, request.param, encryption_key=str(OLD)) as served:
+    with serving(folder, request.param, encryption_key=OLD.line) as served:
         yield served
         assert damage(folder, OLD) == []
 
@@ -183,7 +183,7 @@ class Kept:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Kept:
-    with serving(tmp_path / "data", "own", encryption_key=str(OLD)) as served:
+    with serving(tmp_path / "data", "own", encryption_key=OLD.line) as served:
         put_image(served.client, "team/app", "1", LAYER, config=SMALL)
     return Kept(tmp_path / "data")
 
@@ -196,7 +196,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
-@pytest.mark.parametrize("key", [None, str(NEW)], ids=["no key", "another"])
+@pytest.mark.parametrize("key", [None, NEW.line], ids=["no key", "another"])
 def test_without_its_key(
     kept: Kept, path: str, key: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -211,7 +211,7 @@ def test_without_its_key(
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_another_key_of_that_id(kept: Kept, path: str, caplog: pytest.LogCaptureFixture) -> None:
     wrong = MasterKey(OLD.id, NEW.secret)
-    with serving(kept.folder, "own", encryption_key=str(wrong)) as served:
+    with serving(kept.folder, "own", encryption_key=wrong.line) as served:
         answer = served.client.get(f"/v2/team/app/{path}")
     assert (answer.status_code, codes(answer.content)) == (500, ["UNKNOWN"])
     assert f"does not open with the encryption key {OLD.id}" in caplog.text
@@ -219,7 +219,7 @@ def test_another_key_of_that_id(kept: Kept, path: str, caplog: pytest.LogCapture
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_its_key_beside_a_newer_one(kept: Kept, path: str) -> None:
-    with serving(kept.folder, "own", encryption_key=f"{NEW},{OLD}") as served:
+    with serving(kept.folder, "own", encryption_key=f"{NEW.line},{OLD.line}") as served:
         assert served.client.get(f"/v2/team/app/{path}").status_code == 200
         put_blob(served.client, "team/app", LAYER + b"more")
     assert damage(kept.folder, NEW, OLD) == []
@@ -248,7 +248,7 @@ def test_what_was_changed_does_not_come_out(
     kept: Kept, change: Callable[[Kept], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     change(kept)
-    with serving(kept.folder, "own", encryption_key=str(OLD)) as served:
+    with serving(kept.folder, "own", encryption_key=OLD.line) as served:
         assert served.client.get(f"/v2/team/app/blobs/{digest(LAYER)}").status_code == 500
         assert served.client.get("/v2/team/app/manifests/1").status_code == 200
     assert f"object {kept.file.name} is" in caplog.text
@@ -257,7 +257,7 @@ def test_what_was_changed_does_not_come_out(
 def test_what_was_changed_breaks_off(tmp_path: Path) -> None:
     """In the middle of an answer it never looks like the end."""
     content = random.Random(5).randbytes(50 * 1024 * 1024)
-    with serving(tmp_path, "own", encryption_key=str(OLD)) as served:
+    with serving(tmp_path, "own", encryption_key=OLD.line) as served:
         path = f"/v2/team/app/blobs/{put_blob(served.client, 'team/app', content)}"
         flip(Kept(tmp_path))
         received = bytearray()
@@ -283,7 +283,7 @@ def test_check_finds_what_was_changed(kept: Kept, change: Callable[[Kept], None]
 
 def test_pushing_again_heals_what_no_key_opens(kept: Kept) -> None:
     kept.change("update piece set key = 'lost'")
-    with serving(kept.folder, "own", encryption_key=str(OLD), upkeep_pause=0.05) as served:
+    with serving(kept.folder, "own", encryption_key=OLD.line, upkeep_pause=0.05) as served:
         path = f"/v2/team/app/blobs/{digest(LAYER)}"
         assert served.client.get(path).status_code == 500
         put_blob(served.client, "team/app", LAYER)
@@ -297,7 +297,7 @@ def test_a_plain_registry_that_gets_a_key(tmp_path: Path) -> None:
     """What was there is served as before, what is new is encrypted."""
     with serving(tmp_path, "own") as served:
         put_image(served.client, "team/app", "1", LAYER, config=SMALL)
-    with serving(tmp_path, "own", encryption_key=str(NEW)) as served:
+    with serving(tmp_path, "own", encryption_key=NEW.line) as served:
         for path in PATHS.values():
             assert served.client.get(f"/v2/team/app/{path}").status_code == 200
         other = LAYER + b"other"

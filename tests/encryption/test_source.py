@@ -13,7 +13,7 @@ from entrepot.encryption.source import SourceError
 
 NEW, OLD = MasterKey.new(), MasterKey.new()
 RING = Keyring((NEW, OLD))
-TEXT = f"# the ring\n{NEW}\n{OLD}\n"
+TEXT = f"# the ring\n{NEW.line}\n{OLD.line}\n"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def python(code: str) -> str:
 
 
 def test_text() -> None:
-    assert source.from_text(f"{NEW},{OLD}") == source.from_text(TEXT) == RING
+    assert source.from_text(f"{NEW.line},{OLD.line}") == source.from_text(TEXT) == RING
 
 
 def test_file(file: Path) -> None:
@@ -67,10 +67,10 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_malformed_files_tell_the_line_alone(file: Path) -> None:
-    file.write_text(f"{NEW}\n{OLD}x\n")
+    file.write_text(f"{NEW.line}\n{OLD.line}x\n")
     with pytest.raises(SourceError, match="line 2") as caught:
         source.from_file(file)
-    assert str(OLD)[12:40] not in str(caught.value)
+    assert OLD.line[12:40] not in str(caught.value)
     file.write_bytes(os.urandom(100) + b"\xff")
     with pytest.raises(SourceError, match="no text"):
         source.from_file(file)

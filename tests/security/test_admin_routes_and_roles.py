@@ -143,6 +143,7 @@ ROUTES = {
         Row("known", "/trash/999999999/restore"),
     ],
     ("DELETE", "/trash/{number}"): [Row("known", "/trash/999999999")],
+    ("GET", "/encryption"): [Row("audit", "/encryption")],
     ("GET", "/gc"): [Row("audit", "/gc")],
     ("POST", "/gc"): [Row("administer", "/gc")],
     ("GET", "/quotas"): [Row("known", "/quotas")],

@@ -82,6 +82,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/trash/{number}"): Need(On.OBJECT, Action.DELETE),
     ("POST", "/trash/{number}/restore"): Need(On.OBJECT, Action.DELETE),  # MOVE too, if tags move
     ("DELETE", "/trash/{number}"): Need(On.OBJECT, Action.GRANT),
+    ("GET", "/encryption"): _READ,
     ("GET", "/gc"): _READ,
     ("POST", "/gc"): _WRITE,
     ("GET", "/quotas"): _SELF,

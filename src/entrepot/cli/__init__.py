@@ -9,6 +9,7 @@ from entrepot.cli import (
     certificate,
     check,
     db,
+    encryption,
     gc,
     grant,
     group,
@@ -61,6 +62,7 @@ app.add_typer(certificate.app, name="certificate")
 app.add_typer(issuer.app, name="issuer")
 app.add_typer(trust.app, name="trust")
 app.add_typer(key.app, name="key")
+app.add_typer(encryption.app, name="encryption")
 app.add_typer(tls.app, name="tls")
 app.add_typer(db.app, name="db")
 app.command("recover")(recover.recover)

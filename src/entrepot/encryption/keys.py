@@ -60,9 +60,15 @@ class MasterKey:
         secret = secrets.token_bytes(SIZE)
         return cls(fingerprint(secret), secret)
 
-    def __str__(self) -> str:
+    @property
+    def encoded(self) -> str:
+        """The secret in base64."""
+        return base64.b64encode(self.secret).decode()
+
+    @property
+    def line(self) -> str:
         """As `parse` reads it, with the secret: to be shown once, to whoever made it."""
-        return f"{self.id}:{base64.b64encode(self.secret).decode()}"
+        return f"{self.id}:{self.encoded}"
 
 
 def fingerprint(secret: bytes) -> str:
