@@ -56,7 +56,7 @@ class Encryption(Model):
 async def status(caller: Called) -> Encryption:
     """Which keys were given or are in use, and how much lies under each of them."""
     database = caller.registry.database
-    found = await database.survey(lambda db: list(keyed.usage(db)))
+    found = await database.scan(lambda db: list(keyed.usage(db)))
     return summed(found, database.keyring)
 
 
