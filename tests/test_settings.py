@@ -106,6 +106,8 @@ TOGETHER = [
     ({"tls_client_ca": "a"}, "tls_client_ca is for TLS"),
     ({"redirect_listen": ":80"}, "redirect_listen is for TLS"),
     ({"hsts": 1}, "hsts is for TLS"),
+    ({"storage_endpoint": "https://s3.test"}, "storage_endpoint is for a store of objects"),
+    ({"storage_redirect": "all"}, "storage_redirect is for a store of objects"),
     (
         {"encryption_key": "k", "encryption_key_file": "f"},
         "encryption_key and encryption_key_file do not go together",

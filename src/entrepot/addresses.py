@@ -7,6 +7,7 @@ import ipaddress
 import re
 from typing import NamedTuple, TypeAlias
 
+IP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _name = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -52,6 +53,17 @@ def network(text: str) -> Network:
     if not found.prefixlen:
         raise ValueError(f"{text} is everybody: name the addresses that are meant")
     return found
+
+
+def ip(text: str) -> IP | None:
+    """Read an address; one of IPv4 that came by IPv6 is of IPv4. None for what is none."""
+    if "%" in text:  # a zone may be any text, and goes into logs
+        return None
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def url(text: str) -> str:

@@ -32,6 +32,7 @@ from entrepot.distribution.begun import Begun
 from entrepot.distribution.challenge import Challenge
 from entrepot.distribution.fast import Fast
 from entrepot.distribution.guard import Guard
+from entrepot.distribution.redirects import Redirects
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.resolved import Resolved
 from entrepot.encryption.keys import NO_KEYS, Keyring
@@ -104,7 +105,7 @@ async def furnish(
     are read once for all of them: who starts them does it.
     """
     database = settings.metadata(keyring).database()
-    store = store_at(settings.data, settings.place, keyring)
+    store = store_at(settings.data, settings.place, keyring, settings.storage_redirect_seconds)
     store.prepare()
     alone = settings.workers == 1 and not settings.database_url.get_secret_value()
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
@@ -119,6 +120,7 @@ async def furnish(
         observer,
         token_seconds=settings.token_seconds,
         upload_expiry=settings.upload_expiry,
+        redirects=Redirects.parse(settings.storage_redirect),
         sparse=settings.sparse_manifests,
         terms=terms,
         certificates=tuple(file for file in (settings.tls_cert, settings.tls_client_ca) if file),

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     """File with CAs in PEM that its certificate may be from, beside the system's."""
     storage_addressing: Addressing = "auto"
     """Where S3's URLs have the bucket: in the path, virtual (before the host), or as it suits."""
+    storage_redirect: Annotated[tuple[str, ...], NoDecode] = ()
+    """all, or networks of clients that reach the store and get blobs from it, by a redirect."""
+    storage_redirect_seconds: int = Field(default=900, ge=60, le=7 * 24 * 3600)
+    """How long the URL of such a redirect is good."""
     database_url: SecretStr = SecretStr("")
     """postgresql://… of the database; SQLite in the data folder where unset."""
     encryption_key: SecretStr | None = None
@@ -166,7 +170,9 @@ class Settings(BaseSettings):
             Address.parse(value)
         return value
 
-    @field_validator("trusted_proxies", "outbound_allow", "sso_scopes", mode="before")
+    @field_validator(
+        "trusted_proxies", "outbound_allow", "sso_scopes", "storage_redirect", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -182,6 +188,13 @@ class Settings(BaseSettings):
         if value:
             Place.parse(value)
         return value
+
+    @field_validator("storage_redirect")
+    @classmethod
+    def _check_redirect(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value in (("all",), ("none",)):
+            return value[: value[0] == "all"]
+        return tuple(str(addresses.network(text)) for text in value if text)
 
     @field_validator("public_url", "storage_endpoint")
     @classmethod
@@ -217,9 +230,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_storage(self) -> "Settings":
-        for name in ("storage_endpoint", "storage_region", "storage_ca"):
-            if not self.storage_url and getattr(self, name):
-                raise ValueError(f"{name} is for a store of objects: give storage_url, too")
+        for name in ("endpoint", "region", "ca", "redirect"):
+            if not self.storage_url and getattr(self, f"storage_{name}"):
+                raise ValueError(f"storage_{name} is for a store of objects: give storage_url, too")
         return self
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """The app on each HTTP protocol class, and on each store: what the API says depends on neither."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,16 @@ def served(
 
 
 @contextmanager
-def on(request: pytest.FixtureRequest, folder: Path, **settings: Any) -> Iterator[Served]:
-    """Serve as the parameter of a fixture says."""
-    if request.param != "objects":
-        with serving(folder, request.param, **settings) as served:
-            yield served
-        return
-    seaweed: Seaweed = request.getfixturevalue("seaweed")
-    with (
-        seaweed.bucket() as bucket,
-        serving(folder, "own", **bucket.settings, **settings) as served,
-    ):
-        yield served
+def on(
+    request: pytest.FixtureRequest, folder: Path, *, objects: bool = False, **settings: Any
+) -> Iterator[Served]:
+    """Serve as the parameter of a fixture says, or by it over a store of objects."""
+    kind = "own" if request.param == "objects" else request.param
+    with ExitStack() as stack:
+        if objects or request.param == "objects":
+            seaweed: Seaweed = request.getfixturevalue("seaweed")
+            settings |= stack.enter_context(seaweed.bucket()).settings
+        yield stack.enter_context(serving(folder, kind, **settings))
 
 
 @pytest.fixture(params=CLASSES)

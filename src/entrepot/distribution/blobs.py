@@ -4,6 +4,7 @@ import logging
 import time
 from functools import partial
 
+from entrepot.blobstore.store import Signed
 from entrepot.db import blobs, links, repositories
 from entrepot.db.blobs import Blob
 from entrepot.distribution.asgi import Header
@@ -27,11 +28,15 @@ _RANGES: Header = (b"accept-ranges", b"bytes")
 async def get(registry: Registry, request: Request) -> Response:
     """GET and HEAD of a blob."""
     digest = request.route.digest
-    blob = await _require(registry, request)
+    blob, mark = await _require(registry, request)
     registry.guard.pulled(request, str(digest))
     if not_modified(request, str(digest)):
         return Response(304, [(b"etag", etag(str(digest)).encode())])
     span = _span(request, blob.size)
+    if request.method == "GET":
+        signed = await registry.redirects.url(registry.store, blob, request.client)
+        if signed is not None:
+            return _redirect(registry, request, signed, mark)
     whole = Span(0, blob.size)
     headers = [*describe(str(digest), media.OCTETS, len(span or whole)), _RANGES]
     if span is not None:
@@ -41,9 +46,9 @@ async def get(registry: Registry, request: Request) -> Response:
     return await _response(registry, blob, status, headers, span or whole)
 
 
-async def _require(registry: Registry, request: Request) -> Blob:
-    """The blob, linked in this very repository. A small one is made ready for the next time, if a
-    manifest needs it: then it stays until the repository changes.
+async def _require(registry: Registry, request: Request) -> tuple[Blob, int | None]:
+    """The blob, linked in this very repository. If a manifest needs it, it stays until the
+    repository changes: then an answer may be kept behind the mark, and a small one is.
     """
     repository, digest = request.route.repository, request.route.digest
     mark = registry.resolved.mark()
@@ -54,7 +59,8 @@ async def _require(registry: Registry, request: Request) -> Blob:
     if not await _is_needed(registry, request, blob):
         if not await _promise(registry, request, blob):
             raise await unknown(registry, repository, digest)
-    elif blob.content is not None:
+        return blob, None
+    if blob.content is not None:
         headers = [*describe(str(digest), media.OCTETS, blob.size), _RANGES]
         answer = Answer(
             repository.name,
@@ -63,10 +69,32 @@ async def _require(registry: Registry, request: Request) -> Blob:
             blob.content,
             headers,
             Kind.BLOB.value,
-            negotiable=False,
         )
         registry.resolved.put(request.target.encode("latin-1"), answer, mark)
-    return blob
+    return blob, mark
+
+
+def _redirect(registry: Registry, request: Request, signed: Signed, mark: int | None) -> Response:
+    """Send a client to the store, and the next ones, too, where their addresses do not matter."""
+    digest = str(request.route.digest)
+    headers = [
+        (b"location", signed.url.encode("latin-1")),
+        (b"content-length", b"0"),
+        (b"docker-content-digest", digest.encode()),
+    ]
+    if registry.redirects.everyone and mark is not None:
+        answer = Answer(
+            request.route.repository.name,
+            digest,
+            media.OCTETS,
+            b"",
+            headers,
+            Kind.BLOB.value,
+            status=307,
+            until=time.perf_counter() + signed.until - time.monotonic(),
+        )
+        registry.resolved.put(request.target.encode("latin-1"), answer, mark)
+    return Response(307, [*headers])
 
 
 async def _is_needed(registry: Registry, request: Request, blob: Blob) -> bool:

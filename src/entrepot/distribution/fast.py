@@ -22,6 +22,7 @@ _LEAVE = frozenset(
     }
 )
 _OK = b"HTTP/1.1 200 OK\r\n"
+_ELSEWHERE = b"HTTP/1.1 307 Temporary Redirect\r\n"
 
 
 class Fast:
@@ -45,7 +46,10 @@ class Fast:
         """Status line, and all that follows the server's own headers; None to go the usual way."""
         started = time.perf_counter()
         answer = self._get(target)
-        if answer is None:
+        if answer is None or answer.until < started:
+            return None
+        status = answer.status
+        if status != 200 and method != "GET":  # HEAD is of the content, wherever it lies
             return None
         agent = given = b""
         credential: bytes | None = None
@@ -89,8 +93,9 @@ class Fast:
             client[0] if client else "-",
             method,
             target.decode("latin-1"),
-            200,
+            status,
             sent,
             agent.decode("latin-1"),
         )
-        return _OK, head + answer.content if sent else head
+        line = _OK if status == 200 else _ELSEWHERE
+        return line, head + answer.content if sent else head

@@ -9,6 +9,7 @@ from entrepot.db.database import Database
 from entrepot.db.terms import Terms
 from entrepot.distribution.begun import Begun
 from entrepot.distribution.guard import Guard
+from entrepot.distribution.redirects import Redirects
 from entrepot.distribution.resolved import Resolved
 from entrepot.observe.observer import Observer
 from entrepot.oci.digest import Hasher
@@ -54,6 +55,8 @@ class Registry:
     """How long a registry token is good."""
     upload_expiry: float = 24 * 3600
     """Seconds after which an upload that nobody goes on with is removed."""
+    redirects: Redirects = field(default_factory=Redirects)
+    """Which clients get blobs from the store itself."""
     sparse: bool = False
     """Whether a manifest may come before, or without, what it refers to."""
     terms: Terms = field(default_factory=Terms)

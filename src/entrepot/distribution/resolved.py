@@ -5,6 +5,8 @@ log of changes says what to drop (`db.log`), and no answer is kept that was read
 changed.
 """
 
+import math
+import time
 from dataclasses import dataclass
 
 from entrepot.db.database import Database
@@ -33,8 +35,11 @@ class Answer:
     headers: list[Header]
     route: str
     """The label `route` of the metrics."""
-    negotiable: bool
+    negotiable: bool = False
     """Whether another answer is possible for a client that does not accept this one."""
+    status: int = 200
+    until: float = math.inf
+    """By `time.perf_counter`, how long it is good."""
     head: bytes = b""
     """The headers as they go over the wire, with the blank line behind them."""
     accepted_by: bytes = b""
@@ -95,10 +100,13 @@ class Resolved:
     def put(self, target: bytes, answer: Answer, mark: int) -> None:
         """Keep an answer that was read behind the `mark`, unless something changed since."""
         cost = _cost(target, answer)
-        if cost > MAX_ANSWER or target in self._answers:
+        known = self._answers.get(target)
+        if cost > MAX_ANSWER or (known is not None and known.until > time.perf_counter()):
             return
         if not self._log.current or self._log.state != mark:
             return
+        if known is not None:
+            self._drop(target)
         while self._size + cost > MAX_TOTAL:
             self._drop(next(iter(self._answers)))
         self._answers[target] = answer

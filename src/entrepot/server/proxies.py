@@ -6,15 +6,11 @@ they are read from there: the last address that is no proxy's is the client's, t
 host are the ones that the nearest proxy saw. What is malformed counts as not said.
 """
 
-import ipaddress
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
 
-from entrepot.addresses import network, read_host
+from entrepot.addresses import IP, ip, network, read_host
 from entrepot.server.asgi import Address
 from entrepot.server.request import Request
-
-IP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Proxies:
@@ -25,7 +21,7 @@ class Proxies:
 
     def trusts(self, peer: Address | None) -> bool:
         """Whether a connection comes from one of them."""
-        return peer is not None and (found := _ip(peer[0])) is not None and self._is_proxy(found)
+        return peer is not None and (found := ip(peer[0])) is not None and self._is_proxy(found)
 
     def _is_proxy(self, address: IP) -> bool:
         return any(address in network for network in self._networks)
@@ -34,7 +30,7 @@ class Proxies:
         """Where a request comes from; its port is not known."""
         found = peer
         for entry in _from_the_end(request, b"x-forwarded-for"):
-            address = _ip(_without_port(entry))
+            address = ip(_without_port(entry))
             if address is None:
                 return peer
             found = str(address), 0
@@ -70,13 +66,3 @@ def _without_port(text: str) -> str:
         return text[1:].partition("]")[0]
     host, _, port = text.partition(":")
     return host if port.isdigit() and "." in host else text
-
-
-def _ip(text: str) -> IP | None:
-    if "%" in text:  # a zone may be any text, and goes into logs
-        return None
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found
