@@ -122,6 +122,7 @@ async def furnish(
         upload_expiry=settings.upload_expiry,
         redirects=Redirects.parse(settings.storage_redirect),
         sparse=settings.sparse_manifests,
+        disk=settings.data if settings.uses_disk else None,
         terms=terms,
         certificates=tuple(file for file in (settings.tls_cert, settings.tls_client_ca) if file),
         most_in_flight=settings.max_requests,

@@ -251,6 +251,11 @@ class Settings(BaseSettings):
             raise ValueError(f"{' and '.join(given)} do not go together: give one of them")
         return self
 
+    @property
+    def uses_disk(self) -> bool:
+        """Whether anything that must not be lost lies in the data folder."""
+        return not (self.storage_url and self.database_url.get_secret_value())
+
     def metadata(self, keyring: Keyring = NO_KEYS) -> metadata.Place:
         """Where the metadata is. Raises `SettingsError` where what it needs is not installed."""
         try:

@@ -73,6 +73,17 @@ def test_what_would_go_is_told_and_goes(office: Office, pusher: httpx.Client) ->
     assert counted["entrepot_collected_total", "objects"] == 1
 
 
+def test_a_shorter_grace_makes_room_sooner(office: Office, pusher: httpx.Client) -> None:
+    at = office.admin.at
+    put_image(pusher, "team/app", "1", b"needed")
+    put_blob(pusher, "team/app", LAYER)
+    assert at.post("/gc", None).json()["blobs"] == 0
+    assert at.get("/gc", grace=0).json()["frees"] == len(LAYER)
+    assert at.post("/gc?grace=0", None).json()["blobs"] == 1
+    assert pusher.head(f"/v2/team/app/blobs/{digest(b'needed')}").status_code == 200
+    assert at.post("/gc?grace=-1", None).status_code == 422
+
+
 def test_of_very_much_a_part_is_told(office: Office, pusher: httpx.Client) -> None:
     for number in range(4):
         put_blob(pusher, "team/app", b"%d" % number)

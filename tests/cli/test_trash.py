@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tests.accounts import ADMIN
 from tests.cli.desk import Desk
-from tests.content import put_image
+from tests.content import put_blob, put_image
 
 from entrepot.cli.size import parse_size, show_size
 
@@ -130,3 +130,10 @@ def test_garbage(desk: Desk, pusher: httpx.Client) -> None:
     assert "1 things purged from the trash" in desk.good("gc")
     assert desk.json("gc", "--dry-run")["items"] == []
     assert desk.json("gc")["purged"] == 0
+    put_image(pusher, APP, "1")
+    put_blob(pusher, APP, b"nobody needs this one")
+    idle = desk.json("gc", "--dry-run", "--grace", "0s")["items"]
+    assert "nobody needs" not in str(idle)
+    assert [each["frees"] for each in idle if each["repository"] == APP][-1] == 21
+    assert desk.json("gc", "--grace", "0s")["blobs"] == len(idle)
+    assert desk.bad("gc", "--grace", "soon").startswith("--grace is 'soon': write 30s")

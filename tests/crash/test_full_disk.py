@@ -1,16 +1,21 @@
 """A disk that is full: pushes are refused with a reason, nothing is harmed, pulls go on."""
 
+import json
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.accounts import ADMIN
 from tests.crash.connection import Answer, Connection
-from tests.crash.content import MANIFEST, Content, image
+from tests.crash.content import MANIFEST, Content, digest_of, image
 from tests.crash.test_sigkill import damage
 from tests.crash.ways import WAYS, Way, finish, forget, post_only, uploads
 from tests.registry import Registry, serving
 from tests.tools import as_root, lacking, run, tool
+
+from entrepot.distribution.room import RESERVE
 
 MIB = 1024 * 1024
 SIZE = 192 * MIB
@@ -112,6 +117,41 @@ def test_a_database_that_cannot_grow_refuses_and_goes_on(registry: Registry) -> 
         (registry.data / "filler").unlink()
         at.expect(201, "POST", target, content.data)
     assert damage(registry.data, read=True) == []
+
+
+def test_room_is_made_on_a_full_disk(disk: Path) -> None:
+    """What the guide says: delete, purge, collect; that is written into the disk's last bytes."""
+    login = {"Authorization": f"Basic {b64encode(':'.join(ADMIN.pair).encode()).decode()}"}
+    with (
+        serving(
+            disk,
+            access_log=False,
+            dangerously_without_accounts=False,
+            admin_password=ADMIN.secret,
+        ) as registry,
+        Connection(registry.address, headers=login) as at,
+    ):
+        for content in (SMALL, LARGE, TOO_LARGE):
+            post_only(at, "full/app", content, forget)
+        manifest = image(SMALL, TOO_LARGE)
+        at.expect(201, "PUT", "/v2/full/app/manifests/1", image(SMALL, LARGE), _TYPE)
+        at.expect(201, "PUT", "/v2/full/app/manifests/2", manifest, _TYPE)
+        _leave(registry, RESERVE - MIB)
+        more = Content(4, 8 * MIB)
+        target = f"{uploads('full/app')}?digest={more.digest}"
+        _assert_unavailable(at.ask("POST", target, more.data))
+
+        at.expect(202, "DELETE", f"/v2/full/app/manifests/{digest_of(manifest)}")
+        found = json.loads(at.expect(200, "GET", "/api/v1/trash").body)["items"]
+        at.expect(204, "DELETE", f"/api/v1/trash/{found[0]['id']}")
+        collected = json.loads(at.expect(200, "POST", "/api/v1/gc?grace=0", b"").body)
+        assert (collected["blobs"], collected["bytes"]) == (1, TOO_LARGE.size)
+        assert _free(registry) > 30 * MIB
+
+        at.expect(201, "POST", target, more.data)
+        for content in (SMALL, LARGE, more):
+            assert at.expect(200, "GET", _blob(content)).body == content.data
+        assert damage(registry.data, read=True) == []
 
 
 def _leave(registry: Registry, free: int) -> None:

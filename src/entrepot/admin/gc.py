@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from entrepot.admin.caller import Called
+from entrepot.admin.caller import Called, Caller
 from entrepot.admin.page import Model
 from entrepot.admin.problem import Problem
 from entrepot.db.connection import Connection
+from entrepot.db.terms import Terms
 from entrepot.upkeep import garbage
 from entrepot.upkeep.rounds import sweep
 
@@ -62,17 +63,35 @@ class Collected(Model):
     """Deleted from the store."""
 
 
+Grace = Annotated[
+    float | None,
+    Query(
+        ge=0,
+        le=1e10,
+        description="Seconds that blobs must have been idle, in place of the setting: with fewer "
+        "of them, pushes under way may be told to send blobs again.",
+    ),
+]
+
+
+def _terms(caller: Caller, grace: float | None) -> Terms:
+    terms = caller.registry.terms
+    return terms if grace is None else replace(terms, grace=grace)
+
+
 @router.get("")
 async def survey(
     caller: Called,
+    grace: Grace = None,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Of each kind.")] = 1000,
 ) -> Survey:
     """What would go in the next round, how much room that makes, and why. Changes nothing."""
     registry = caller.registry
+    terms = _terms(caller, grace)
 
     def ask(db: Connection) -> list[garbage.Garbage]:
         expiry = registry.upload_expiry
-        return list(garbage.survey(db, registry.terms, expiry, time.time(), limit + 1))
+        return list(garbage.survey(db, terms, expiry, time.time(), limit + 1))
 
     found = await registry.database.scan(ask)
     kinds = [[each for each in found if each.kind is kind] for kind in garbage.Kind]
@@ -86,7 +105,7 @@ async def survey(
 
 
 @router.post("")
-async def collect(caller: Called) -> Collected:
+async def collect(caller: Called, grace: Grace = None) -> Collected:
     """Make a round at once, and say what it took. It is safe at any time."""
     registry = caller.registry
     if _sweeping.locked():
@@ -96,7 +115,7 @@ async def collect(caller: Called) -> Collected:
             registry.database,
             registry.store,
             registry.observer.metrics,
-            registry.terms,
+            _terms(caller, grace),
             registry.upload_expiry,
         )
     return Collected(**asdict(found))

@@ -49,7 +49,7 @@ async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[L
 
 async def _find(caller: Caller, name: Name) -> Summary:
     query = partial(repositories.summary, repository=name)
-    found = await caller.registry.database.read(query)
+    found = await caller.registry.database.scan(query)
     if found is None:
         raise unknown(name)
     return found

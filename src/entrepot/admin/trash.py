@@ -155,7 +155,11 @@ async def index(
     before = 2**62 if after is None else after
     found = await read(partial(trash.listed, repository=name, before=before, limit=_MOST))
     seen = [item for item in found if await _sees(caller, item)][:limit]
-    items = [await read(partial(shown, item=item)) for item in seen]
+
+    def describe(db: Connection) -> list[Trashed]:
+        return [shown(db, item) for item in seen]
+
+    items = await caller.registry.database.scan(describe)
     last = seen[-1].id if len(seen) == limit else (found[-1].id if len(found) == _MOST else None)
     return Page(items=items, next=None if last is None else str(last))
 
@@ -166,7 +170,7 @@ async def show(caller: Called, number: Number) -> Trashed:
     item = await _find(caller, number)
     if not await _sees(caller, item):
         await caller.allow(Action.DELETE, item.repository, known=True)
-    return await caller.registry.database.read(partial(shown, item=item))
+    return await caller.registry.database.scan(partial(shown, item=item))
 
 
 @router.post("/{number}/restore")

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from entrepot.blobstore.store import StoreError
 from entrepot.db.connection import UnavailableError
-from entrepot.distribution import blobs, health, lists, manifests, token, uploads
+from entrepot.distribution import blobs, health, lists, manifests, room, token, uploads
 from entrepot.distribution.asgi import Receive, Scope, Send
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
@@ -147,9 +147,7 @@ def _failure(error: Exception, identity: str) -> OCIError:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "disk is full" in str(error):
         _log.error("the disk is full: %s", error, extra={"request": identity})
-        return OCIError(
-            Code.UNAVAILABLE, "the registry's disk is full: make room, then push again", status=507
-        )
+        return room.full()
     if isinstance(error, StoreError):
         _log.error("%s", error, extra={"request": identity})
         return OCIError(

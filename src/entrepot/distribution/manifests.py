@@ -9,7 +9,7 @@ from functools import partial
 from entrepot.auth.roles import Action
 from entrepot.db import manifests, repositories, tags
 from entrepot.db.manifests import Stored
-from entrepot.distribution import body
+from entrepot.distribution import body, room
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag, not_modified
 from entrepot.distribution.registry import Registry
@@ -106,6 +106,7 @@ async def _children(answer: Answer, accepted: set[str]) -> list[Digest]:
 
 async def put(registry: Registry, request: Request) -> Response:
     """PUT: the manifest and its tags, once all that it refers to is here."""
+    room.check_disk(registry)
     content = await body.read(request, MAX_BYTES)
     repository, reference = request.route.repository, request.route.reference
     manifest = await _read(content, request.header(b"content-type"), reference)
@@ -192,7 +193,8 @@ async def delete(registry: Registry, request: Request) -> Response:
             keep=registry.terms.keep,
             by=request.by(),
         )
-    if not await registry.database.write(remove):
+    # A manifest may have thousands of parts.
+    if not await registry.database.write(remove, large=isinstance(reference, Digest)):
         raise await _unknown(registry, repository, reference)
     return Response(202)
 

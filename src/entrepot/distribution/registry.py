@@ -59,6 +59,8 @@ class Registry:
     """Which clients get blobs from the store itself."""
     sparse: bool = False
     """Whether a manifest may come before, or without, what it refers to."""
+    disk: Path | None = None
+    """The folder whose disk must have room for what is pushed; None where there is none."""
     terms: Terms = field(default_factory=Terms)
     """After how long what goes by itself."""
     certificates: tuple[Path, ...] = ()

@@ -1,23 +1,48 @@
-"""Room: whether what a client is about to send fits into its project, said before it is sent.
+"""Room: whether what a client is about to send fits, on the disk and into its project.
 
-Only the transaction that makes the link decides (`db.quotas`); this spares the bytes.
+This spares the bytes. For a project only the transaction that makes the link decides (`db.quotas`);
+and a disk's last megabytes are not for pushes, so that deleting, which writes too, goes on.
 """
 
+import os
 from dataclasses import replace
 from functools import partial
 
 from entrepot.db import quotas
 from entrepot.distribution.registry import Registry
 from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
+
+RESERVE = 32 * 1024 * 1024
+"""Bytes that are left free for the database."""
+
+
+def check_disk(registry: Registry) -> None:
+    """Raise UNAVAILABLE (507) where the disk is as good as full."""
+    if registry.disk is None:
+        return
+    found = os.statvfs(registry.disk)
+    if found.f_bavail * found.f_frsize < RESERVE:
+        raise full()
+
+
+def full() -> OCIError:
+    """The error for a disk without room."""
+    return OCIError(
+        Code.UNAVAILABLE, "the registry's disk is full: make room, then push again", status=507
+    )
 
 
 async def check(
     registry: Registry, repository: Repository, size: int, digest: Digest | None = None
 ) -> None:
-    """Raise DENIED where so many bytes cannot fit. What the project has already always fits; where
-    the digest is not said yet, that may be so if anything of the project is as large.
+    """Raise UNAVAILABLE where the disk is full, DENIED where so many bytes do not fit the project.
+
+    What it has already always fits; where the digest is not said yet, that may be so if anything
+    of it is as large.
     """
+    check_disk(registry)
     project = await registry.guard.directory.project(repository)
     if project is None or project.quota is None:
         return
