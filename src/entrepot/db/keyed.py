@@ -132,7 +132,7 @@ def usage(db: Connection) -> Iterator[Usage]:
         where = "number is not null" if table is OBJECTS else table.where
         rows = db.execute(
             f"select key, count(*), cast(coalesce(sum({table.size}), 0) as bigint) "
-            f"from {table.name} where {where} group by key order by key"
+            f"from {table.name} where {where} group by key order by coalesce(key, '')"
         )
         yield from (Usage(table.name, *row) for row in rows.fetchall())
 
