@@ -107,7 +107,7 @@ async def furnish(
     database = settings.metadata(keyring).database()
     store = store_at(settings.data, settings.place, keyring, settings.storage_redirect_seconds)
     store.prepare()
-    alone = settings.workers == 1 and not settings.database_url.get_secret_value()
+    alone = settings.workers == 1 and not settings.database_url
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))
     trail = Trail(database)
     terms = _terms(settings)

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     """all, or networks of clients that reach the store and get blobs from it, by a redirect."""
     storage_redirect_seconds: int = Field(default=900, ge=60, le=7 * 24 * 3600)
     """How long the URL of such a redirect is good."""
-    database_url: SecretStr = SecretStr("")
+    database_url: SecretStr | None = None
     """postgresql://… of the database; SQLite in the data folder where unset."""
     encryption_key: SecretStr | None = None
     """32 random bytes in base64 or hex, which encrypt what is new; of several the first does."""
@@ -203,8 +203,8 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _check_database(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
+    def _check_database(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value else ""
         if text and not text.startswith(("postgresql://", "postgres://")):
             raise ValueError("write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         return value
@@ -259,7 +259,8 @@ class Settings(BaseSettings):
     def metadata(self, keyring: Keyring = NO_KEYS) -> metadata.Place:
         """Where the metadata is. Raises `SettingsError` where what it needs is not installed."""
         try:
-            return metadata.find(self.data, self.database_url.get_secret_value(), keyring)
+            url = self.database_url.get_secret_value() if self.database_url else ""
+            return metadata.find(self.data, url, keyring)
         except ImportError as error:
             raise SettingsError(
                 f"PostgreSQL needs more: pip install 'entrepot[postgres]' ({error})"
