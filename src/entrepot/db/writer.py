@@ -14,7 +14,7 @@ import logging
 import sqlite3
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,7 @@ class Writer(ABC):
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "entrepot-writer")
         self._task = self._loop.create_task(self._run())
+        self._telling: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> bool:
@@ -93,6 +94,7 @@ class Writer(ABC):
         self._closing = True
         self._wake.set()
         await self._task
+        await asyncio.gather(*self._telling)
         await self.aside(self.disconnect)
         self._thread.shutdown()
 
@@ -108,26 +110,43 @@ class Writer(ABC):
                 self._wake.clear()
 
     async def _write(self, batch: list[Job]) -> None:
+        known = None
         try:
-            await self.commit(batch, durable=any(job.durable for job in batch))
+            known = await self.commit(batch, durable=any(job.durable for job in batch))
         except Exception as error:  # noqa: BLE001 - it is raised again where the answers are awaited
             _log.error("a transaction failed: %s", error)
             for job in batch:
                 job.error = error
-        for job in batch:
-            job.tell()
+        if known is None:
+            _tell(batch)
+        else:  # the next batch need not wait for that
+            task = self._loop.create_task(_tell_later(batch, known))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     @abstractmethod
-    async def commit(self, batch: list[Job], *, durable: bool) -> None:
-        """Run a batch in one transaction; what raises undoes it."""
+    async def commit(self, batch: list[Job], *, durable: bool) -> Awaitable[None] | None:
+        """Run a batch in one transaction; what raises undoes it. What comes back is to be awaited
+        before anyone is told.
+        """
 
     @abstractmethod
     def disconnect(self) -> None:
         """Close the connection."""
 
-    async def aside(self, work: Callable[[], object]) -> None:
+    async def aside(self, work: Callable[[], T]) -> T:
         """Run something in the writer's thread."""
-        await self._loop.run_in_executor(self._thread, work)
+        return await self._loop.run_in_executor(self._thread, work)
+
+
+def _tell(batch: list[Job]) -> None:
+    for job in batch:
+        job.tell()
+
+
+async def _tell_later(batch: list[Job], known: Awaitable[None]) -> None:
+    await known
+    _tell(batch)
 
 
 class SQLiteWriter(Writer):

@@ -14,6 +14,7 @@ from entrepot.db.log import Log
 from entrepot.db.postgres.connection import PostgresConnection
 from entrepot.db.postgres.listener import Listener
 from entrepot.db.postgres.log import HeardLog
+from entrepot.db.postgres.peers import Peers
 from entrepot.db.postgres.server import Server
 from entrepot.db.postgres.writer import PostgresWriter
 from entrepot.db.writer import Write
@@ -48,9 +49,10 @@ class PostgresDatabase:
             name="entrepot-read",
         )
         self._threads = ThreadPoolExecutor(READERS, "entrepot-read")
-        self._listener = Listener(server, log)
+        peers = Peers()
+        self._listener = Listener(server, log, peers)
         self._watchdog = self._listener.start()
-        self._writer = PostgresWriter(server, log)
+        self._writer = PostgresWriter(server, log, peers)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a short query in a thread."""

@@ -1,8 +1,8 @@
 """`Listener`: hears of what other replicas write, by LISTEN; and knows when it does not.
 
-Each second without news it asks, so that a connection that was cut without a word shows. Where the
-last answer is older than `PATIENCE` the log is not current, whatever the thread is stuck in: a
-watchdog on the event loop says so.
+Now and then it asks without any news, so that a connection that was cut without a word shows. Where
+the last answer is older than `PATIENCE` the log is not current, whatever the thread is stuck in: a
+watchdog on the event loop says so. How far it has heard it tells the others (`peers`).
 """
 
 import asyncio
@@ -18,11 +18,12 @@ from entrepot.db.connection import UnavailableError
 from entrepot.db.place import CHANNEL
 from entrepot.db.postgres.connection import PostgresConnection, dbapi
 from entrepot.db.postgres.log import HeardLog
+from entrepot.db.postgres.peers import Peers
 from entrepot.db.postgres.server import Server
 
-BEAT = 1.0
+BEAT = 0.5
 """Seconds between two questions where there is no news."""
-PATIENCE = 3.0
+PATIENCE = 2.0
 """Seconds after which silence means that changes may have been missed."""
 _LOOK = 0.25
 _PAGE = 1000
@@ -33,9 +34,11 @@ _log = logging.getLogger("entrepot.db")
 class Listener:
     """A thread with a connection of its own."""
 
-    def __init__(self, server: Server, log: HeardLog) -> None:
+    def __init__(self, server: Server, log: HeardLog, peers: Peers) -> None:
         self._server = server
         self._heard = log
+        self._peers = peers
+        self._news = True
         self._cursor: int | None = None
         self._beat = -PATIENCE
         """When the database answered last; by the monotonic clock."""
@@ -76,12 +79,26 @@ class Listener:
                 self._closing.wait(BEAT)
 
     def _listen(self, db: PostgresConnection) -> None:
+        db.raw.add_notify_handler(self._take)
         db.execute(f"listen {CHANNEL}")
+        self._news = True
         while not self._closing.is_set():
-            self._read(db)
-            self._beat = time.monotonic()
-            for _ in db.raw.notifies(timeout=BEAT, stop_after=1):
-                pass  # they say nothing but that there is something to read
+            wait = self._beat + BEAT - time.monotonic()
+            if self._news or wait <= 0:
+                self._news = False
+                self._read(db)
+                self._tell(db, self._peers.word(self._cursor or 0))
+                self._beat, wait = time.monotonic(), BEAT
+            for _ in db.raw.notifies(timeout=wait, stop_after=1):
+                pass  # the handler has seen it
+        self._tell(db, self._peers.bye())
+
+    def _take(self, note: psycopg.Notify) -> None:
+        if not self._peers.take(note.payload):
+            self._news = True
+
+    def _tell(self, db: PostgresConnection, word: str) -> None:
+        db.execute("select pg_notify(?, ?)", (CHANNEL, word))
 
     def _read(self, db: PostgresConnection) -> None:
         if self._cursor is None:

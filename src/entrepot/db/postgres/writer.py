@@ -1,14 +1,18 @@
 """`PostgresWriter`: batches of writes, under the lock that all replicas share.
 
 Before it commits, and still under the lock, it reads which changes came since its last time: so the
-caches of this process have dropped them before anyone is told of the change.
+caches of this process have dropped them before anyone is told of the change. And nobody is told
+before the other replicas have heard of it, too (`peers`).
 """
+
+from collections.abc import Awaitable
 
 from entrepot.db import changes
 from entrepot.db.connection import Connection, UnavailableError
 from entrepot.db.place import CHANNEL
 from entrepot.db.postgres.connection import WRITES, PostgresConnection
 from entrepot.db.postgres.log import HeardLog, Row
+from entrepot.db.postgres.peers import Peers
 from entrepot.db.postgres.server import Server
 from entrepot.db.writer import Job, Writer, try_all
 
@@ -18,20 +22,23 @@ _PAGE = 1000
 class PostgresWriter(Writer):
     """All statements run in the writer's thread, as each waits for the network."""
 
-    def __init__(self, server: Server, log: HeardLog) -> None:
+    def __init__(self, server: Server, log: HeardLog, peers: Peers) -> None:
         super().__init__()
+        self._peers = peers
         self._server = server
         self._log = log
         self._db: PostgresConnection | None = None
         self._cursor: int | None = None
 
-    async def commit(self, batch: list[Job], *, durable: bool) -> None:
+    async def commit(self, batch: list[Job], *, durable: bool) -> Awaitable[None] | None:
         """Run a batch in one transaction. Raises `UnavailableError` where the connection is lost,
         be it before the commit or while that was under way.
         """
-        await self.aside(lambda: self._transact(batch, durable))
+        last = await self.aside(lambda: self._transact(batch, durable))
+        return self._peers.heard(last) if last else None
 
-    def _transact(self, batch: list[Job], durable: bool) -> None:
+    def _transact(self, batch: list[Job], durable: bool) -> int:
+        """The id of the last change; 0 where there was none."""
         db = self._begun()
         try:
             if not durable:
@@ -46,9 +53,11 @@ class PostgresWriter(Writer):
         except BaseException:
             self._undo(db)
             raise
-        if came:
-            self._cursor = came[-1][0]
-            self._log.feed(came)
+        if not came:
+            return 0
+        self._cursor = came[-1][0]
+        self._log.feed(came)
+        return self._cursor
 
     def _begun(self) -> PostgresConnection:
         """A transaction with the lock, on a new connection where the old one was cut meanwhile."""
