@@ -37,21 +37,33 @@ def test_a_settled_piece_is_not_dropped(db: Connection) -> None:
 def test_what_was_written_under_a_name_without_a_row_is_garbage_too(
     db: Connection,
 ) -> None:
-    """Its upload was cancelled, and maybe collected, while it was written."""
+    """It looked stale, and was collected, while its writer slept."""
     pieces.begin(db, OWNER, Piece(A))
-    pieces.discard(db, OWNER, "cancelled")
+    pieces.drop(db, A, "stale")
     pieces.forget(db, [A])
     pieces.drop(db, A, "why")
     assert garbage(db) == [A]
 
 
-def test_what_nobody_owns_any_more_is_garbage_with_its_open_pieces(db: Connection) -> None:
+def test_what_nobody_owns_any_more_is_garbage(db: Connection) -> None:
     settled(db, OWNER, A, 7)
-    pieces.begin(db, OWNER, Piece(B))
     settled(db, "e" * 32, C, 1)
     pieces.discard(db, OWNER, "why")
     rows = db.execute("select object, size, why from garbage order by object").fetchall()
-    assert rows == [(A, 7, "why"), (B, 0, "why")]
+    assert rows == [(A, 7, "why")]
+
+
+def test_what_is_written_goes_when_its_writer_is_done(db: Connection) -> None:
+    """Collected before a store has it, it would come later, and nobody would know."""
+    settled(db, OWNER, A, 7)
+    pieces.begin(db, OWNER, Piece(B))
+    pieces.discard(db, OWNER, "why")
+    assert garbage(db) == [A]
+    assert pieces.is_open(db, B)
+    assert not pieces.is_open(db, A)
+    pieces.drop(db, B, "why")
+    assert garbage(db) == [A, B]
+    assert not pieces.is_open(db, B)
 
 
 def test_open_pieces_are_stale_unless_someone_writes_them(db: Connection) -> None:

@@ -91,16 +91,25 @@ def stale(db: Connection, seconds: float, limit: int) -> list[str]:
     return [name for (name,) in rows]
 
 
+def is_open(db: Connection, name: str) -> bool:
+    """Whether somebody may be writing this piece."""
+    found = db.execute("select 1 from piece where name = ? and number is null", (name,)).fetchone()
+    return found is not None
+
+
 def discard(db: Connection, owner: str | None, why: str) -> None:
-    """Say that an upload or a blob no longer needs its pieces, open ones included."""
+    """Say that an upload or a blob no longer needs its pieces.
+
+    An open one is its writer's, who drops it; deleted before it is there it would be forgotten.
+    """
     if owner is None:
         return
     db.execute(
         "insert into garbage (object, size, why) select name, size, :why from piece "
-        "where object = :owner on conflict do nothing",
+        "where object = :owner and number is not null on conflict do nothing",
         {"owner": owner, "why": why},
     )
-    db.execute("delete from piece where object = ?", (owner,))
+    db.execute("delete from piece where object = ? and number is not null", (owner,))
 
 
 def garbage(db: Connection, limit: int) -> list[str]:

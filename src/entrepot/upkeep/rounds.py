@@ -10,7 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from entrepot.blobstore.store import Store
+from entrepot.blobstore.store import Store, StoreError
 from entrepot.db import pieces, uploads
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -29,6 +29,7 @@ from entrepot.upkeep.collect import Collected, collect_idle
 from entrepot.upkeep.credentials import forget
 from entrepot.upkeep.purge import purge_ended
 from entrepot.upkeep.retention import retain
+from entrepot.upkeep.unfinished import Unfinished
 
 LOCK = "rounds.lock"
 _PAGE = 500
@@ -50,17 +51,21 @@ async def make_rounds(
     token_seconds: float = 300,
 ) -> None:
     """Make rounds until cancelled; `expiry` and `pause` in seconds, `retention` in days."""
+    unfinished = Unfinished(database, store, expiry)
     with (folder / LOCK).open("w") as lock:
         while True:
             try:
                 if lease.is_ours(lock.fileno()):
                     await sweep(database, store, metrics, terms, expiry)
+                    await unfinished.abandon()
                     await retain(database, retention, copy)
                     await forget(database, token_seconds)
                     found = await database.scan(measure)
                     metrics.set(STORE_BYTES, found.bytes)
                     metrics.set(STORE_BLOBS, found.blobs)
                     metrics.set(UPLOADS_OPEN, found.uploads)
+            except StoreError as error:
+                _log.error("a round was cut short: %s", error)
             except Exception:  # noqa: BLE001 - a task that dies is not seen, nor replaced
                 _log.exception("a round failed; the next one comes in %s s", pause)
             await asyncio.sleep(pause)
