@@ -254,7 +254,7 @@ class Settings(BaseSettings):
     @property
     def uses_disk(self) -> bool:
         """Whether anything that must not be lost lies in the data folder."""
-        return not (self.storage_url and self.database_url.get_secret_value())
+        return not (self.storage_url and self.database_url)
 
     def metadata(self, keyring: Keyring = NO_KEYS) -> metadata.Place:
         """Where the metadata is. Raises `SettingsError` where what it needs is not installed."""
