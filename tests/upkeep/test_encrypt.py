@@ -22,6 +22,7 @@ from entrepot.oci.ranges import Span
 from entrepot.upkeep import encrypt as encrypting
 from entrepot.upkeep.check import findings
 from entrepot.upkeep.encrypt import encrypt
+from entrepot.upkeep.rounds import expire
 
 KEY = MasterKey.new()
 RING = Keyring((KEY,))
@@ -98,6 +99,26 @@ async def test_blobs_of_one_piece_and_of_many(
     pieces.forget(folder.db, garbage(folder.db))
     assert damage(folder) == []
     assert not any(LAYER[:100] in path.read_bytes() for path in files(folder))
+
+
+async def test_old_objects_may_linger(
+    folder: Folder, database: SQLiteDatabase, store: EncryptedStore
+) -> None:
+    """Somebody may have a URL of them; they go as late as what an upload has left."""
+    await encrypt(database, store, nobody, linger=True)
+    assert garbage(folder.db) == []
+    assert folder.file.read_bytes() == LAYER
+    assert folder.object not in {
+        piece.name for piece in (await found(database, folder.layer)).pieces
+    }
+    assert damage(folder) == []
+    assert await encrypt(database, store, nobody) == encrypting.Encrypted()
+    assert await expire(database, 1000) == 0
+    assert garbage(folder.db) == []
+    folder.db.execute("update piece set started_at = started_at - 1001")
+    await expire(database, 1000)
+    assert garbage(folder.db) == [folder.object]
+    assert await read(store, await found(database, folder.layer)) == LAYER
 
 
 def files(folder: Folder) -> list[Path]:

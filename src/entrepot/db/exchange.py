@@ -1,9 +1,11 @@
 """Encrypted objects in the place of plain ones: which blobs lie plain, and the exchange.
 
-A piece keeps its place in the blob and gets another object. That is one transaction, in which the
-old object becomes garbage; whoever reads it at that moment reads it to the end.
+A piece takes the place of another in the blob, in one transaction. The old object then is garbage;
+or it lingers as an open piece does that nobody writes, and goes as late: a client that was sent to
+the store by a URL may still be reading there.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,27 +45,33 @@ def plain_bytes(db: Connection) -> int:
     return int(size)
 
 
-def exchange(db: Connection, owner: str, pairs: Sequence[tuple[Piece, Piece]]) -> bool:
+def exchange(
+    db: Connection, owner: str, pairs: Sequence[tuple[Piece, Piece]], *, linger: bool
+) -> bool:
     """Put new pieces, which stand as open ones, in the place of others of the same blob.
 
     False, and nothing is changed, where one of them does not stand any more as it did.
     """
-    for old, new in pairs:
-        row = db.execute(
-            "select number from piece where name = ? and object = ? and number is not null "
-            "and exists (select 1 from piece n where n.name = ? and n.number is null)",
-            (old.name, owner, new.name),
-        ).fetchone()
-        if row is None:
-            return False
-    for old, new in pairs:
-        db.execute("delete from piece where name = ?", (new.name,))
+    numbers = [_number(db, owner, old, new) for old, new in pairs]
+    if None in numbers:
+        return False
+    for (old, new), number in zip(pairs, numbers, strict=True):
         db.execute(
-            "update piece set name = ?, size = ?, key = ?, data_key = ? where name = ?",
-            (new.name, new.size, new.key, new.data_key, old.name),
+            "update piece set number = ?, size = ? where name = ?", (number, new.size, new.name)
         )
         db.execute(
-            "insert into garbage (object, size, why) values (?, ?, ?) on conflict do nothing",
-            (old.name, old.size, "it lies encrypted in another object now"),
+            "update piece set number = null, started_at = ? where name = ?", (time.time(), old.name)
         )
+        if not linger:
+            pieces.drop(db, old.name, "it lies encrypted in another object now")
     return True
+
+
+def _number(db: Connection, owner: str, old: Piece, new: Piece) -> int | None:
+    """The place of the old one, where both stand."""
+    row = db.execute(
+        "select o.number from piece o join piece n on n.name = ? and n.object = o.object "
+        "and n.number is null where o.name = ? and o.object = ? and o.number is not null",
+        (new.name, old.name, owner),
+    ).fetchone()
+    return row[0] if row else None

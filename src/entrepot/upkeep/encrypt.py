@@ -92,16 +92,23 @@ class Copy:
 
 
 async def encrypt(
-    database: Database, store: Store, progress: Progress, rate: float = RATE
+    database: Database,
+    store: Store,
+    progress: Progress,
+    *,
+    linger: bool = False,
+    rate: float = RATE,
 ) -> Encrypted:
-    """Encrypt all blobs that lie plain."""
+    """Encrypt all blobs that lie plain. Where clients read from the store itself, have the old
+    objects `linger` for as long as an upload may.
+    """
     total, found, last = await database.scan(exchange.plain_bytes), Encrypted(), ""
     while page := await database.read(partial(exchange.plain, after=last, limit=_PAGE)):
         for blob in page:
             last, copy = blob.object, Copy(store, rate)
             ticking = asyncio.create_task(_tick(progress, found.bytes, copy, total))
             try:
-                await _encrypt(database, copy, blob, found)
+                await _encrypt(database, copy, blob, found, linger=linger)
             finally:
                 ticking.cancel()
             progress(found.bytes, total)
@@ -115,12 +122,14 @@ async def _tick(progress: Progress, done: int, copy: Copy, total: int) -> None:
         progress(done + copy.bytes, total)
 
 
-async def _encrypt(database: Database, copy: Copy, blob: Plain, found: Encrypted) -> None:
+async def _encrypt(
+    database: Database, copy: Copy, blob: Plain, found: Encrypted, *, linger: bool
+) -> None:
     new = {piece.name: Piece.new(database.keyring) for piece in blob.pieces if piece.key is None}
     await database.write(partial(_begin, owner=blob.object, new=list(new.values())))
     try:
         pairs = await _aside(copy, blob, new)
-        swap = partial(exchange.exchange, owner=blob.object, pairs=pairs)
+        swap = partial(exchange.exchange, owner=blob.object, pairs=pairs, linger=linger)
         if await database.write(swap):
             found.blobs += 1
             found.bytes += sum(old.size for old, _ in pairs)
