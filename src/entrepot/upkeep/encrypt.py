@@ -67,7 +67,7 @@ class Copy:
         began, found, pairs = time.monotonic(), hashlib.new(blob.digest.algorithm), []
         for old in blob.pieces:
             target = new.get(old.name)
-            part = self.store.part(target, None) if target else None
+            part = self.store.part(target, None, old.size) if target else None
             try:
                 for stride in self.store.read(old, Span(0, old.size)):
                     found.update(stride)
