@@ -104,6 +104,8 @@ async def furnish(
     Several processes over one data folder add their metrics up in a `shared` folder. The keys
     are read once for all of them: who starts them does it.
     """
+    # Also where neither metadata nor blobs lie there: processes of one machine meet in it.
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = settings.metadata(keyring).database()
     store = store_at(settings.data, settings.place, keyring, settings.storage_redirect_seconds)
     store.prepare()

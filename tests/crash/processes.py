@@ -28,6 +28,14 @@ def await_(what: Callable[[], bool], within: float = 15) -> None:
         time.sleep(0.02)
 
 
+def await_none(what: Callable[[], list[str]], within: float = 15) -> None:
+    """Wait until nothing is left of something."""
+    deadline = time.monotonic() + within
+    while left := what():
+        assert time.monotonic() < deadline, f"after {within} s there are still {left}"
+        time.sleep(0.02)
+
+
 def _command(process: int) -> bytes:
     try:
         return Path(f"/proc/{process}/cmdline").read_bytes()

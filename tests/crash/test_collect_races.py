@@ -7,18 +7,17 @@ grace, and in the end the store has what the rows name. `ENTREPOT_CRASH_ROUNDS` 
 import random
 import time
 from collections import Counter
-from contextlib import closing
 
 import pytest
 from tests.accounts import ADMIN
-from tests.crash.processes import await_
+from tests.crash.backend import Backend
+from tests.crash.processes import await_, await_none
 from tests.crash.rival import LASTING, PASSING, Rival
-from tests.crash.test_sigkill import damage
 from tests.registry import Registry, StartRegistry
 from tests.tools import CRASH_ROUNDS
 
-from entrepot.blobstore.disk import DiskStore, folder_of
-from entrepot.db import engine, quotas
+from entrepot.blobstore.store import Store
+from entrepot.db import quotas
 from entrepot.db.connection import Connection as Database
 
 RIVALS = 6
@@ -47,8 +46,11 @@ WANTED = {
 
 @pytest.mark.timeout(120 + 15 * KILLS)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_nothing_that_is_needed_goes(start_registry: StartRegistry, workers: int) -> None:
+def test_nothing_that_is_needed_goes(
+    behind: Backend, start_registry: StartRegistry, workers: int
+) -> None:
     registry = start_registry(
+        **behind.settings,
         workers=workers,
         dangerously_without_accounts=False,
         admin_password=ADMIN.secret,
@@ -76,10 +78,10 @@ def test_nothing_that_is_needed_goes(start_registry: StartRegistry, workers: int
         for rival in rivals:
             with rival.connect() as at:
                 rival.verify(at)
-        assert damage(registry.data, read=False) == []
+        assert behind.damage(registry.data, read=False) == []
     print(f"{sum(did.values())} steps: {dict(did)}")
     assert set(did) >= WANTED
-    _end(registry, rivals[0])
+    _end(registry, behind, rivals[0])
 
 
 def _rivals(registry: Registry, kill: int, before: list[Rival]) -> list[Rival]:
@@ -93,17 +95,18 @@ def _rivals(registry: Registry, kill: int, before: list[Rival]) -> list[Rival]:
     return found
 
 
-def _end(registry: Registry, rival: Rival) -> None:
+def _end(registry: Registry, behind: Backend, rival: Rival) -> None:
     """When all is quiet, the store has what the rows name; when all is deleted, it has nothing."""
-    store = DiskStore(folder_of(registry.data))
-    with closing(engine.connect(registry.data)) as db, rival.connect() as at:
-        await_(lambda: _is_settled(db, store), 30)
-        assert damage(registry.data, read=True) == []
+    store = behind.store(registry.data)
+    with behind.connect(registry.data) as db, rival.connect() as at:
+        await_none(lambda: _unsettled(db, store), 30)
+        assert behind.damage(registry.data, read=True) == []
         assert quotas.recount(db) == 0
         for repository in (*LASTING, PASSING):
             path = f"/api/v1/repositories/{repository}?confirm={repository}"
             assert at.ask("DELETE", path).status in (200, 404)
-        await_(lambda: _count(db, "blob") == 0 and _is_settled(db, store), 30)
+        await_(lambda: _count(db, "blob") == 0, 30)
+        await_none(lambda: _unsettled(db, store), 30)
         for table in ("repository", "manifest", "tag", "edge", "repository_blob", "trash"):
             assert _count(db, table) == 0, table
         assert list(store.objects()) == []
@@ -111,12 +114,12 @@ def _end(registry: Registry, rival: Rival) -> None:
         assert quotas.find(db, "race").bytes == 0
 
 
-def _is_settled(db: Database, store: DiskStore) -> bool:
-    """Whether the objects of the store are the pieces of blobs, and nothing waits to go."""
+def _unsettled(db: Database, store: Store) -> list[str]:
+    """Objects that are no pieces of blobs, pieces that are no objects, and what waits to go."""
     named = {name for (name,) in db.execute("select name from piece where number is not null")}
-    return {name for name, _ in store.objects()} == named and not any(
-        _count(db, table) for table in ("garbage", "trash", "upload")
-    )
+    found = {name for name, _ in store.objects()} ^ named
+    waiting = [table for table in ("garbage", "trash", "upload") if _count(db, table)]
+    return [*sorted(found), *waiting]
 
 
 def _count(db: Database, table: str) -> int:

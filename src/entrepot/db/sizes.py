@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from entrepot.db.connection import Connection
 
+_SUM = "cast(coalesce(sum(size), 0) as bigint)"  # PostgreSQL's sums are no integers
 OF_REPOSITORY = (
-    "(select cast(coalesce(sum(size), 0) as bigint) from manifest where repository = r.id) + "
+    f"(select {_SUM} from manifest where repository = r.id) + "
     "(select cast(coalesce(sum(b.size), 0) as bigint) from repository_blob x "
     "join blob b on b.id = x.blob where x.repository = r.id)"
 )
@@ -23,7 +24,7 @@ class Sizes:
 
 def measure(db: Connection) -> Sizes:
     """Sum it up."""
-    blobs, size = db.execute("select count(*), coalesce(sum(size), 0) from blob").fetchone()
-    (manifests,) = db.execute("select coalesce(sum(size), 0) from manifest").fetchone()
+    blobs, size = db.execute(f"select count(*), {_SUM} from blob").fetchone()
+    (manifests,) = db.execute(f"select {_SUM} from manifest").fetchone()
     (uploads,) = db.execute("select count(*) from upload").fetchone()
     return Sizes(size + manifests, blobs, uploads)

@@ -76,7 +76,7 @@ class Tally:
 
 def prepare(folder: Path) -> None:
     """Make the folder; what workers of an earlier run have left goes."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
         file.unlink(missing_ok=True)
 
