@@ -5,8 +5,9 @@ machine's or the pod's identity. What a store says when it refuses is told by `t
 `StoreError`.
 """
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +28,8 @@ _DAY = timedelta(days=1)
 _KEPT = timedelta(minutes=6)
 """How long credentials may be used without asking again: obstore asks five minutes before."""
 
+logging.getLogger("botocore.credentials").setLevel(logging.WARNING)  # it tells each success
+
 _query = re.compile(r"(://[^\s?]+)\?\S+")
 _WHY = 300
 
@@ -44,11 +47,11 @@ class Clients:
     @classmethod
     def open(cls, place: Place) -> "Clients":
         """Connections to a place; none is made before it is used. Raises `StoreError`."""
-        seconds = timedelta(seconds=1)
+        seconds, make = timedelta(seconds=1), _maker(place)
         return cls(
-            _client(place, {"timeout": _DAY, "read_timeout": 20 * seconds}, _retry(20)),
-            _client(place, {"timeout": 120 * seconds}, _retry(60)),
-            _client(place, {"timeout": 2 * seconds, "connect_timeout": 2 * seconds}, _retry(0)),
+            make({"timeout": _DAY, "read_timeout": 20 * seconds}, _retry(20)),
+            make({"timeout": 60 * seconds}, _retry(30)),
+            make({"timeout": 2 * seconds, "connect_timeout": 2 * seconds}, _retry(0)),
         )
 
 
@@ -61,24 +64,38 @@ def _retry(seconds: int) -> "RetryConfig":
     }
 
 
-def _client(place: Place, options: "ClientConfig", retry: "RetryConfig") -> Client:
-    options = {**options, "allow_http": place.plain}
-    options["default_content_type"] = "application/octet-stream"
+def _maker(place: Place) -> Callable[["ClientConfig", "RetryConfig"], Client]:
+    """What makes a client; all have the same credentials."""
+    kind, more = _kind(place)
+    options: ClientConfig = {
+        "allow_http": place.plain,
+        "default_content_type": "application/octet-stream",
+    }
     if place.ca is not None:
         options["root_certificate"] = place.ca.read_bytes()
-    more: Any = {
-        "prefix": place.prefix or None,
-        "client_options": options,
-        "retry_config": retry,
-    }
-    with told(f"using {place}"):
-        match place.scheme:
-            case "s3":
-                return S3Store(place.bucket, **more, **_s3(place))
-            case "gs":
-                return GCSStore(place.bucket, **{**more, **_given(base_url=place.endpoint)})
-            case _:
-                return AzureStore(place.bucket, **{**more, **_given(endpoint=place.endpoint)})
+
+    def make(patience: "ClientConfig", retry: "RetryConfig") -> Client:
+        with told(f"using {place}"):
+            found: Client = kind(
+                place.bucket,
+                prefix=place.prefix or None,
+                client_options={**options, **patience},
+                retry_config=retry,
+                **more,
+            )
+        return found
+
+    return make
+
+
+def _kind(place: Place) -> tuple[Any, dict[str, Any]]:
+    match place.scheme:
+        case "s3":
+            return S3Store, _s3(place)
+        case "gs":
+            return GCSStore, _given(base_url=place.endpoint)
+        case _:
+            return AzureStore, _given(endpoint=place.endpoint)
 
 
 def _s3(place: Place) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def folder_of(data: Path) -> Path:
 class DiskStore:
     """Objects in a folder of the local disk."""
 
+    near = True
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._writers = Writers()

@@ -44,6 +44,11 @@ class EncryptedStore:
         self._store = store
         self._writers = Writers()
 
+    @property
+    def near(self) -> bool:
+        """Whether asking costs next to nothing."""
+        return self._store.near
+
     def prepare(self) -> None:
         """Make what is missing."""
         self._store.prepare()

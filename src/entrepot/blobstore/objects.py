@@ -43,6 +43,8 @@ _name = re.compile(r"[0-9a-f]{32}").fullmatch
 class ObjectStore:
     """Objects in a bucket."""
 
+    near = False
+
     def __init__(self, place: Place, signed_seconds: int) -> None:
         self.place = place
         self._clients = Clients.open(place)
@@ -86,11 +88,17 @@ class ObjectStore:
             raise FileNotFoundError(wrong)  # lost as well: pushed again it is whole
         return found
 
+    async def _next(self, piece: Piece, span: Span) -> "GetResult":
+        try:
+            return await self._get(piece, span)
+        except FileNotFoundError as error:  # too late to say that the blob is not here
+            raise StoreError(str(error)) from None
+
     async def _stream(
         self, first: "GetResult", parts: Sequence[tuple[Piece, Span]]
     ) -> AsyncIterator[bytes]:
         for number, (piece, span) in enumerate(parts):
-            found = await self._get(piece, span) if number else first
+            found = await self._next(piece, span) if number else first
             left = len(span)
             with told(f"reading {piece.name}"):
                 async for some in found.stream(STRIDE):

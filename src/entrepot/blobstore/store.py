@@ -95,6 +95,12 @@ class Source:
 class Store(Protocol):
     """Objects with names of their own, written once."""
 
+    @property
+    def near(self) -> bool:
+        """Whether asking costs next to nothing, so that it is looked whether a blob is there
+        before a client is told that it is.
+        """
+
     def prepare(self) -> None:
         """Make what is missing, durably. Raises OSError where the store cannot be used."""
 

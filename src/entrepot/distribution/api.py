@@ -74,7 +74,10 @@ class Api:
         sent = 0
         try:
             sent = await respond(response, request.scope, send)
-        except EncryptionError as error:  # an answer that does not end: the server cuts it off
+        except (
+            EncryptionError,
+            StoreError,
+        ) as error:  # an answer that does not end: the server cuts it off
             response.status = 500
             _log.error("an answer breaks off: %s", error, extra={"request": identity})
         finally:

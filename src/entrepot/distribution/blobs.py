@@ -43,6 +43,8 @@ async def get(registry: Registry, request: Request) -> Response:
         where = b"bytes %d-%d/%d" % (span.start, span.stop - 1, blob.size)
         headers.append((b"content-range", where))
     status = 200 if span is None else 206
+    if request.method == "HEAD" and not registry.store.near:
+        return Response(status, headers)
     return await _response(registry, blob, status, headers, span or whole)
 
 
