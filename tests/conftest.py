@@ -18,6 +18,7 @@ from tests.tools import REQUIRED
 from entrepot.auth.ca_folder import Folder
 
 if TYPE_CHECKING:
+    from tests.replicas.fleet import Fleet
     from tests.seaweed import Bucket, Seaweed
 
 
@@ -55,6 +56,19 @@ def database_url(postgres: Postgres) -> Iterator[str]:
     """An empty database of the test's own."""
     url = postgres.new()
     yield url
+    postgres.drop(url)
+
+
+@pytest.fixture(scope="session")
+def fleet(
+    postgres: Postgres, seaweed: "Seaweed", tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Fleet"]:
+    """Three replicas without accounts that tests share, behind nginx."""
+    from tests.replicas import fleet as fleets
+
+    url, folder = postgres.new(), tmp_path_factory.mktemp("fleet")
+    with seaweed.bucket() as bucket, fleets.running(folder, url, bucket) as found:
+        yield found
     postgres.drop(url)
 
 

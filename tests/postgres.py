@@ -50,7 +50,7 @@ class Postgres:
         program = [str(_BINARIES[-1] / "pg_ctl"), "-D", str(self.folder / "data"), "-w"]
         log = self.folder / "log"
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder}"
-        extra = ["-l", str(log), "-o", options] if "start" in words else []
+        extra = ["-l", str(log), "-o", options] if words[0] in ("start", "restart") else []
         _run([*program, *extra, *words])
 
 

@@ -109,6 +109,7 @@ class PostgresConnection:
 _ERRORS: list[tuple[type[psycopg.Error], type[sqlite3.Error]]] = [
     (psycopg.errors.QueryCanceled, UnavailableError),
     (psycopg.errors.LockNotAvailable, UnavailableError),
+    (psycopg.errors.IdleInTransactionSessionTimeout, UnavailableError),
     (psycopg.errors.DiskFull, sqlite3.OperationalError),
     (psycopg.IntegrityError, sqlite3.IntegrityError),
     (psycopg.OperationalError, UnavailableError),

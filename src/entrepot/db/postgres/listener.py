@@ -79,7 +79,6 @@ class Listener:
                 self._closing.wait(BEAT)
 
     def _listen(self, db: PostgresConnection) -> None:
-        db.raw.add_notify_handler(self._take)
         db.execute(f"listen {CHANNEL}")
         self._news = True
         while not self._closing.is_set():
@@ -89,8 +88,8 @@ class Listener:
                 self._read(db)
                 self._tell(db, self._peers.word(self._cursor or 0))
                 self._beat, wait = time.monotonic(), BEAT
-            for _ in db.raw.notifies(timeout=wait, stop_after=1):
-                pass  # the handler has seen it
+            for note in db.raw.notifies(timeout=wait, stop_after=1):
+                self._take(note)
         self._tell(db, self._peers.bye())
 
     def _take(self, note: psycopg.Notify) -> None:
