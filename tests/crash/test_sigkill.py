@@ -3,6 +3,7 @@
 `ENTREPOT_CRASH_ROUNDS` says how many times the registry is killed.
 """
 
+import os
 import random
 import sys
 import time
@@ -16,9 +17,13 @@ from tests.registry import Registry, StartRegistry
 from tests.tools import CRASH_ROUNDS, run
 
 from entrepot.blobstore.disk import DiskStore, folder_of
+from entrepot.blobstore.encrypted import EncryptedStore
 from entrepot.db import engine
+from entrepot.encryption.keys import Keyring, MasterKey
 from entrepot.upkeep.check import findings
 
+KEY = MasterKey.new()
+"""Of the registries that have one."""
 PUSHERS = 4
 _AFRESH = 10
 """Rounds after which a new folder is begun: what lies in one is verified again and again."""
@@ -26,20 +31,28 @@ _AFRESH = 10
 
 @pytest.mark.timeout(60 + 5 * CRASH_ROUNDS)
 @pytest.mark.parametrize(
-    ("workers", "rounds"), [(1, CRASH_ROUNDS * 3 // 4), (2, CRASH_ROUNDS // 4)]
+    ("workers", "rounds", "encrypted"),
+    [
+        (1, CRASH_ROUNDS // 2, False),
+        (1, CRASH_ROUNDS // 4, True),
+        (2, CRASH_ROUNDS // 4, False),
+    ],
+    ids=["plain", "encrypted", "workers"],
 )
 def test_acknowledged_content_survives_sigkill(
-    start_registry: StartRegistry, workers: int, rounds: int
+    start_registry: StartRegistry, workers: int, rounds: int, encrypted: bool
 ) -> None:
+    key = {"encryption_key": KEY.line} if encrypted else {}
     for first in range(0, rounds, _AFRESH):
-        registry = start_registry(workers=workers, access_log=False, upkeep_pause=1)
+        registry = start_registry(workers=workers, access_log=False, upkeep_pause=1, **key)
         ledgers: list[Ledger] = []
         for number in range(first, min(first + _AFRESH, rounds)):
             ledgers += _round(registry, number)
         with Connection(registry.address) as at:
             for ledger in ledgers:
                 ledger.verify(at)
-        run(sys.executable, "-m", "entrepot", "check", "--data", registry.data)
+        check = (sys.executable, "-m", "entrepot", "check", "--data", registry.data)
+        run(*check, env={**os.environ, "ENTREPOT_ENCRYPTION_KEY": KEY.line})
         registry.stop()
 
 
@@ -71,9 +84,10 @@ def _round(registry: Registry, number: int) -> list[Ledger]:
 
 def damage(data: Path, *, read: bool) -> list[str]:
     """What `entrepot check` would complain of."""
-    db = engine.connect_to_read(data)
+    ring = Keyring((KEY,))
+    db = engine.connect_to_read(data, ring)
     try:
-        found = findings(db, DiskStore(folder_of(data)), read=read)
+        found = findings(db, EncryptedStore(DiskStore(folder_of(data)), ring), read=read)
         return [f"{finding.subject}: {finding.what}" for finding in found]
     finally:
         db.close()
