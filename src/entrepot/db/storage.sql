@@ -19,12 +19,16 @@ create index piece_key on piece (key) where key is not null;
 
 insert into piece (name, object, number, size, started_at)
     select object, object, 0, size, created_at from blob where object is not null;
-insert into piece (name, object, number, size, started_at)
-    select id, id, 0, size, touched_at from upload where content is null and size > 0;
 
 -- Garbage are names of pieces from now on.
 alter table garbage add column size integer not null default 0;
 alter table garbage add column why text not null default '';
+
+-- Uploads under way begin anew: of one that was cut, the file has bytes that the row does not know.
+insert into garbage (object, size, why)
+    select id, size, 'its upload was begun by an earlier version' from upload where content is null
+    on conflict do nothing;
+delete from upload where content is null and size > 0;
 
 -- The master key of content that lies encrypted in a row; null where it is not.
 alter table blob add column key text;
