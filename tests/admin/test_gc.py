@@ -84,6 +84,20 @@ def test_a_shorter_grace_makes_room_sooner(office: Office, pusher: httpx.Client)
     assert at.post("/gc?grace=-1", None).status_code == 422
 
 
+def test_without_a_trash_what_is_deleted_goes_with_the_next_round(tmp_path: Path) -> None:
+    with opened(tmp_path / "other", upkeep_pause=3600, trash_days=0) as office:
+        at, client = office.admin.at, office.served.client
+        client.auth = ADMIN.pair
+        put_image(client, "team/app", "1", LAYER)
+        gone = at.delete("/repositories/team/app?confirm=team/app").json()
+        assert gone["until"] is None
+        assert at.get("/trash").json()["items"] == []
+        assert at.post(f"/trash/{gone['trash']}/restore", {}).status_code == 404
+        assert [each["kind"] for each in at.get("/gc").json()["items"]] == ["trash"]
+        found = at.post("/gc", None).json()
+        assert (found["purged"], found["objects"]) == (1, 1)
+
+
 def test_of_very_much_a_part_is_told(office: Office, pusher: httpx.Client) -> None:
     for number in range(4):
         put_blob(pusher, "team/app", b"%d" % number)

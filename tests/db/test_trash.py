@@ -1,5 +1,6 @@
 """The trash: what is deleted goes out of sight and comes back whole, with what it needs."""
 
+import json
 import time
 from typing import Any
 
@@ -330,6 +331,20 @@ def test_what_is_not_kept_cannot_be_restored(db: SQLite, what: str) -> None:
     [item] = trash.ended(db, 10)
     assert trash.find(db, item.id) is None
     assert purge.purge(db, item, 100) == (what == "tag")
+
+
+def test_the_audit_has_the_rule_that_deleted_something(db: SQLite) -> None:
+    digest = manifest(db, PLAIN, "1", "2")
+    tags.remove(db, APP, Tag("1"), keep=Keep(100, "keeps the newest only"))
+    manifests.remove(db, APP, digest, keep=Keep(100, "nobody pulls it"))
+    rows = db.execute(
+        "select action, reference, detail from audit where detail <> '{}' order by id"
+    ).fetchall()
+    assert [(action, reference, json.loads(detail)) for action, reference, detail in rows] == [
+        ("untagged", "1", {"why": "keeps the newest only"}),
+        ("untagged", "2", {"why": "nobody pulls it"}),
+        ("deleted", str(digest), {"why": "nobody pulls it"}),
+    ]
 
 
 def test_the_trash_is_listed_newest_first_by_repository_and_in_pages(

@@ -116,6 +116,7 @@ def remove(
     if row is None:
         return None
     manifest, number = row
+    by = keep.reasoned(by)
     if not even_if_used:
         check_unused(db, number, digest)
     item = trash.add(db, repository, trash.Kind.MANIFEST, text, text, keep=keep, by=by)

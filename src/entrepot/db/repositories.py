@@ -49,6 +49,7 @@ def remove(
     number = identify(db, repository)
     if number is None:
         return None
+    by = keep.reasoned(by)
     item = trash.add(db, repository, trash.Kind.REPOSITORY, keep=keep, by=by)
     db.execute(
         "update repository set name = ?, trash = ?, listed = 0 where id = ?",

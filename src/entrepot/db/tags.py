@@ -73,6 +73,7 @@ def remove(
     if row is None:
         return None
     number, digest = row
+    by = keep.reasoned(by)
     item = trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)
     quotas.charge(db, repository.project, tags=-1)
     idle.untagged(db, number, digest)
