@@ -115,20 +115,23 @@ def _whereabouts(chosen: Settings, place: Place) -> str:
 
 
 def _prepare(chosen: Settings, keyring: Keyring) -> Place:
-    """Make the folders and the database where they are missing; see what the store says, and that
-    the keys of what lies there are here.
+    """Make the folders and the database where they are missing; see that the store takes objects
+    and has those of the database, and that the keys of what lies there are here.
     """
     from entrepot.blobstore.store import StoreError
     from entrepot.blobstore.stores import store_at
     from entrepot.db import keyed
     from entrepot.encryption.keys import EncryptionError
+    from entrepot.upkeep import misplaced
 
     try:
         place = chosen.metadata(keyring)
         place.prepare()
+        store = store_at(chosen.data, chosen.place, keyring)
+        store.prepare()
         with contextlib.closing(place.connect()) as db:
             keyed.check(db)
-        store_at(chosen.data, chosen.place, keyring).prepare()
+            misplaced.check(db, store)
     except (SchemaError, StoreError, EncryptionError, settings.SettingsError) as error:
         fail(str(error))
     except UnavailableError as error:

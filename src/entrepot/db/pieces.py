@@ -67,6 +67,16 @@ def of(db: Connection, owner: str) -> tuple[Piece, ...]:
     return tuple(Piece(*row) for row in rows)
 
 
+def some(db: Connection, limit: int) -> list[Piece]:
+    """A few settled pieces of blobs, to see whether a store has them."""
+    rows = db.execute(
+        f"select {COLUMNS} from piece p join blob b on b.object = p.object "
+        "where p.number is not null limit ?",
+        (limit,),
+    )
+    return [Piece(*row) for row in rows]
+
+
 def renew(db: Connection, name: str) -> None:
     """Say that an open piece is still being written."""
     db.execute("update piece set started_at = ? where name = ?", (time.time(), name))
