@@ -18,6 +18,7 @@ check: install        ## style, types, directions of imports
 
 bench: install        ## this registry beside its peers; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.replicas
 
 install: .venv/dev
 

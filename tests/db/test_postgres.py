@@ -20,6 +20,7 @@ from entrepot.db.connection import Connection, UnavailableError
 from entrepot.db.log import EVERYTHING
 from entrepot.db.postgres.connection import translated
 from entrepot.db.postgres.database import PostgresDatabase
+from entrepot.db.postgres.log import HeardLog
 from entrepot.db.postgres.peers import GONE
 from entrepot.db.postgres.server import IDLE_SECONDS, Server
 from entrepot.oci.names import Repository
@@ -241,3 +242,11 @@ async def test_no_text_has_a_nul(one: PostgresDatabase) -> None:
         return db.execute("select 1 from account where name = ?", ("a\0b",)).fetchone()
 
     assert await one.read(ask) is None
+
+
+def test_a_read_that_began_before_changes_were_heard_of_is_not_kept() -> None:
+    log = HeardLog()
+    for wait in (log.regain, log.lose, log.regain):
+        before = log.state
+        wait()
+        assert log.state > before

@@ -42,8 +42,11 @@ class HeardLog:
         self._tell(EVERYTHING, "")
 
     def regain(self) -> None:
-        """Say that they are heard of again, all that was missed included."""
+        """Say that they are heard of again. A read that is under way may have begun before what
+        was missed: whoever waits for it must not keep it.
+        """
         self.follow()
+        self._tell(EVERYTHING, "")
         self.current = True
 
     def _tell(self, kind: str, repository: str) -> None:
