@@ -6,10 +6,11 @@ import http.client
 import itertools
 import json
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ import uvicorn
 
 from entrepot.app import Entrepot
 from entrepot.blobstore.stores import store_at
+from entrepot.db import engine
 from entrepot.encryption.keys import NO_KEYS
 from entrepot.server.limits import Limits
 from entrepot.server.protocol import RegistryProtocol
@@ -63,6 +65,15 @@ class Served:
         with self.connect() as sock:
             sock.sendall(request)
             return read(sock, request.partition(b" ")[0].decode("latin-1"))
+
+    def settle(self) -> "Served":
+        """Wait until each job has run once, so that none of them comes between."""
+        deadline = time.monotonic() + 10
+        with closing(sqlite3.connect(self.folder / engine.FILE)) as db:
+            while db.execute("select count(ended_at) < max(1, count(*)) from job").fetchone()[0]:
+                assert time.monotonic() < deadline, "the jobs have not run"
+                time.sleep(0.005)
+        return self
 
     def ask(self, target: bytes, *headers: bytes, method: bytes = b"GET") -> Reply:
         """A request without a body whose target nobody has tidied up."""

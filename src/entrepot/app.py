@@ -40,8 +40,9 @@ from entrepot.observe import access, logs
 from entrepot.observe.metrics import Metrics
 from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
-from entrepot.upkeep.copy import follow
-from entrepot.upkeep.rounds import make_rounds
+from entrepot.upkeep.job import Job
+from entrepot.upkeep.jobs import jobs
+from entrepot.upkeep.runner import Runner
 
 if TYPE_CHECKING:
     from entrepot.auth.oidc.provider import Provider
@@ -129,21 +130,8 @@ async def furnish(
         certificates=tuple(file for file in (settings.tls_cert, settings.tls_client_ca) if file),
         most_in_flight=settings.max_requests,
     )
-    rounds = make_rounds(
-        database,
-        store,
-        observer.metrics,
-        terms,
-        settings.data,
-        expiry=settings.upload_expiry,
-        pause=settings.upkeep_pause,
-        retention=settings.audit_retention,
-        copy=settings.audit_copy,
-        token_seconds=settings.token_seconds,
-    )
-    running = [rounds, _flush(observer), trail.run()]
-    if settings.audit_copy:
-        running.append(follow(database, settings.audit_copy, settings.data))
+    runner = Runner(database, _jobs(settings, registry), observer.metrics)
+    running = [runner.run(), _flush(observer), trail.run()]
     tasks = [asyncio.create_task(each) for each in running]
     try:
         yield registry
@@ -154,6 +142,20 @@ async def furnish(
         await trail.close()
         await database.close()
         observer.flush()
+
+
+def _jobs(settings: Settings, registry: Registry) -> list[Job]:
+    return jobs(
+        registry.database,
+        registry.store,
+        registry.observer.metrics,
+        registry.terms,
+        pause=settings.upkeep_pause,
+        upload_expiry=settings.upload_expiry,
+        token_seconds=settings.token_seconds,
+        audit_days=settings.audit_retention,
+        audit_copy=settings.audit_copy,
+    )
 
 
 def _terms(settings: Settings) -> Terms:

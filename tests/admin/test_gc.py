@@ -20,6 +20,7 @@ LAYER = bytes(100_000)
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
     with opened(tmp_path / "data", upkeep_pause=3600) as office:
+        office.served.settle()
         yield office
 
 

@@ -42,7 +42,7 @@ def head(client: httpx.Client, content: bytes, method: str = "HEAD") -> int:
 
 @pytest.fixture
 def served(serve: Serve) -> Served:
-    return serve(collect_grace=GRACE)
+    return serve(collect_grace=GRACE).settle()
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])

@@ -111,7 +111,7 @@ def test_labels_are_bounded(serve: Serve) -> None:
     methods = {value for name, value in labels if name == "method"}
     assert methods <= {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "other"}
     assert requests(found, "other", "manifest", 405) == 25
-    assert {name for name, _ in labels} == {"method", "route", "status"}
+    assert {name for name, _ in labels} <= {"method", "route", "status", "job", "result"}
 
 
 def test_uploads_under_way(serve: Serve) -> None:
@@ -142,6 +142,21 @@ def test_what_is_kept(serve: Serve) -> None:
         return [value(found, name) for name in names] == [51_000, 2, 1]
 
     until(measured)
+
+
+def test_jobs(serve: Serve) -> None:
+    client = serve(upkeep_pause=0.05).client
+    now = time.time()
+
+    def ran() -> bool:
+        return value(sample(client), "entrepot_job_runs_total", job="collect", result="ok") > 2
+
+    until(ran)
+    found = sample(client)
+    success = value(found, "entrepot_job_last_success_timestamp_seconds", job="collect")
+    assert success == pytest.approx(now, abs=20)
+    assert value(found, "entrepot_job_last_seconds", job="collect") < 20
+    assert value(found, "entrepot_job_running", job="collect") in (0, 1)
 
 
 def test_workers_are_added_up(start_registry: StartRegistry) -> None:

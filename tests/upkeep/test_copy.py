@@ -1,23 +1,25 @@
 """The copy of the audit: every row arrives in order, whatever happens to the target meanwhile."""
 
 import asyncio
-import fcntl
 import json
 import os
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.db.audited import AT, event, fill
-from tests.upkeep.test_rounds import until
+from tests.upkeep.running import running, until
 
-from entrepot.db import audit, engine, entries
+from entrepot.db import audit, engine, entries, jobs
 from entrepot.db.connection import Connection
 from entrepot.db.sqlite import SQLiteDatabase
-from entrepot.upkeep.copy import LOCK, follow, marker
+from entrepot.upkeep.copy import follow, marker
+from entrepot.upkeep.job import Job
 from entrepot.upkeep.targets import parse
 
 
@@ -69,13 +71,9 @@ def cut(file: Path) -> None:
     file.write_text('{"id": 1, "ac')
 
 
-@asynccontextmanager
-async def following(database: SQLiteDatabase, copy: str) -> AsyncIterator[None]:
-    task = asyncio.create_task(follow(database, copy, database.folder))
-    yield
-    assert not task.done()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+def following(database: SQLiteDatabase, copy: str) -> AbstractAsyncContextManager[object]:
+    work = partial(follow, database=database, copy=copy)
+    return running(database, Job("audit-copy", work, 1, "Copies."))
 
 
 async def test_rows_that_were_there_and_rows_that_come(
@@ -222,17 +220,26 @@ async def test_a_pipe_that_nobody_reads_holds_up_nothing(
         await until(lambda: "it is not a regular file" in caplog.text)
 
 
+async def test_what_goes_wrong_is_shown_with_the_job(
+    database: SQLiteDatabase, db: Connection
+) -> None:
+    append(db, 1)
+    async with following(database, "file:/dev/full"):
+        await until(lambda: ["No space" in job.progress.error for job in jobs.every(db)] == [True])
+
+
 async def test_of_two_processes_one_copies(
     database: SQLiteDatabase, db: Connection, file: Path
 ) -> None:
     append(db, 1)
-    with (database.folder / LOCK).open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        async with following(database, f"file:{file}"):
-            await asyncio.sleep(0.8)
-            assert ids(file) == []
-            fcntl.flock(other, fcntl.LOCK_UN)
-            await until(lambda: ids(file) == [1])
+    db.execute(
+        "insert into job (name, about, holder, lease_until, next_at) values (?, '', ?, ?, 0)",
+        ("audit-copy", "another 1 - - 0", time.time() + 2),
+    )
+    async with following(database, f"file:{file}"):
+        await asyncio.sleep(0.8)
+        assert ids(file) == []
+        await until(lambda: ids(file) == [1])
 
 
 HEAD = re.compile(r"<(\d+)>1 (\S+) (\S+) entrepot - audit - (.*)")

@@ -1,22 +1,18 @@
 """The rounds: what has expired goes, garbage goes, cut anywhere they are taken up again."""
 
 import asyncio
-import fcntl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 from tests.db.pushed import APP, garbage
-from tests.upkeep.conftest import LAYER, Folder, keep
+from tests.upkeep.conftest import Folder, keep
 
 from entrepot.db import pieces, uploads
 from entrepot.db.pieces import Piece
 from entrepot.db.sqlite import SQLiteDatabase
-from entrepot.db.terms import Terms
 from entrepot.db.uploads import Upload
-from entrepot.observe.metrics import Metrics
-from entrepot.upkeep.rounds import LOCK, collect, expire, make_rounds
+from entrepot.upkeep.rounds import collect, expire
 
 
 @pytest.fixture
@@ -123,61 +119,6 @@ async def test_an_upload_touched_after_it_was_found_idle_stays(
     touch(None)
     assert await waiting == 0
     assert uploads.find(folder.db, APP, upload.id).size == upload.size
-
-
-async def test_of_two_processes_one_makes_the_rounds(
-    folder: Folder, database: SQLiteDatabase
-) -> None:
-    throw_away(folder, 1)
-    with (folder.data / LOCK).open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        async with making_rounds(database, folder):
-            await asyncio.sleep(0.3)
-            assert len(left(folder)) == 2
-            fcntl.flock(other, fcntl.LOCK_UN)
-            await until(lambda: left(folder) == [folder.object])
-
-
-async def test_a_round_that_fails_is_followed_by_another(
-    folder: Folder, database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
-) -> None:
-    [name] = throw_away(folder, 1)
-    folder.store.delete([name])
-    folder.store.path(name).mkdir()
-    async with making_rounds(database, folder):
-        await until(lambda: "a round failed" in caplog.text)
-        folder.store.path(name).rmdir()
-        await until(lambda: garbage(folder.db) == [])
-
-
-async def test_a_round_measures_what_is_kept(folder: Folder, database: SQLiteDatabase) -> None:
-    forgotten(folder, seconds=0)
-    async with making_rounds(database, folder) as metrics:
-        await until(lambda: b"entrepot_store_blobs 2.0\n" in metrics.render())
-        assert b"entrepot_uploads_open 1.0\n" in metrics.render()
-        manifest = folder.db.execute("select length(content) from manifest").fetchone()[0]
-        total = len(LAYER) + len(b"{}") + manifest
-        assert f"entrepot_store_bytes {total:.1f}\n".encode() in metrics.render()
-
-
-@asynccontextmanager
-async def making_rounds(database: SQLiteDatabase, folder: Folder) -> AsyncIterator[Metrics]:
-    metrics = Metrics()
-    rounds = asyncio.create_task(
-        make_rounds(database, folder.store, metrics, Terms(), folder.data, expiry=60, pause=0.02)
-    )
-    yield metrics
-    assert not rounds.done()
-    rounds.cancel()
-    await asyncio.gather(rounds, return_exceptions=True)
-
-
-async def until(what: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if what():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("not so after 10 s")
 
 
 async def test_one_round_expires_more_than_a_page(folder: Folder, database: SQLiteDatabase) -> None:

@@ -93,7 +93,8 @@ class Trail:
         failing = False
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._seconds)
+                async with asyncio.timeout(self._seconds):  # wait_for may swallow a cancelling
+                    await self._full.wait()
             try:
                 await self.flush()
                 failing = False

@@ -119,15 +119,27 @@ create table retention (
 -- Work in the background, done by whichever process holds the lease.
 create table job (
     name        text primary key,
-    state       text not null,      -- waiting, running or failed
+    about       text not null,
+    every       real,               -- seconds between two runs; null: only when asked for
+    state       text not null default 'waiting',    -- or running, or failed
     holder      text not null default '',
     lease_until real not null default 0,
-    next_at     real not null default 0,
+    next_at     real,
+    asked       integer not null default 0,
     started_at  real,
     ended_at    real,
+    succeeded_at real,
+    took        real,
+    failures    integer not null default 0,         -- since the last success
     done        integer not null default 0,
     total       integer,
     note        text not null default '',
     cursor      text not null default '',   -- where to go on after an interruption
     error       text not null default ''
+) without rowid;
+
+-- What takes long to measure, as it was last found.
+create table gauge (
+    name        text primary key,
+    value       real not null
 ) without rowid;

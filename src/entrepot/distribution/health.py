@@ -2,12 +2,14 @@
 
 import asyncio
 import sqlite3
+import time
 
+from entrepot.db import gauges, jobs
 from entrepot.db.connection import Connection
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response, as_json
-from entrepot.observe.metrics import CONTENT_TYPE
+from entrepot.observe.metrics import CONTENT_TYPE, JOB_RUNNING, JOB_SECONDS, JOB_SUCCESS, Known
 
 PATIENCE = 2.0
 """Seconds that the database has to answer before it counts as away."""
@@ -61,5 +63,21 @@ def _look(db: Connection) -> None:
 
 
 async def metrics_text(registry: Registry, _request: Request) -> Response:
-    """GET /metrics, for Prometheus."""
-    return Response(200, [(b"content-type", CONTENT_TYPE)], registry.observer.metrics.render())
+    """GET /metrics, for Prometheus; what the database knows is left out while it is away."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            known = await registry.database.read(_known)
+    except (sqlite3.Error, TimeoutError):
+        known = []
+    text = registry.observer.metrics.render(known)
+    return Response(200, [(b"content-type", CONTENT_TYPE)], text)
+
+
+def _known(db: Connection) -> list[Known]:
+    """What was measured last, by whichever process, and how the jobs stand."""
+    found, now = [(name, "", value) for name, value in gauges.every(db).items()], time.time()
+    for job in jobs.every(db):
+        found.append((JOB_RUNNING, job.name, job.leased(now)))
+        found.append((JOB_SECONDS, job.name, job.took or 0))
+        found.append((JOB_SUCCESS, job.name, job.succeeded_at or 0))
+    return found

@@ -1,6 +1,6 @@
 """Metrics, as Prometheus reads them. Next: `observe.tally`, which does the counting."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 
@@ -19,20 +19,34 @@ UPLOADS_OPEN = "entrepot_uploads_open"
 STORE_BYTES = "entrepot_store_bytes"
 STORE_BLOBS = "entrepot_store_blobs"
 
+JOB_RUNNING = "entrepot_job_running"
+JOB_SECONDS = "entrepot_job_last_seconds"
+JOB_SUCCESS = "entrepot_job_last_success_timestamp_seconds"
+
 _GAUGES = {
-    UPLOADS_ACTIVE: "Requests that bring bytes of a blob right now.",
-    UPLOADS_OPEN: "Uploads begun and not finished.",
-    STORE_BYTES: "Bytes of all blobs and manifests, each once.",
-    STORE_BLOBS: "Blobs kept.",
+    UPLOADS_ACTIVE: ("", "Requests that bring bytes of a blob right now."),
+    UPLOADS_OPEN: ("", "Uploads begun and not finished."),
+    STORE_BYTES: ("", "Bytes of all blobs and manifests, each once."),
+    STORE_BLOBS: ("", "Blobs kept."),
+    JOB_RUNNING: ("job", "Whether some process does the job right now."),
+    JOB_SECONDS: ("job", "How long the job ran last."),
+    JOB_SUCCESS: ("job", "When the job ended well last."),
 }
+"""By name, the label and the meaning."""
 COLLECTED = "entrepot_collected"
 COLLECTED_BYTES = "entrepot_collected_bytes"
+
+JOB_RUNS = "entrepot_job_runs"
 
 _COUNTERS = {
     COLLECTED: ("what", "Things that the collector took away."),
     COLLECTED_BYTES: ("", "Bytes of blobs that went for good."),
+    JOB_RUNS: ("job,result", "Runs of jobs by this process, and how they ended."),
 }
-"""By name, the label and the meaning."""
+"""By name, the labels and the meaning; several labels, and their values, have commas between."""
+
+Known = tuple[str, str, float]
+"""A gauge that all processes know alike: its name, its label's value and its own."""
 
 _BOUNDS = [*map(str, BUCKETS), "+Inf"]
 
@@ -43,6 +57,7 @@ class Metrics(Collector):
     def __init__(self, folder: Path | None = None) -> None:
         self._own = Tally(gauges={UPLOADS_ACTIVE: 0})
         self._folder = folder
+        self._known: tuple[Known, ...] = ()
         self.count = self._own.count
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -70,8 +85,9 @@ class Metrics(Collector):
         if self._folder is not None:
             tally.leave(self._own, self._folder)
 
-    def render(self) -> bytes:
+    def render(self, known: Iterable[Known] = ()) -> bytes:
         """The text that Prometheus reads."""
+        self._known = tuple(known)
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -80,7 +96,8 @@ class Metrics(Collector):
         together.add(self._own, alive=True)
         for other, alive in tally.others(self._folder) if self._folder else ():
             together.add(other, alive=alive)
-        return _families(together)
+        yield from _families(together)
+        yield from _gauges(self._known)
 
 
 def _families(found: Tally) -> Iterator[Metric]:
@@ -101,13 +118,26 @@ def _families(found: Tally) -> Iterator[Metric]:
     for name, values in found.counters.items():
         label, meaning = _COUNTERS[name]
         yield _labelled(name, meaning, label, values)
-    for name, value in found.gauges.items():
-        yield GaugeMetricFamily(name, _GAUGES[name], value)
+    yield from _gauges((name, "", value) for name, value in found.gauges.items())
 
 
-def _labelled(name: str, meaning: str, label: str, values: dict[str, float]) -> Metric:
+def _gauges(found: Iterable[Known]) -> Iterator[Metric]:
+    families: dict[str, GaugeMetricFamily] = {}
+    for name, label, value in found:
+        labels, meaning = _GAUGES[name]
+        if name not in families:
+            families[name] = GaugeMetricFamily(name, meaning, labels=_split(labels))
+        families[name].add_metric(_split(label), value)
+    yield from families.values()
+
+
+def _labelled(name: str, meaning: str, labels: str, values: dict[str, float]) -> Metric:
     """A counter; without a label it has one value."""
-    family = CounterMetricFamily(name, meaning, labels=(label,) if label else ())
-    for found, value in values.items():
-        family.add_metric((found,) if label else (), value)
+    family = CounterMetricFamily(name, meaning, labels=_split(labels))
+    for label, value in values.items():
+        family.add_metric(_split(label), value)
     return family
+
+
+def _split(labels: str) -> list[str]:
+    return labels.split(",") if labels else []

@@ -8,7 +8,7 @@ deleted on doubt. Next: `garbage` says beforehand what would go.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -46,6 +46,10 @@ class Collected:
     """Of those."""
     objects: int = 0
     """Deleted from the store."""
+
+    def __str__(self) -> str:
+        took = {name: count for name, count in asdict(self).items() if count}
+        return ", ".join(f"{count} {name}" for name, count in took.items())
 
 
 async def collect_idle(

@@ -1,6 +1,6 @@
 """The copy of the audit, as it happens: rows go to a file or to syslog within a second.
 
-One process follows the table from a cursor that the database keeps. It moves on when the target
+A job follows the table from a cursor that the database keeps. It moves on when the target
 has the rows, so each is copied at least once; after a crash some may come twice. A target that
 fails holds up nobody: it is told once in the log, and tried until it works. Next: `upkeep.targets`.
 """
@@ -9,16 +9,14 @@ import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 from entrepot.db import audit, entries
 from entrepot.db.audit import Link
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
-from entrepot.upkeep import lease
+from entrepot.upkeep.job import Run
 from entrepot.upkeep.targets import parse
 
-LOCK = "audit-copy.lock"
 SECONDS = 0.5
 """Between two looks at the table, and between two tries."""
 _PAGE = 500
@@ -31,12 +29,11 @@ def marker(copy: str) -> str:
     return f"audit copy {copy}"
 
 
-async def follow(database: Database, copy: str, folder: Path) -> None:
+async def follow(run: Run, database: Database, copy: str) -> None:
     """Copy until cancelled; `copy` as the setting has it."""
     found = _Copy(database, copy)
     try:
-        with (folder / LOCK).open("w") as lock:
-            await found.run(lock.fileno())
+        await found.run(run)
     finally:
         found.close()
 
@@ -55,21 +52,22 @@ class _Copy:
         self._thread.submit(self._target.close)
         self._thread.shutdown(wait=False)
 
-    async def run(self, lock: int) -> None:
-        """Follow the table while the lease is ours."""
+    async def run(self, run: Run) -> None:
+        """Follow the table; what is wrong is shown where jobs are shown."""
         failing = False
         while True:
             try:
-                if lease.is_ours(lock):
-                    await self._forward()
+                await self._forward()
                 if failing:
                     _log.info("the audit is copied to %s again", self._copy)
                 failing = False
-            except Exception as error:  # noqa: BLE001 - a task that dies is not seen, nor replaced
+                run.report(error="")
+            except Exception as error:  # noqa: BLE001 - it is tried again
                 if not failing:  # told once, not twice a second
                     text = "the audit cannot be copied to %s: %s; it is tried again"
                     _log.error(text, self._copy, error)
                 failing = True
+                run.report(error=f"it cannot be copied: {error}")
             await asyncio.sleep(SECONDS)
 
     async def _forward(self) -> None:

@@ -1,74 +1,25 @@
-"""The rounds: old uploads, audit rows and keys go, garbage is deleted, the store is measured.
+"""The rounds of the collector: what has expired goes, then what nothing keeps, then its bytes.
 
-Of several workers one makes them: the one that holds the lock on a file. A round may be made
-twice or be cut anywhere; it takes up what the last one left.
+A round may be made twice at once, or be cut anywhere: it takes up what the last one left.
 """
 
 import asyncio
 import logging
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 
-from entrepot.blobstore.store import Store, StoreError
+from entrepot.blobstore.store import Store
 from entrepot.db import pieces, uploads
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
-from entrepot.db.sizes import measure
 from entrepot.db.terms import Terms
-from entrepot.observe.metrics import (
-    COLLECTED,
-    COLLECTED_BYTES,
-    STORE_BLOBS,
-    STORE_BYTES,
-    UPLOADS_OPEN,
-    Metrics,
-)
-from entrepot.upkeep import lease
+from entrepot.observe.metrics import COLLECTED, COLLECTED_BYTES, Metrics
 from entrepot.upkeep.collect import Collected, collect_idle
-from entrepot.upkeep.credentials import forget
 from entrepot.upkeep.purge import purge_ended
-from entrepot.upkeep.retention import retain
-from entrepot.upkeep.unfinished import Unfinished
 
-LOCK = "rounds.lock"
 _PAGE = 500
 
 _log = logging.getLogger("entrepot.upkeep")
-
-
-async def make_rounds(
-    database: Database,
-    store: Store,
-    metrics: Metrics,
-    terms: Terms,
-    folder: Path,
-    *,
-    expiry: float,
-    pause: float,
-    retention: int = 0,
-    copy: str = "",
-    token_seconds: float = 300,
-) -> None:
-    """Make rounds until cancelled; `expiry` and `pause` in seconds, `retention` in days."""
-    unfinished = Unfinished(database, store, expiry)
-    with (folder / LOCK).open("w") as lock:
-        while True:
-            try:
-                if lease.is_ours(lock.fileno()):
-                    await sweep(database, store, metrics, terms, expiry)
-                    await unfinished.abandon()
-                    await retain(database, retention, copy)
-                    await forget(database, token_seconds)
-                    found = await database.scan(measure)
-                    metrics.set(STORE_BYTES, found.bytes)
-                    metrics.set(STORE_BLOBS, found.blobs)
-                    metrics.set(UPLOADS_OPEN, found.uploads)
-            except StoreError as error:
-                _log.error("a round was cut short: %s", error)
-            except Exception:  # noqa: BLE001 - a task that dies is not seen, nor replaced
-                _log.exception("a round failed; the next one comes in %s s", pause)
-            await asyncio.sleep(pause)
 
 
 async def sweep(
@@ -82,14 +33,13 @@ async def sweep(
         found.purged = await purge_ended(database)
         found.objects = await collect(database, store)
     finally:
-        took = {name: count for name, count in asdict(found).items() if count}
-        for name, count in took.items():
-            if name == "bytes":
+        for name, count in asdict(found).items():
+            if name == "bytes" and count:
                 metrics.add(COLLECTED_BYTES, count)
-            else:
+            elif count:
                 metrics.add(COLLECTED, count, name)
-        if took:
-            _log.info("collected: %s", ", ".join(f"{took[name]} {name}" for name in took))
+        if took := str(found):
+            _log.info("collected: %s", took)
     return found
 
 

@@ -13,8 +13,8 @@ from entrepot.db.chain import Chain
 from entrepot.db.connection import Connection
 from entrepot.db.place import Folder
 from entrepot.db.sqlite import SQLiteDatabase
+from entrepot.upkeep.audit_retention import DAY, retain
 from entrepot.upkeep.copy import marker
-from entrepot.upkeep.retention import DAY, retain
 
 COPY = "file:/nowhere"
 

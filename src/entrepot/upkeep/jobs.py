@@ -1,0 +1,67 @@
+"""Which jobs there are. Next: `job` says what one is, `runner` does them."""
+
+from functools import partial
+
+from entrepot.blobstore.store import Store
+from entrepot.db import gauges
+from entrepot.db.database import Database
+from entrepot.db.sizes import measure
+from entrepot.db.terms import Terms
+from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
+from entrepot.upkeep.audit_retention import retain
+from entrepot.upkeep.copy import follow
+from entrepot.upkeep.credentials import forget
+from entrepot.upkeep.job import Job, Run
+from entrepot.upkeep.rounds import sweep
+from entrepot.upkeep.unfinished import abandon
+
+HOUR = 3600.0
+
+
+def jobs(
+    database: Database,
+    store: Store,
+    metrics: Metrics,
+    terms: Terms,
+    *,
+    pause: float,
+    upload_expiry: float,
+    token_seconds: float,
+    audit_days: int,
+    audit_copy: str,
+) -> list[Job]:
+    """All of them. `pause` are the seconds between two runs of what goes on all the time."""
+
+    async def collect(run: Run) -> None:
+        run.report(note=str(await sweep(database, store, metrics, terms, upload_expiry)))
+
+    async def forget_unfinished(run: Run) -> None:
+        run.report(done=await abandon(database, store, upload_expiry))
+
+    async def expire(run: Run) -> None:
+        run.report(done=await retain(database, audit_days, audit_copy))
+
+    async def forget_credentials(_: Run) -> None:
+        await forget(database, token_seconds)
+
+    async def gauge(_: Run) -> None:
+        found = await database.scan(measure)
+        values = {STORE_BYTES: found.bytes, STORE_BLOBS: found.blobs, UPLOADS_OPEN: found.uploads}
+        await database.note(partial(gauges.put, values=values))
+
+    found = [
+        Job("collect", collect, pause, "Deletes what has expired and what nothing keeps."),
+        Job(
+            "unfinished",
+            forget_unfinished,
+            min(HOUR, upload_expiry),  # a request for each thousand uploads under way
+            "Deletes what killed processes left unfinished in a store of objects.",
+        ),
+        Job("measure", gauge, pause, "Measures what is kept, for the metrics."),
+        Job("credentials", forget_credentials, pause, "Forgets secrets that ended long ago."),
+        Job("audit-retention", expire, pause, "Deletes rows of the audit that are old enough."),
+    ]
+    if audit_copy:
+        follow_audit = partial(follow, database=database, copy=audit_copy)
+        found.append(Job("audit-copy", follow_audit, pause, "Copies the audit as it is written."))
+    return found

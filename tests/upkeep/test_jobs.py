@@ -1,0 +1,85 @@
+"""The jobs that there are: each does its own, again and again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.db.pushed import garbage
+from tests.upkeep.conftest import LAYER, Folder
+from tests.upkeep.running import running, until
+from tests.upkeep.test_rounds import forgotten, left, throw_away
+
+from entrepot.db import gauges
+from entrepot.db.sqlite import SQLiteDatabase
+from entrepot.db.terms import Terms
+from entrepot.observe.metrics import Metrics
+from entrepot.upkeep.job import Job
+from entrepot.upkeep.jobs import jobs
+
+
+@pytest.fixture
+async def database(folder: Folder) -> AsyncIterator[SQLiteDatabase]:
+    database = SQLiteDatabase(folder.data)
+    yield database
+    await database.close()
+
+
+def every(database: SQLiteDatabase, folder: Folder, metrics: Metrics, copy: str = "") -> list[Job]:
+    return jobs(
+        database,
+        folder.store,
+        metrics,
+        Terms(),
+        pause=0.02,
+        upload_expiry=60,
+        token_seconds=300,
+        audit_days=1,
+        audit_copy=copy,
+    )
+
+
+@asynccontextmanager
+async def at_work(database: SQLiteDatabase, folder: Folder) -> AsyncIterator[None]:
+    async with running(database, *every(database, folder, Metrics())):
+        yield
+
+
+async def test_garbage_goes(folder: Folder, database: SQLiteDatabase) -> None:
+    throw_away(folder, 3)
+    async with at_work(database, folder):
+        await until(lambda: garbage(folder.db) == [])
+    assert left(folder) == [folder.object]
+
+
+async def test_a_round_that_fails_is_followed_by_another(
+    folder: Folder, database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    [name] = throw_away(folder, 1)
+    folder.store.delete([name])
+    folder.store.path(name).mkdir()
+    async with at_work(database, folder):
+        await until(lambda: "job collect failed" in caplog.text)
+        folder.store.path(name).rmdir()
+        await until(lambda: garbage(folder.db) == [])
+
+
+async def test_what_is_kept_is_measured(folder: Folder, database: SQLiteDatabase) -> None:
+    forgotten(folder, seconds=0)
+    manifest = folder.db.execute("select length(content) from manifest").fetchone()[0]
+    measured = {
+        "entrepot_store_blobs": 2,
+        "entrepot_store_bytes": len(LAYER) + len(b"{}") + manifest,
+        "entrepot_uploads_open": 1,
+    }
+    async with at_work(database, folder):
+        await until(lambda: gauges.every(folder.db) == measured)
+
+
+def test_the_audit_is_copied_where_the_settings_say_so(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
+    """And no job is there twice."""
+    usual = [job.name for job in every(database, folder, Metrics())]
+    copying = [job.name for job in every(database, folder, Metrics(), copy="file:/x")]
+    assert copying == [*usual, "audit-copy"]
+    assert len(copying) == len(set(copying))
