@@ -108,7 +108,7 @@ async def furnish(
     # Also where neither metadata nor blobs lie there: processes of one machine meet in it.
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = settings.metadata(keyring).database()
-    store = store_at(settings.data, settings.place, keyring, settings.storage_redirect_seconds)
+    store = store_at(settings.data, settings.place, keyring)
     store.prepare()
     alone = settings.workers == 1 and not settings.database_url
     observer = Observer(Metrics(shared), access.AccessLog(), _form(settings))

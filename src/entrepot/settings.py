@@ -1,13 +1,10 @@
 """Settings: `ENTREPOT_*` in the environment, `entrepot.toml`, options of the command line.
 
 The command line goes before the environment, the environment before the file. A setting that
-nobody knows is an error, since a mistyped one that is silently ignored is worse.
+nobody knows is an error, since a mistyped one that is silently ignored is worse. What the
+environment and the file say is read by `configuration`.
 """
 
-import difflib
-import os
-import re
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,28 +24,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from entrepot import addresses
 from entrepot.addresses import Address
 from entrepot.blobstore.place import Addressing, Place
+from entrepot.configuration import FILE, PREFIX, SettingsError, check_names, read, variables
 from entrepot.db import place as metadata
 from entrepot.encryption import source
 from entrepot.encryption.keys import NO_KEYS, Keyring
 from entrepot.encryption.source import SourceError
 
-PREFIX = "ENTREPOT_"
-FILE = "entrepot.toml"
+__all__ = ["FILE", "PREFIX", "Settings", "SettingsError", "load"]
 
 SECRETS = ("admin_password", "database_url", "sso_client_secret", "encryption_key")
 """What no error may show."""
-
-OTHERS = ("config", "context", "contexts", "url", "token")
-"""Variables that are no settings of the server: they say where its file lies, and guide the CLI."""
-
-# Kubernetes tells every pod of every Service in such variables; one may be called `entrepot`.
-_of_kubernetes = re.compile(
-    r"(\w+_)?(service_host|service_port(_\w+)?|port(_\d+_(tcp|udp|sctp)(_(proto|port|addr))?)?)"
-).fullmatch
-
-
-class SettingsError(Exception):
-    """A setting is unknown or has a value that cannot be."""
 
 
 class Settings(BaseSettings):
@@ -76,6 +61,8 @@ class Settings(BaseSettings):
     """all, or networks of clients that reach the store and get blobs from it, by a redirect."""
     storage_redirect_seconds: int = Field(default=900, ge=60, le=7 * 24 * 3600)
     """How long the URL of such a redirect is good."""
+    storage_memory: int = Field(default=1024**3, ge=64 * 1024**2)
+    """Bytes of uploads that wait in a worker's memory for the store; beyond them it says 429."""
     database_url: SecretStr | None = None
     """postgresql://… of the database; SQLite in the data folder where unset."""
     encryption_key: SecretStr | None = None
@@ -289,6 +276,8 @@ class Settings(BaseSettings):
             region=self.storage_region,
             ca=self.storage_ca,
             addressing=self.storage_addressing,
+            signed_seconds=self.storage_redirect_seconds,
+            memory=self.storage_memory,
         )
 
     @property
@@ -300,11 +289,10 @@ class Settings(BaseSettings):
 def load(file: Path | None = None, **options: Any) -> Settings:
     """The settings in force. Options that are None were not given. Raises `SettingsError`."""
     given = {name: value for name, value in options.items() if value is not None}
-    variables = _variables()
-    from_file = _read(file)
-    _check_names(variables, from_file)
+    in_environment, from_file = variables(), read(file)
+    check_names(in_environment, from_file, list(Settings.model_fields))
     for name, value in from_file.items():
-        if name not in variables:
+        if name not in in_environment:
             given.setdefault(name, value)
     try:
         return Settings(**given)
@@ -315,39 +303,6 @@ def load(file: Path | None = None, **options: Any) -> Settings:
             raise SettingsError(why) from None
         name = str(first["loc"][0])
         option = f"--{name.replace('_', '-')}"
-        where = variables.get(name) or (f"{name} in {FILE}" if name in from_file else option)
+        where = in_environment.get(name) or (f"{name} in {FILE}" if name in from_file else option)
         value = "not shown here" if name in SECRETS else repr(first["input"])
         raise SettingsError(f"{where} is {value}: {why}") from None
-
-
-def _variables() -> dict[str, str]:
-    """Settings in the environment: their names, and how they are written there."""
-    found = {name[len(PREFIX) :].lower(): name for name in os.environ if name.startswith(PREFIX)}
-    for name in OTHERS:
-        found.pop(name, None)
-    return {name: written for name, written in found.items() if not _of_kubernetes(name)}
-
-
-def _read(file: Path | None) -> dict[str, Any]:
-    """What the file says: the one given, else entrepot.toml where there is one."""
-    named = file or (Path(text) if (text := os.environ.get(f"{PREFIX}CONFIG")) else None)
-    path = named or Path(FILE)
-    if named is None and not path.exists():
-        return {}
-    try:
-        with path.open("rb") as stream:
-            return tomllib.load(stream)
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}") from None
-
-
-def _check_names(variables: dict[str, str], from_file: dict[str, Any]) -> None:
-    known = list(Settings.model_fields)
-    for name, written in {**{name: name for name in from_file}, **variables}.items():
-        if name in known:
-            continue
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        meant = f"{PREFIX}{near.upper()}" if written.startswith(PREFIX) else near
-        raise SettingsError(f"there is no setting {written}: did you mean {meant}?")

@@ -23,7 +23,7 @@ def on_disk(request: pytest.FixtureRequest) -> DiskStore:
 
 def in_bucket(request: pytest.FixtureRequest) -> ObjectStore:
     bucket: Bucket = request.getfixturevalue("bucket")
-    return ObjectStore(bucket.place, 900)
+    return ObjectStore(bucket.place)
 
 
 STORES: dict[str, Callable[[pytest.FixtureRequest], Store]] = {

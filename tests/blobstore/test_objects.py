@@ -19,6 +19,7 @@ from entrepot.blobstore.signed import Signer
 from entrepot.blobstore.store import StoreError, digest_of
 from entrepot.db.pieces import Piece
 from entrepot.oci.digest import Digest, hasher
+from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.ranges import Span
 
 LARGE = 2 * SMALLEST + 12_345
@@ -26,7 +27,7 @@ LARGE = 2 * SMALLEST + 12_345
 
 @pytest.fixture
 def store(bucket: Bucket) -> ObjectStore:
-    store = ObjectStore(bucket.place, 900)
+    store = ObjectStore(bucket.place)
     store.prepare()
     return store
 
@@ -39,7 +40,7 @@ def link(bucket: Bucket) -> Iterator[Link]:
 
 
 def across(bucket: Bucket, link: Link) -> ObjectStore:
-    return ObjectStore(replace(bucket.place, endpoint=f"http://127.0.0.1:{link.port}"), 900)
+    return ObjectStore(replace(bucket.place, endpoint=f"http://127.0.0.1:{link.port}"))
 
 
 @pytest.mark.parametrize("coming", [None, LARGE])
@@ -99,7 +100,7 @@ def test_what_a_killed_process_left_is_taken_away(store: ObjectStore, bucket: Bu
 
 
 def test_others_in_the_bucket_are_left_alone(bucket: Bucket) -> None:
-    whole = ObjectStore(replace(bucket.place, prefix=""), 900)
+    whole = ObjectStore(replace(bucket.place, prefix=""))
     for key in ("ab/note.txt", f"cd/{'ab' * 16}", f"x/ab/{'ab' * 16}", f"{'ab' * 16}"):
         bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=b"not ours")
     piece = write(whole, b"ours")
@@ -121,7 +122,7 @@ NO_PLACES = {
 async def test_a_place_that_is_none(
     bucket: Bucket, changed: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = ObjectStore(replace(bucket.place, **changed), 900)  # type: ignore[arg-type]
+    store = ObjectStore(replace(bucket.place, **changed))  # type: ignore[arg-type]
     assert await store.trouble()
     if "endpoint" not in changed:  # that one is tried for a minute
         with pytest.raises(StoreError, match=said):
@@ -132,7 +133,7 @@ def test_who_may_only_read(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", READER)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", READER_SECRET)
     with pytest.raises(StoreError, match=r"writing to s3://.* is not allowed") as error:
-        ObjectStore(bucket.place, 900).prepare()
+        ObjectStore(bucket.place).prepare()
     assert READER_SECRET not in str(error.value)
 
 
@@ -144,7 +145,7 @@ def test_without_credentials(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(StoreError, match=r"no credentials for s3://.*AWS_ACCESS_KEY_ID"):
-        ObjectStore(bucket.place, 900)
+        ObjectStore(bucket.place)
 
 
 def test_credentials_from_a_profile(
@@ -157,7 +158,7 @@ def test_credentials_from_a_profile(
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_PROFILE", "registry")
-    ObjectStore(bucket.place, 900).prepare()
+    ObjectStore(bucket.place).prepare()
     assert bucket.keys() == [f"blobs/{MARK}"]
 
 
@@ -165,7 +166,7 @@ async def test_its_mark_is_missed(store: ObjectStore, bucket: Bucket) -> None:
     assert await store.trouble() is None
     bucket.s3.delete_object(Bucket=bucket.name, Key=f"blobs/{MARK}")
     assert await store.trouble() is None, "for a moment what was found is believed"
-    assert "has lost its object" in str(await ObjectStore(bucket.place, 900).trouble())
+    assert "has lost its object" in str(await ObjectStore(bucket.place).trouble())
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "cut"])
@@ -235,7 +236,7 @@ def test_parts_are_large_enough(coming: int | None, wanted: int) -> None:
 
 
 def test_many_writers_share_what_is_on_its_way() -> None:
-    shares = Shares()
+    shares = Shares(0)
     found = [shares.enter() for _ in range(20)]
     assert found[0] == 4
     assert found[-1] == 1
@@ -281,3 +282,17 @@ def test_what_is_no_place(url: str) -> None:
 )
 def test_where_the_bucket_stands(place: Place, *, by_path: bool) -> None:
     assert place.by_path is by_path
+
+
+def test_no_more_are_let_in_than_there_is_memory_for(bucket: Bucket) -> None:
+    store = ObjectStore(replace(bucket.place, memory=3 * MIB))
+    with store.part(Piece.new(), None) as stalled:
+        stalled.write(memoryview(bytes(2 * MIB)))
+        with store.part(Piece.new(), None) as other:
+            other.write(memoryview(bytes(2 * MIB)))
+            with pytest.raises(OCIError) as refused:
+                store.part(Piece.new(), None)
+            assert refused.value.code is Code.TOOMANYREQUESTS
+            other.write(memoryview(bytes(SMALLEST - 2 * MIB)))  # they are on their way now
+            with store.part(Piece.new(), None):
+                pass

@@ -38,17 +38,31 @@ def part_size(coming: int | None) -> int:
 
 
 class Shares:
-    """How many parts each of the objects that are being written may have on their way."""
+    """How many parts each of the objects that are being written may have on their way, and how
+    many bytes of all of them wait until they make a part.
 
-    def __init__(self) -> None:
+    Whoever stalls has some waiting, and many do so at once where a network goes away: then no more
+    are let in than memory was given for.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
         self._lock = threading.Lock()
         self._active = 0
+        self._waiting = 0
 
     def enter(self) -> int:
-        """An object begins; its share."""
+        """An object begins; its share. Raises TOOMANYREQUESTS."""
         with self._lock:
+            if self._waiting > self._memory:
+                raise _too_many()
             self._active += 1
             return max(1, min(_EACH, TOGETHER // self._active))
+
+    def wait(self, change: int) -> None:
+        """So many more bytes wait, or fewer."""
+        with self._lock:
+            self._waiting += change
 
     def leave(self) -> None:
         """An object has ended."""
@@ -68,6 +82,7 @@ class ObjectPart:
         self._key = key
         self._open = True
         self._part_size = part_size(coming)
+        self._waiting = 0
         self._shares = shares
         self._writer = obstore.open_writer(
             client, key, buffer_size=self._part_size, max_concurrency=shares.enter()
@@ -82,6 +97,11 @@ class ObjectPart:
         with _told(self._key):
             self._writer.write(bytes(piece))
         self.size += len(piece)
+        self._wait(self.size % self._part_size)
+
+    def _wait(self, count: int) -> None:
+        self._shares.wait(count - self._waiting)
+        self._waiting = count
 
     def seal(self) -> None:
         """Have the store make one object of the parts."""
@@ -100,6 +120,7 @@ class ObjectPart:
     def close(self) -> None:
         """Let go; what was not sealed is dropped."""
         self._shares.leave()
+        self._wait(0)
         self.drop()
 
     def __enter__(self) -> Self:
@@ -124,6 +145,14 @@ def _told(key: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise StoreError(f"writing {key} failed: {error}") from None
+
+
+def _too_many() -> OCIError:
+    return OCIError(
+        Code.TOOMANYREQUESTS,
+        "this worker waits for as many bytes of uploads as it has memory for: try again shortly",
+        headers=((b"retry-after", b"5"),),
+    )
 
 
 def _too_long(limit: int) -> OCIError:

@@ -45,11 +45,11 @@ class ObjectStore:
 
     near = False
 
-    def __init__(self, place: Place, signed_seconds: int) -> None:
+    def __init__(self, place: Place) -> None:
         self.place = place
         self._clients = Clients.open(place)
-        self._signer = Signer(self._clients.reading, signed_seconds)
-        self._shares = Shares()
+        self._signer = Signer(self._clients.reading, place.signed_seconds)
+        self._shares = Shares(place.memory)
         self._probe: asyncio.Future[str | None] | None = None
         self._probed_at = 0.0
 

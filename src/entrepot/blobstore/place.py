@@ -26,6 +26,10 @@ class Place:
     ca: Path | None = None
     """Whom to trust beside the system's CAs."""
     addressing: Addressing = "auto"
+    signed_seconds: int = 900
+    """How long URLs are good that are made for clients."""
+    memory: int = 1024**3
+    """Bytes that may wait to be sent there."""
 
     @classmethod
     def parse(cls, url: str) -> "Place":

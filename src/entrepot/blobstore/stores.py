@@ -9,16 +9,16 @@ from entrepot.blobstore.store import Store, StoreError
 from entrepot.encryption.keys import Keyring
 
 
-def store_at(data: Path, place: Place | None, keyring: Keyring, signed_seconds: int = 900) -> Store:
+def store_at(data: Path, place: Place | None, keyring: Keyring) -> Store:
     """A store, with whatever is needed to read what lies encrypted there. Raises `StoreError`."""
-    return EncryptedStore(_plain(data, place, signed_seconds), keyring)
+    return EncryptedStore(_plain(data, place), keyring)
 
 
-def _plain(data: Path, place: Place | None, signed_seconds: int) -> Store:
+def _plain(data: Path, place: Place | None) -> Store:
     if place is None:
         return DiskStore(folder_of(data))
     try:
         from entrepot.blobstore.objects import ObjectStore
     except ImportError:
         raise StoreError(f"{place} wants more packages: pip install 'entrepot[objects]'") from None
-    return ObjectStore(place, signed_seconds)
+    return ObjectStore(place)
