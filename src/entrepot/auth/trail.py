@@ -14,7 +14,7 @@ from functools import partial
 
 from entrepot.auth.actor import Actor
 from entrepot.auth.roles import Action
-from entrepot.db import accounts, audit, grants, secrets
+from entrepot.db import accounts, audit, grants, retention, secrets
 from entrepot.db.audit import FAILED, NOBODY, By, Event
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -74,6 +74,8 @@ class _Used:
     accounts: dict[int, float] = field(default_factory=dict)
     secrets: dict[int, float] = field(default_factory=dict)
     grants: dict[int, float] = field(default_factory=dict)
+    manifests: dict[tuple[str, str], float] = field(default_factory=dict)
+    """By repository and digest."""
 
 
 class Trail:
@@ -142,6 +144,10 @@ class Trail:
             pull = _Pull(actor, address, agent, request, repository, target, digest, time.time(), 1)
             self._kept[key] = pull
 
+    def seen(self, repository: str, digest: str) -> None:
+        """Note a pull that nobody has to answer for, of what anyone may have."""
+        self._used.manifests[repository, digest] = time.time()
+
     def _room(self, times: int) -> bool:
         if len(self._kept) >= MOST:
             self._lost += times
@@ -165,6 +171,9 @@ class Trail:
         self._full.clear()
         kept, self._kept = self._kept, {}
         used, self._used = self._used, _Used()
+        for each in kept.values():
+            if isinstance(each, _Pull) and b"/manifests/" in each.target:
+                used.manifests[each.repository, each.digest] = time.time()
         rows = sorted((each.read() for each in kept.values()), key=lambda event: event.at)
         if self._lost:
             rows.append(Event("audit overflow", NOBODY, result=FAILED, times=self._lost))
@@ -173,7 +182,7 @@ class Trail:
             while rows:
                 page, rows = rows[:_PAGE], rows[_PAGE:]
                 await self._append(page)
-            if used.accounts or used.secrets or used.grants:
+            if used.accounts or used.secrets or used.grants or used.manifests:
                 await self._database.note(partial(_note_use, used=used))
         except BaseException:
             for event in rows:
@@ -197,3 +206,5 @@ def _note_use(db: Connection, used: _Used) -> None:
         secrets.used(db, number, at)
     for number, at in used.grants.items():
         grants.used(db, number, at)
+    for (repository, digest), at in used.manifests.items():
+        retention.used(db, repository, digest, at)

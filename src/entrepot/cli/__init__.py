@@ -20,6 +20,7 @@ from entrepot.cli import (
     quota,
     recover,
     repository,
+    retention,
     robot,
     serve,
     tag,
@@ -55,6 +56,7 @@ app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")
 app.add_typer(trash.app, name="trash")
 app.add_typer(quota.app, name="quota")
+app.add_typer(retention.app, name="retention")
 app.add_typer(grant.app, name="grant")
 app.command("can")(grant.can)
 app.add_typer(audit.app, name="audit")

@@ -107,6 +107,12 @@ insert into project_usage (project, bytes, tags)
             from tag t join repository r on r.id = t.repository
     ) as part group by project;
 
+-- When a manifest was pulled last, by tag or digest.
+create table manifest_use (
+    manifest    integer primary key references manifest on delete cascade,
+    at          real not null
+);
+
 -- Which tags and manifests go by themselves: rules for the repositories of a pattern.
 create table retention (
     id          integer primary key,

@@ -9,6 +9,7 @@ import time
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import MAX_AGENT, certificate_credential, sane_id
+from entrepot.distribution.router import Kind
 
 _LEAVE = frozenset(
     {
@@ -21,6 +22,7 @@ _LEAVE = frozenset(
         b"transfer-encoding",
     }
 )
+_MANIFEST = Kind.MANIFEST.value
 _OK = b"HTTP/1.1 200 OK\r\n"
 _ELSEWHERE = b"HTTP/1.1 307 Temporary Redirect\r\n"
 
@@ -32,10 +34,11 @@ class Fast:
         self._get = registry.resolved.get
         self._passes = registry.guard.passes.find
         self._pulled = registry.guard.trail.pulled
+        self._seen = registry.guard.trail.seen
         self._new_id = registry.observer.request_id
         self._answered = registry.observer.answered
 
-    def __call__(  # noqa: C901 - one function: calls would cost more than they tidy
+    def __call__(  # noqa: C901, PLR0912 - one function: calls would cost more than they tidy
         self,
         method: str,
         target: bytes,
@@ -76,7 +79,10 @@ class Fast:
         request = sane_id(given) or self._new_id()
         head = b"x-request-id: %b\r\n%b" % (request.encode(), answer.head)
         sent = len(answer.content) if method == "GET" else 0
-        if method == "GET" and admitted.private:
+        if method == "GET" and not admitted.private:
+            if answer.route == _MANIFEST:
+                self._seen(answer.repository, answer.digest)
+        elif method == "GET":
             self._pulled(
                 admitted.actor,
                 client[0] if client else "-",

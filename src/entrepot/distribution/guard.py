@@ -202,6 +202,8 @@ class Guard:
                 request.target.encode("latin-1"),
                 digest,
             )
+        elif request.method == "GET" and request.route.kind is Kind.MANIFEST:
+            self.trail.seen(repository, digest)
 
 
 def _need(request: Request) -> Need:
