@@ -146,6 +146,24 @@ ROUTES = {
     ("GET", "/encryption"): [Row("audit", "/encryption")],
     ("GET", "/gc"): [Row("audit", "/gc")],
     ("POST", "/gc"): [Row("administer", "/gc")],
+    ("GET", "/retention"): [Row("known", "/retention")],
+    ("PUT", "/retention"): [
+        Row("configure team", "/retention?pattern=team/*", {"keep_newest": 100}),
+        Row("configure other", "/retention?pattern=other/*", {"keep_newest": 100}),
+        Row("administer", "/retention?pattern=*", {"keep_newest": 100}),
+    ],
+    ("DELETE", "/retention"): [
+        Row("configure team", "/retention?pattern=team/*"),
+        Row("administer", "/retention?pattern=*"),
+    ],
+    ("POST", "/retention/plan"): [
+        Row("configure team", "/retention/plan?pattern=team/*", {"keep_newest": 100}),
+        Row("configure other", "/retention/plan?pattern=other/*", {"keep_newest": 100}),
+    ],
+    ("POST", "/retention/apply"): [
+        Row("configure team", "/retention/apply?pattern=team/*"),
+        Row("configure other", "/retention/apply?pattern=other/*"),
+    ],
     ("GET", "/quotas"): [Row("known", "/quotas")],
     ("GET", "/quotas/{project}"): [
         Row("see team", "/quotas/team"),

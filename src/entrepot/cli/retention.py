@@ -1,11 +1,12 @@
 """`entrepot retention`: which tags and manifests go by themselves."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from entrepot.cli.client import Client, connect
-from entrepot.cli.options import Json, fail
+from entrepot.cli.options import Json, Yes, confirm, fail
 from entrepot.cli.output import Columns, done, show_json, show_list
 
 app = typer.Typer(
@@ -87,7 +88,7 @@ def set_rules(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what these rules would take now.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Set the rules of a pattern, once you have seen what they would take now.
@@ -114,13 +115,11 @@ def set_rules(
     if not rules:
         fail("give at least one rule, such as --keep-newest 10")
     client = connect(ctx)
-    if dry_run or not yes:
-        found = _planned(client, pattern, rules)
-        _show(found, as_json=as_json and dry_run)
-        if dry_run:
-            return
-        going = sum(not each["keep"] for each in found["tags"]) + len(found["manifests"])
-        typer.confirm(f"Set these rules, which take {going} things at their next run?", abort=True)
+    if dry_run:
+        _show(_planned(client, pattern, rules), as_json=as_json)
+        return
+    if not yes:
+        _ask(client, pattern, rules, "set these rules?")
     made = client.call("PUT", "/retention", params={"pattern": pattern}, json=rules)
     done(f"retention of {pattern}: {', '.join(_words(made['rules']))}", made, as_json=as_json)
 
@@ -130,7 +129,7 @@ def run_now(
     ctx: typer.Context,
     pattern: Pattern,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Do at once what the rules that are set say; they do it by themselves once a day.
@@ -139,8 +138,7 @@ def run_now(
     """
     client = connect(ctx)
     if not yes:
-        _show(_planned(client, pattern, None), as_json=False)
-        typer.confirm("Delete that, into the trash?", abort=True)
+        _ask(client, pattern, None, "delete that, into the trash?")
     found = client.call("POST", "/retention/apply", params={"pattern": pattern})
     done(f"{found['deleted']} things went to the trash", found, as_json=as_json)
 
@@ -153,6 +151,13 @@ def remove(ctx: typer.Context, pattern: Pattern, *, as_json: Json = False) -> No
     """
     connect(ctx).call("DELETE", "/retention", params={"pattern": pattern})
     done(f"{pattern} has no rules any more", {"pattern": pattern}, as_json=as_json)
+
+
+def _ask(client: Client, pattern: str, rules: dict[str, Any] | None, question: str) -> None:
+    """Show what would go, to whoever can see it, and ask."""
+    if sys.stdin.isatty():
+        _show(_planned(client, pattern, rules), as_json=False)
+    confirm(question, yes=False)
 
 
 def _planned(client: Client, pattern: str, rules: dict[str, Any] | None) -> dict[str, Any]:

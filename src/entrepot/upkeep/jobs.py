@@ -8,11 +8,13 @@ from entrepot.db.database import Database
 from entrepot.db.sizes import measure
 from entrepot.db.terms import Terms
 from entrepot.observe.metrics import STORE_BLOBS, STORE_BYTES, UPLOADS_OPEN, Metrics
+from entrepot.upkeep import tag_retention
 from entrepot.upkeep.audit_retention import retain
 from entrepot.upkeep.copy import follow
 from entrepot.upkeep.credentials import forget
 from entrepot.upkeep.job import Job, Run
 from entrepot.upkeep.rounds import sweep
+from entrepot.upkeep.tag_rules import DAY
 from entrepot.upkeep.unfinished import abandon
 
 HOUR = 3600.0
@@ -49,6 +51,16 @@ def jobs(
         values = {STORE_BYTES: found.bytes, STORE_BLOBS: found.blobs, UPLOADS_OPEN: found.uploads}
         await database.note(partial(gauges.put, values=values))
 
+    async def retain_tags(run: Run) -> None:
+        count, last = 0, run.cursor
+        while True:
+            went, last = await tag_retention.retain(database, terms.trash, last)
+            count += went
+            if not last:
+                return
+            await run.progress(count, note=f"deleted by rules, up to {last}", cursor=last)
+            await run.pause()
+
     found = [
         Job("collect", collect, pause, "Deletes what has expired and what nothing keeps."),
         Job(
@@ -60,6 +72,7 @@ def jobs(
         Job("measure", gauge, pause, "Measures what is kept, for the metrics."),
         Job("credentials", forget_credentials, pause, "Forgets secrets that ended long ago."),
         Job("audit-retention", expire, pause, "Deletes rows of the audit that are old enough."),
+        Job("retention", retain_tags, DAY, "Deletes the tags and manifests that rules say."),
     ]
     if audit_copy:
         follow_audit = partial(follow, database=database, copy=audit_copy)
