@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.registry import free_port
 
+from entrepot.auth.ca_folder import Pair
 from entrepot.blobstore.place import Place
 
 READY_WITHIN = 60.0
@@ -113,15 +114,15 @@ class Seaweed:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Seaweed]:
-    """SeaweedFS with its data in `folder`, until the block ends."""
+def serving(folder: Path, https: int = 0, pair: Pair | None = None) -> Iterator[Seaweed]:
+    """SeaweedFS with its data in `folder`, until the block ends; on a second port by TLS, too."""
     folder.mkdir(parents=True, exist_ok=True)
     identities = folder / "s3.json"
     identities.write_text(json.dumps(_IDENTITIES))
     port = free_port()
     with (folder / "weed.log").open("ab") as log:
         process = subprocess.Popen(
-            _command(folder, identities, port),
+            [*_command(folder, identities, port), *_tls(https, pair)],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -160,6 +161,13 @@ def _command(folder: Path, identities: Path, port: int) -> list[str]:
         options[f"{part}.port"] = free_port()
         options[f"{part}.port.grpc"] = free_port()
     return [str(weed), "server", *(f"-{name}={value}" for name, value in options.items())]
+
+
+def _tls(port: int, pair: Pair | None) -> list[str]:
+    if pair is None:
+        return []
+    options = {"port.https": port, "cert.file": pair.cert, "key.file": pair.key}
+    return [f"-s3.{name}={value}" for name, value in options.items()]
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", seaweed: Seaweed, log: Path) -> None:

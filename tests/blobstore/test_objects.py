@@ -14,7 +14,6 @@ from tests.seaweed import READER, READER_SECRET, Bucket
 
 from entrepot.blobstore.multipart import MOST_PARTS, SMALLEST, Shares, part_size
 from entrepot.blobstore.objects import MARK, ObjectStore
-from entrepot.blobstore.place import Place
 from entrepot.blobstore.signed import Signer
 from entrepot.blobstore.store import StoreError, digest_of
 from entrepot.db.pieces import Piece
@@ -243,45 +242,6 @@ def test_many_writers_share_what_is_on_its_way() -> None:
     for _ in found:
         shares.leave()
     assert shares.enter() == 4
-
-
-PLACES = {
-    "s3://bucket": Place("s3", "bucket"),
-    "s3://bucket/": Place("s3", "bucket"),
-    "gs://my-bucket/a/b/": Place("gs", "my-bucket", "a/b"),
-    "az://container/registry": Place("az", "container", "registry"),
-}
-
-
-@pytest.mark.parametrize(("url", "place"), PLACES.items(), ids=PLACES)
-def test_a_place_is_read(url: str, place: Place) -> None:
-    assert Place.parse(url) == place
-    assert Place.parse(str(place)) == place
-
-
-NO_URLS = ["", "bucket", "s3:bucket", "s3://", "s3:///x", "file:///x", "https://s3.test/bucket"]
-NO_URLS += ["s3://key:secret@bucket", "s3://bucket:80", "s3://bucket/x?y=z", "s3://bucket/x#y"]
-NO_URLS += ["s3://bucket/../x", "s3://bucket/a//b", "s3://bucket/."]
-
-
-@pytest.mark.parametrize("url", NO_URLS)
-def test_what_is_no_place(url: str) -> None:
-    with pytest.raises(ValueError, match=r"write s3://|a prefix has names"):
-        Place.parse(url)
-
-
-@pytest.mark.parametrize(
-    ("place", "by_path"),
-    [
-        (Place("s3", "bucket"), False),
-        (Place("s3", "bucket.with.dots"), True),
-        (Place("s3", "bucket", endpoint="https://ceph.test"), True),
-        (Place("s3", "bucket", endpoint="https://ceph.test", addressing="virtual"), False),
-        (Place("s3", "bucket", addressing="path"), True),
-    ],
-)
-def test_where_the_bucket_stands(place: Place, *, by_path: bool) -> None:
-    assert place.by_path is by_path
 
 
 def test_no_more_are_let_in_than_there_is_memory_for(bucket: Bucket) -> None:
