@@ -13,6 +13,7 @@ from tests.seaweed import Bucket
 from tests.served import CLASSES, Served, serving
 
 from entrepot.distribution.redirects import Redirects
+from entrepot.encryption.keys import MasterKey
 
 LAYER = os.urandom(300_000)
 SMALL = b"few bytes"
@@ -78,6 +79,15 @@ def test_a_blob_in_several_pieces_is_streamed(served: Served, repository: str) -
     assert ended.status_code == 201
     answer = served.client.get(path(repository, wanted))
     assert (answer.status_code, answer.content) == (200, wanted)
+
+
+def test_what_lies_encrypted_is_streamed(tmp_path: Path, bucket: Bucket) -> None:
+    key = {"encryption_key": MasterKey.new().line}
+    settings = {**bucket.settings, **key, "storage_redirect": "all"}
+    with serving(tmp_path, "own", **settings) as served:
+        put_image(served.client, "team/app", "1", LAYER)
+        answer = served.client.get(path("team/app", LAYER))
+        assert (answer.status_code, answer.content) == (200, LAYER)
 
 
 def test_who_may_not_pull_it_is_sent_nowhere(served: Served, repository: str) -> None:
