@@ -7,7 +7,7 @@ import typer
 
 from entrepot.cli.client import Client, connect
 from entrepot.cli.options import Json, Yes, confirm, fail
-from entrepot.cli.output import Columns, done, show_json, show_list
+from entrepot.cli.output import Columns, done, show_json, show_list, when
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +24,7 @@ FATES: Columns = {
     "tag": "tag",
     "becomes": lambda row: "kept" if row["keep"] else "DELETED",
     "why": "why",
-    "pushed": "pushed_at",
+    "pushed": when("pushed_at"),
 }
 LOOSE: Columns = {"repository": "repository", "manifest": "digest", "why": "why"}
 
