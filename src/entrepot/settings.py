@@ -286,6 +286,25 @@ class Settings(BaseSettings):
         return Address.parse(self.listen)
 
 
+class _Alone(Settings):
+    """Settings that the environment has no part in."""
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
+        """What the file says, and nothing else."""
+        return (sources["init_settings"],)
+
+
+def load_alone(file: Path) -> Settings:
+    """The settings of a file as they are for another registry than that of the environment.
+
+    Raises `SettingsError`.
+    """
+    found = _read(file)
+    _check_names({}, found)
+    return _made(_Alone, found, {}, found)
+
+
 def load(file: Path | None = None, **options: Any) -> Settings:
     """The settings in force. Options that are None were not given. Raises `SettingsError`."""
     given = {name: value for name, value in options.items() if value is not None}
@@ -294,8 +313,17 @@ def load(file: Path | None = None, **options: Any) -> Settings:
     for name, value in from_file.items():
         if name not in in_environment:
             given.setdefault(name, value)
+    return _made(Settings, given, variables, from_file)
+
+
+def _made(
+    kind: type[Settings],
+    given: dict[str, Any],
+    variables: dict[str, str],
+    from_file: dict[str, Any],
+) -> Settings:
     try:
-        return Settings(**given)
+        return kind(**given)
     except ValidationError as error:
         first = error.errors()[0]
         why = first["msg"].removeprefix("Value error, ").removeprefix("Input ")

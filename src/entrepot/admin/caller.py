@@ -135,6 +135,8 @@ async def admit(request: Request) -> Caller:
         raise registry.guard.challenge.wanted(asked)
     if asked.session.access is not None:
         raise Problem(403, "a registry token is for images: use a password or a personal token")
+    if request.method not in ("GET", "HEAD") and path != "/session":
+        await registry.guard.directory.check_thawed()
     if need.action is not None and need.on is On.REGISTRY:
         await caller.require(need.action)
     if need.action is not None and need.on is On.PROJECT:

@@ -12,7 +12,7 @@ from entrepot.auth.actor import Actor
 from entrepot.auth.decision import Decision, Visit, decide, holds
 from entrepot.auth.granted import Granted
 from entrepot.auth.roles import ACTIONS, Action, Role
-from entrepot.db import certificates, grants, groups, issuers, keys, projects
+from entrepot.db import certificates, grants, groups, issuers, keys, moving, projects
 from entrepot.db.certificates import Rule
 from entrepot.db.changes import Kind
 from entrepot.db.connection import Connection
@@ -103,6 +103,11 @@ class Directory:
     async def keys(self) -> list[SigningKey]:
         """The keys that sign and verify registry tokens, the newest first."""
         return await self._ask("keys", keys.every)
+
+    async def check_thawed(self) -> None:
+        """Raise UNAVAILABLE where the registry is being moved, and takes no changes."""
+        if await self._ask("frozen", moving.frozen) is not None:
+            raise moving.refused()
 
     async def decide(
         self, actor: Actor, action: Action, repository: Repository, visit: Visit | None

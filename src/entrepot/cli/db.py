@@ -1,17 +1,22 @@
 """`entrepot db`: the database itself: which version it has, and how it gets the next one."""
 
 import sqlite3
+from contextlib import closing
 
 import typer
 
 from entrepot import settings
+from entrepot.cli import db_copy
 from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.cli.output import done
+from entrepot.db import moving
 from entrepot.db.connection import UnavailableError
 from entrepot.db.place import Place
 from entrepot.db.schema import SchemaError
 
-app = typer.Typer(help="The database: its version, its upgrade.", no_args_is_help=True)
+app = typer.Typer(help="The database: its version, its upgrade, its move.", no_args_is_help=True)
+app.command("copy")(db_copy.copy)
+app.command("thaw")(db_copy.thaw)
 
 
 @app.command()
@@ -24,12 +29,14 @@ def status(*, data: Data = None, config: Config = None, as_json: Json = False) -
     place = _place(data=data, config=config)
     try:
         found, wanted = place.versions()
+        state = _state(place) if found == wanted else {}
     except (OSError, sqlite3.Error) as error:
         fail(f"cannot read {place}: {error}")
     words = "there is no registry yet" if not found else f"schema {found}"
     advice = "" if found == wanted else f"; this Entrepot wants {wanted}: run entrepot db upgrade"
-    document = {"database": str(place), "version": found, "wanted": wanted}
-    done(f"{place}: {words}{advice}", document, as_json=as_json)
+    more = "".join(_STATES[name].format(where) for name, where in state.items() if where)
+    document = {"database": str(place), "version": found, "wanted": wanted, **state}
+    done(f"{place}: {words}{advice}{more}", document, as_json=as_json)
     raise typer.Exit(0 if found == wanted else 1)
 
 
@@ -54,6 +61,18 @@ def upgrade(*, data: Data = None, config: Config = None, as_json: Json = False) 
     words = "has it already" if found == wanted else f"was {found}" if found else "was made"
     document = {"database": str(place), "was": found, "version": wanted}
     done(f"{place}: schema {wanted} ({words})", document, as_json=as_json)
+
+
+_STATES = {
+    "frozen_for": "; frozen, as it is moved to {}",
+    "unfinished_copy_of": "; not finished as a copy of {}",
+}
+
+
+def _state(place: Place) -> dict[str, str | None]:
+    """Whether it is being moved."""
+    with closing(place.connect_to_read()) as db:
+        return {"frozen_for": moving.frozen(db), "unfinished_copy_of": moving.unfinished(db)}
 
 
 def _place(**options: object) -> Place:

@@ -120,7 +120,7 @@ def _prepare(chosen: Settings, keyring: Keyring) -> Place:
     """
     from entrepot.blobstore.store import StoreError
     from entrepot.blobstore.stores import store_at
-    from entrepot.db import keyed
+    from entrepot.db import keyed, moving
     from entrepot.encryption.keys import EncryptionError
     from entrepot.upkeep import misplaced
 
@@ -131,6 +131,7 @@ def _prepare(chosen: Settings, keyring: Keyring) -> Place:
         store.prepare()
         with contextlib.closing(place.connect()) as db:
             keyed.check(db)
+            moving.check(db)
             misplaced.check(db, store)
     except (SchemaError, StoreError, EncryptionError, settings.SettingsError) as error:
         fail(str(error))

@@ -77,6 +77,44 @@ def some(db: Connection, limit: int) -> list[Piece]:
     return [Piece(*row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A blob or an upload whose bytes lie in the store."""
+
+    object: str
+    digest: str | None
+    """Of a blob, written algorithm:hex."""
+    pieces: tuple[Piece, ...]
+
+
+def owners(db: Connection, after: str, limit: int) -> list[Owner]:
+    """Whose pieces are settled, in order of their objects, from the one behind `after` on."""
+    rows = db.execute(
+        "select o.object, b.digest from (select distinct object from piece where object > ? "
+        "and number is not null order by object limit ?) o "
+        "left join blob b on b.object = o.object order by o.object",
+        (after, limit),
+    ).fetchall()
+    return [Owner(name, digest, of(db, name)) for name, digest in rows]
+
+
+def settled_bytes(db: Connection) -> int:
+    """Bytes in all settled pieces. Reads the whole table."""
+    (size,) = db.execute(
+        "select cast(coalesce(sum(size), 0) as bigint) from piece where number is not null"
+    ).fetchone()
+    return int(size)
+
+
+def named_like(db: Connection, prefix: str) -> dict[str, Piece]:
+    """The settled pieces whose names begin so, by name."""
+    rows = db.execute(
+        f"select {COLUMNS} from piece p where p.name >= ? and p.name < ? and p.number is not null",
+        (prefix, f"{prefix}g"),  # which no name has: they are written in base 16
+    )
+    return {row[0]: Piece(*row) for row in rows}
+
+
 def renew(db: Connection, name: str) -> None:
     """Say that an open piece is still being written."""
     db.execute("update piece set started_at = ? where name = ?", (time.time(), name))
@@ -120,6 +158,14 @@ def discard(db: Connection, owner: str | None, why: str) -> None:
         {"owner": owner, "why": why},
     )
     db.execute("delete from piece where object = ? and number is not null", (owner,))
+
+
+def throw_away(db: Connection, found: list[tuple[str, int]], why: str) -> None:
+    """Have objects deleted that no row names, by their names and bytes."""
+    db.executemany(
+        "insert into garbage (object, size, why) values (?, ?, ?) on conflict do nothing",
+        [(name, size, why) for name, size in found],
+    )
 
 
 def garbage(db: Connection, limit: int) -> list[str]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from entrepot.db import moving
 from entrepot.db.connection import Connection
 from entrepot.db.engine import BUSY_SECONDS, connect
 from entrepot.db.generation import Generation
@@ -223,5 +224,5 @@ def try_all(db: Connection, batch: list[Job]) -> None:
             if not db.in_transaction:
                 raise
             db.execute("rollback to job")
-            job.error = error
+            job.error = moving.told(error)
         db.execute("release job")

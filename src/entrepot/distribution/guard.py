@@ -96,6 +96,8 @@ class Guard:
         decision = await self.may(request, action, repository)
         if not decision:
             raise await self._refuse(request, action, repository, decision)
+        if request.method not in ("GET", "HEAD"):
+            await self.directory.check_thawed()
         begins = decision.creates and request.route.kind is not Kind.UPLOAD  # which no one began
         if begins and not await self._create(request, repository, owns=decision.owns):
             await self._admit(request, action)  # it is somebody's now: whose, and do they let us

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from functools import partial
 
-from entrepot.db import jobs
+from entrepot.db import jobs, moving
 from entrepot.db.database import Database
 from entrepot.db.jobs import Standing
 from entrepot.observe.metrics import JOB_RUNS, Metrics
@@ -80,6 +80,8 @@ class Runner:
     async def _begin_due(self) -> float:
         """Begin what is due and free; how many seconds until the next look."""
         found = {each.name: each for each in await self._standings()}
+        if await self._database.read(moving.frozen) is not None:
+            return POLL  # it is being moved, and lies still
         now = time.time()
         idle = [found[name] for name in self._jobs if name not in self._running]
         for standing in idle:
