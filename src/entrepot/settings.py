@@ -300,8 +300,8 @@ def load_alone(file: Path) -> Settings:
 
     Raises `SettingsError`.
     """
-    found = _read(file)
-    _check_names({}, found)
+    found = read(file)
+    check_names({}, found, list(Settings.model_fields))
     return _made(_Alone, found, {}, found)
 
 
@@ -313,7 +313,7 @@ def load(file: Path | None = None, **options: Any) -> Settings:
     for name, value in from_file.items():
         if name not in in_environment:
             given.setdefault(name, value)
-    return _made(Settings, given, variables, from_file)
+    return _made(Settings, given, in_environment, from_file)
 
 
 def _made(
@@ -331,6 +331,6 @@ def _made(
             raise SettingsError(why) from None
         name = str(first["loc"][0])
         option = f"--{name.replace('_', '-')}"
-        where = in_environment.get(name) or (f"{name} in {FILE}" if name in from_file else option)
+        where = variables.get(name) or (f"{name} in {FILE}" if name in from_file else option)
         value = "not shown here" if name in SECRETS else repr(first["input"])
         raise SettingsError(f"{where} is {value}: {why}") from None

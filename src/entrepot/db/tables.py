@@ -115,8 +115,8 @@ def count_from(db: Connection, table: Table, number: int) -> None:
     """Have the next row of a counted table get a number behind this one."""
     if db.dialect == "postgresql":
         db.execute(
-            "select setval(pg_get_serial_sequence(?, ?), ?, ?)",
-            (table.name, table.key[0], max(number, 1), number > 0),
+            "select setval(pg_get_serial_sequence(?, ?), ?, cast(? as bigint) > 0)",
+            (table.name, table.key[0], max(number, 1), number),
         )
         if table.name == "audit":  # its numbers are given by us
             audit.mark(db, audit.NEWEST, (number, ""))

@@ -1,0 +1,200 @@
+"""A registry moves to PostgreSQL and an S3 store while it serves: whole, and byte for byte."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+from tests.accounts import Accounts, Credential
+from tests.cli.command import Done, entrepot
+from tests.content import (
+    dump,
+    image,
+    index,
+    put_blob,
+    put_image,
+    put_manifest,
+    try_manifest,
+)
+from tests.registry import MANIFESTS, Registry, serving
+from tests.seaweed import Bucket
+
+from entrepot.db import moving, place, tables
+from entrepot.encryption.keys import MasterKey
+
+ADMIN = Credential("admin", "correct horse battery")
+BIG = Random(4).randbytes(3_000_000)
+APP = "team/app"
+
+
+class Moving:
+    """A registry with something of everything in it, and the settings of where it goes."""
+
+    def __init__(self, registry: Registry, here: Path, there: Path, url: str) -> None:
+        self.registry = registry
+        self.here = here
+        self.there = there
+        self.url = url
+        self.accounts = Accounts(registry.data)
+        self.http = httpx.Client(base_url=registry.url, auth=ADMIN.pair, timeout=30)
+        self.digests: dict[str, str] = {}
+        self.blobs: dict[str, bytes] = {}
+
+    def fill(self) -> None:
+        made = self.http.post("/api/v1/projects", json={"name": "team"})
+        assert made.status_code == 201, made.text
+        self.reader = self.accounts.user("reader", "reader:team/*")
+        self.robot = self.accounts.robot("ci", "writer:team/*")
+        self.token = self.accounts.token("reader")
+        quota = self.http.put("/api/v1/quotas/team", json={"bytes": 10**9})
+        assert quota.status_code < 300, quota.text
+        for number, layer in enumerate((b"small", BIG, Random(5).randbytes(100_000)), 1):
+            self.digests[f"{number}"] = put_image(self.http, APP, f"{number}", layer)
+            self.blobs[put_blob(self.http, APP, layer)] = layer
+        both = index(image(b"small"), image(BIG))
+        self.digests["all"] = put_manifest(self.http, APP, "all", both).headers[
+            "docker-content-digest"
+        ]
+        subject = {"mediaType": MANIFESTS.split(", ")[1], "digest": self.digests["2"], "size": 1}
+        put_image(self.http, APP, "sbom", b"an sbom", subject=subject)
+        put_image(self.http, APP, "gone", Random(6).randbytes(50_000))
+        assert self.http.delete(f"/v2/{APP}/manifests/gone").status_code == 202
+
+    @property
+    def command(self) -> list[str]:
+        return ["db", "copy", "--config", str(self.here), "--to", str(self.there)]
+
+    def copy(self, *options: str) -> Done:
+        return entrepot(*self.command, *options)
+
+    def check(self) -> None:
+        """All of it is at the other place."""
+        folder, settings = self.there.parent, {"ENTREPOT_CONFIG": str(self.there)}
+        new = Registry(folder / "new", folder / "new.log", settings)
+        new.start()
+        try:
+            with httpx.Client(base_url=new.url, auth=ADMIN.pair, timeout=30) as http:
+                self.pull(http)
+                put_image(http, APP, "after", b"pushed at the new place")
+                trash = http.get("/api/v1/trash", params={"repository": APP}).json()["items"]
+                assert [each["reference"] for each in trash] == ["gone"]
+                restored = http.post(f"/api/v1/trash/{trash[0]['id']}/restore")
+                assert restored.status_code < 300, restored.text
+            for each in (self.reader, self.robot, self.token):
+                status = httpx.get(f"{new.url}/v2/{APP}/tags/list", auth=each.pair).status_code
+                assert status == 200, each.name
+            new.stop()
+        finally:
+            new.kill()
+        done = entrepot("check", "--config", str(self.there))
+        assert (done.status, done.output) == (0, "0 damaged, 0 leftovers\n"), done
+
+    def pull(self, http: httpx.Client) -> None:
+        for tag, digest in self.digests.items():
+            found = http.get(f"/v2/{APP}/manifests/{tag}", headers={"accept": MANIFESTS})
+            assert found.headers["docker-content-digest"] == digest
+        for digest, content in self.blobs.items():
+            found = http.get(f"/v2/{APP}/blobs/{digest}", follow_redirects=True)
+            assert found.content == content
+        sbom = http.get(f"/v2/{APP}/referrers/{self.digests['2']}").json()
+        assert len(sbom["manifests"]) == 1
+
+
+def write(file: Path, settings: dict[str, str]) -> None:
+    file.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in settings.items()))
+
+
+@pytest.fixture(params=["plain", "encrypted"])
+def moved(
+    request: pytest.FixtureRequest, tmp_path: Path, database_url: str, bucket: Bucket
+) -> Iterator[Moving]:
+    there = tmp_path / "new.toml"
+    lines = {"data": str(tmp_path / "new"), "database_url": database_url, **bucket.settings}
+    extra: dict[str, str] = {}
+    if request.param == "encrypted":
+        keys = tmp_path / "keys"
+        keys.touch(0o600)
+        keys.write_text(f"{MasterKey.new().line}\n")
+        extra = {"encryption_key_file": str(keys)}
+    write(there, {**lines, **extra})
+    here = tmp_path / "old.toml"
+    write(here, {"data": str(tmp_path / "old" / "data"), **extra})
+    settings: dict[str, str | int | bool | Path] = {
+        "admin_password": ADMIN.secret,
+        "dangerously_without_accounts": False,
+        **extra,
+    }
+    with serving(tmp_path / "old", **settings) as registry:
+        found = Moving(registry, here, there, database_url)
+        found.fill()
+        yield found
+        found.http.close()
+
+
+def test_all_of_it_moves_and_the_old_place_serves_pulls_alone(moved: Moving) -> None:
+    done = moved.copy("--verify", "--json")
+    assert (done.status, done.error) == (0, ""), done
+    document = json.loads(done.output)
+    assert document["objects"] >= 3
+    assert document["source"]["frozen"]
+    moved.pull(moved.http)
+    refused = moved.http.post(f"/v2/{APP}/blobs/uploads/")
+    assert refused.status_code == 503
+    assert refused.json()["errors"][0]["message"] == moving.WORDS
+    assert try_manifest(moved.http, APP, "new", dump(image(b"small"))).status_code == 503
+    assert moved.http.delete(f"/v2/{APP}/manifests/1").status_code == 503
+    problem = moved.http.post("/api/v1/users", json={"name": "late"})
+    assert (problem.status_code, problem.json()["detail"]) == (503, moving.WORDS)
+    status = entrepot("db", "status", "--data", str(moved.registry.data))
+    assert "frozen" in status.output
+    moved.check()
+    again = moved.copy()
+    assert again.status == 2
+    assert "holds a registry already" in again.error
+    thawed = entrepot("db", "thaw", "--data", str(moved.registry.data))
+    assert thawed.status == 0, thawed
+    put_image(moved.http, APP, "thawed", b"pushed again")
+
+
+def test_what_is_killed_goes_on(moved: Moving) -> None:
+    random, kills = Random(7), 0
+    for _ in range(6):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "entrepot", *moved.command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(random.uniform(0.8, 2.2))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        if not _is_unfinished(moved.url):
+            continue
+        served = entrepot("serve", "--config", str(moved.there), "--listen", "127.0.0.1:0")
+        assert served.status == 2
+        moved.pull(moved.http)
+    assert kills
+    done = moved.copy("--verify")
+    assert done.status == 0 or "already" in done.error, done
+    moved.check()
+
+
+def _is_unfinished(url: str) -> bool:
+    found = place.find(Path(), url)
+    if not found.exists():
+        return False
+    with closing(found.connect()) as db:
+        return moving.unfinished(db) is not None
+
+
+def test_tables_come_after_what_they_refer_to() -> None:
+    names = [table.name for table in tables.tables()]
+    assert names.index("repository") < names.index("manifest") < names.index("edge")
+    assert names.index("trash") < names.index("repository")
+    assert all(table.key for table in tables.tables())
