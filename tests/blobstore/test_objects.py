@@ -168,6 +168,23 @@ async def test_its_mark_is_missed(store: ObjectStore, bucket: Bucket) -> None:
     assert "has lost its object" in str(await ObjectStore(bucket.place).trouble())
 
 
+async def test_a_store_that_is_lost_is_not_taken_for_lost_objects(
+    store: ObjectStore, bucket: Bucket
+) -> None:
+    """Else clients would be told that blobs are unknown, and the garbage that it is gone."""
+    piece = await asyncio.to_thread(write, store, b"x")
+    assert store.size(Piece.new()) is None
+    for key in [*bucket.keys()]:
+        bucket.s3.delete_object(Bucket=bucket.name, Key=key)
+    later = ObjectStore(bucket.place)
+    for ask in (later.open([piece], Span(0, 1)), later.holds([piece])):
+        with pytest.raises(StoreError, match="is not there, or has lost its object 'entrepot'"):
+            await ask
+    elsewhere = ObjectStore(replace(bucket.place, bucket="not-there"))
+    with pytest.raises(StoreError, match="is not there"):
+        elsewhere.delete([piece.name])
+
+
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "cut"])
 async def test_trouble_is_told_in_time(bucket: Bucket, link: Link, *, silent: bool) -> None:
     store = across(bucket, link)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import obstore
 
 from entrepot.blobstore import unfinished
+from entrepot.blobstore.aside import aside
 from entrepot.blobstore.clients import Clients, told
 from entrepot.blobstore.multipart import ObjectPart, Shares
 from entrepot.blobstore.place import Place
@@ -50,6 +51,7 @@ class ObjectStore:
         self._clients = Clients.open(place)
         self._signer = Signer(self._clients.reading, place.signed_seconds)
         self._shares = Shares(place.memory)
+        self._seen_at = -_FRESH
         self._probe: asyncio.Future[str | None] | None = None
         self._probed_at = 0.0
 
@@ -82,8 +84,12 @@ class ObjectStore:
 
     async def _get(self, piece: Piece, span: Span) -> "GetResult":
         key, options = self.key(piece.name), _range(span)
-        with told(f"reading {key}"):
-            found = await obstore.get_async(self._clients.reading, key, options=options)
+        try:
+            with told(f"reading {key}"):
+                found = await obstore.get_async(self._clients.reading, key, options=options)
+        except FileNotFoundError:
+            await aside(self._confirm)
+            raise
         if wrong := _wrong(piece, found):
             raise FileNotFoundError(wrong)  # lost as well: pushed again it is whole
         return found
@@ -121,7 +127,7 @@ class ObjectStore:
 
     async def holds(self, pieces: Sequence[Piece]) -> bool:
         """Whether all of them are there, and as long as they should be."""
-        sizes = await asyncio.gather(*(asyncio.to_thread(self.size, piece) for piece in pieces))
+        sizes = await asyncio.gather(*(aside(self.size, piece) for piece in pieces))
         return all(size == piece.size for size, piece in zip(sizes, pieces, strict=True))
 
     def size(self, piece: Piece) -> int | None:
@@ -131,7 +137,22 @@ class ObjectStore:
             with told(f"looking for {key}"):
                 return obstore.head(self._clients.reading, key)["size"]
         except FileNotFoundError:
+            self._confirm()
             return None
+
+    def _confirm(self) -> None:
+        """Raise StoreError where our mark is missed, too: then no object is lost, the store is."""
+        if time.monotonic() - self._seen_at < _FRESH:
+            return
+        try:
+            with told(f"looking into {self.place}"):
+                obstore.head(self._clients.reading, MARK)
+        except FileNotFoundError:
+            raise StoreError(self._not_there()) from None
+        self._seen_at = time.monotonic()
+
+    def _not_there(self) -> str:
+        return f"{self.place} is not there, or has lost its object {MARK!r}"
 
     async def url(self, pieces: Sequence[Piece]) -> Signed | None:
         """Where a client that the store can be reached by gets them."""
@@ -151,7 +172,8 @@ class ObjectStore:
         with told(f"deleting from {self.place}"):
             try:
                 obstore.delete(self._clients.writing, keys)
-            except FileNotFoundError:  # not S3; which of them it was is not said
+            except FileNotFoundError:  # which of them it was is not said
+                self._confirm()
                 if len(keys) > 1:
                     for key in keys:
                         self._delete([key])
@@ -183,7 +205,7 @@ class ObjectStore:
                 with told(f"looking into {self.place}"):
                     await obstore.head_async(self._clients.probing, MARK)
         except FileNotFoundError:
-            return f"{self.place} is not there, or has lost its object {MARK!r}"
+            return self._not_there()
         except TimeoutError:
             return f"{self.place} does not answer"
         except StoreError as error:

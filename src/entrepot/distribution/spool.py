@@ -5,13 +5,13 @@ The database knows of a piece before the store does, so that nothing lies there 
 bytes durable.
 """
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from entrepot.blobstore.aside import aside
 from entrepot.blobstore.store import Part, Store
 from entrepot.db.blobs import SMALL
 from entrepot.db.pieces import Piece
@@ -96,7 +96,7 @@ class Spool:
             return self._upload
         if self._part is None and self.size <= SMALL:
             return replace(self._upload, size=self.size, content=bytes(self._held))
-        part = await asyncio.to_thread(self._seal)
+        part = await aside(self._seal)
         assert self.piece is not None
         self.piece = replace(self.piece, size=part.size)
         digest = None
@@ -126,4 +126,4 @@ class Spool:
         if self._part is not None and self._part.sealed:
             self._part.close()
         elif self._part is not None:  # a store may want to be told
-            await asyncio.to_thread(self._part.close)
+            await aside(self._part.close)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from functools import partial
 
+from entrepot.blobstore.aside import aside
 from entrepot.blobstore.store import digest_of
 from entrepot.db import blobs, pieces, uploads
 from entrepot.db.blobs import SMALL, Blob
@@ -213,7 +214,7 @@ async def _receive(registry: Registry, request: Request, upload: Upload, spool: 
         await _advance(registry, upload, await spool.settle(), spool)
         raise
     except OSError:
-        await asyncio.to_thread(spool.drop)
+        await aside(spool.drop)
         raise
     finally:
         metrics.change(UPLOADS_ACTIVE, -1)
@@ -256,7 +257,7 @@ async def _digest(registry: Registry, upload: Upload, algorithm: str, last: Piec
         return Digest.parse(upload.digest)
     found = await registry.database.read(partial(pieces.of, owner=upload.id))
     whole = [*found, last] if last is not None else found
-    return await asyncio.to_thread(digest_of, registry.store, whole, algorithm)
+    return await aside(digest_of, registry.store, whole, algorithm)
 
 
 def _compare(found: Digest, wanted: Digest) -> None:

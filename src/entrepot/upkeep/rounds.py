@@ -3,11 +3,11 @@
 A round may be made twice at once, or be cut anywhere: it takes up what the last one left.
 """
 
-import asyncio
 import logging
 from dataclasses import asdict
 from functools import partial
 
+from entrepot.blobstore.aside import aside
 from entrepot.blobstore.store import Store
 from entrepot.db import pieces, uploads
 from entrepot.db.connection import Connection
@@ -68,7 +68,7 @@ async def collect(database: Database, store: Store) -> int:
     """Delete the objects that no row names any more; how many those were."""
     count = 0
     while names := await database.read(partial(pieces.garbage, limit=_PAGE)):
-        await asyncio.to_thread(store.delete, names)
+        await aside(store.delete, names)
         await database.note(partial(pieces.forget, names=names))
         count += len(names)
     return count

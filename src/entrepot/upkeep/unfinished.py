@@ -3,10 +3,10 @@
 Of a piece that is open somebody may be writing; its row is there before the store hears of it.
 """
 
-import asyncio
 import logging
 from functools import partial
 
+from entrepot.blobstore.aside import aside
 from entrepot.blobstore.store import Store
 from entrepot.db import pieces
 from entrepot.db.database import Database
@@ -20,7 +20,7 @@ async def abandon(database: Database, store: Store, seconds: float) -> int:
     def is_open(name: str) -> bool:
         return database.ask(partial(pieces.is_open, name=name))
 
-    count = await asyncio.to_thread(store.abandon, seconds, is_open)
+    count = await aside(store.abandon, seconds, is_open)
     if count:
         _log.info("%d unfinished objects were taken away", count)
     return count
