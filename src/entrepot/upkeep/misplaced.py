@@ -17,6 +17,6 @@ def check(db: Connection, store: Store) -> None:
     if few and all(store.size(piece) is None for piece in few):
         raise StoreError(
             f"the store has none of {len(few)} objects that the database names, such as "
-            f"{few[0].name}: is it another one? Name the right one with ENTREPOT_STORAGE_URL; "
-            "`entrepot check` says what is missing"
+            f"{few[0].name}: is it another one? Name the right one with ENTREPOT_STORAGE_URL, or "
+            "move them by `entrepot db copy`; `entrepot check` says what is missing"
         )
