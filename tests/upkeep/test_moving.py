@@ -74,10 +74,10 @@ class Moving:
     def copy(self, *options: str) -> Done:
         return entrepot(*self.command, *options)
 
-    def check(self) -> None:
+    def check(self, data: str = "new") -> None:
         """All of it is at the other place."""
         folder, settings = self.there.parent, {"ENTREPOT_CONFIG": str(self.there)}
-        new = Registry(folder / "new", folder / "new.log", settings)
+        new = Registry(folder / data, folder / "new.log", settings)
         new.start()
         try:
             with httpx.Client(base_url=new.url, auth=ADMIN.pair, timeout=30) as http:
@@ -161,6 +161,27 @@ def test_all_of_it_moves_and_the_old_place_serves_pulls_alone(moved: Moving) -> 
     thawed = entrepot("db", "thaw", "--data", str(moved.registry.data))
     assert thawed.status == 0, thawed
     put_image(moved.http, APP, "thawed", b"pushed again")
+
+
+def test_it_moves_back_into_a_folder(moved: Moving, tmp_path: Path) -> None:
+    assert moved.copy().status == 0
+    moved.here, moved.there = moved.there, tmp_path / "back.toml"
+    keys = [line for line in moved.here.read_text().splitlines() if "encryption" in line]
+    moved.there.write_text("\n".join([f'data = "{tmp_path}/back"', *keys, ""]))
+    done = moved.copy("--verify")
+    assert (done.status, done.error) == (0, ""), done
+    moved.check("back")
+
+
+def test_without_the_keys_nothing_is_moved_nor_frozen(moved: Moving, tmp_path: Path) -> None:
+    if "encryption" not in moved.here.read_text():
+        pytest.skip("nothing is encrypted")
+    moved.there = tmp_path / "keyless.toml"
+    moved.there.write_text(f'data = "{tmp_path}/keyless"\n')
+    done = moved.copy()
+    assert done.status == 2
+    assert "the target's settings need the encryption keys of the source" in done.error
+    put_image(moved.http, APP, "still", b"pushed")
 
 
 def test_what_is_killed_goes_on(moved: Moving) -> None:
