@@ -3,15 +3,20 @@
 First the bytes and the name of the object, then the row in the database's log, then the answer.
 """
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.crash.connection import Connection
 from tests.crash.content import MANIFEST, Content, image
+from tests.crash.processes import await_
 from tests.crash.strace import Call, Trace, traced
 from tests.crash.ways import WAYS, Way, forget, post_only, uploads
-from tests.registry import StartRegistry
+from tests.registry import Registry, StartRegistry
+
+from entrepot.db import engine
 
 Matches = Callable[[Call], bool]
 
@@ -22,11 +27,24 @@ _OBJECT = r"/blobs/[0-9a-f]{2}/[0-9a-f]{32}"
 _FOLDER = r"/blobs/[0-9a-f]{2}"
 
 
+def settled(start_registry: StartRegistry) -> Registry:
+    """A registry whose jobs have all run once: what they write is not taken for anything else."""
+    registry = start_registry(upkeep_pause=3600)
+    with closing(sqlite3.connect(registry.data / engine.FILE)) as db:
+
+        def rested() -> bool:
+            ran, every = db.execute("select count(ended_at), count(*) from job").fetchone()
+            return bool(ran == every > 0)
+
+        await_(rested)
+    return registry
+
+
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_an_object_is_synced_before_its_row_and_that_before_the_answer(
     start_registry: StartRegistry, tmp_path: Path, way: Way
 ) -> None:
-    registry = start_registry()
+    registry = settled(start_registry)
     with Connection(registry.address) as at:
         at.expect(200, "GET", "/livez")
         with traced(registry.pid, tmp_path) as trace:
@@ -44,7 +62,7 @@ def test_an_object_is_synced_before_its_row_and_that_before_the_answer(
 def test_bytes_of_an_upload_are_synced_before_its_row_counts_them(
     start_registry: StartRegistry, tmp_path: Path
 ) -> None:
-    registry = start_registry()
+    registry = settled(start_registry)
     with Connection(registry.address) as at:
         location = at.expect(202, "POST", uploads("durable/app"), b"").location
         at.expect(204, "GET", location)
@@ -60,7 +78,7 @@ def test_bytes_of_an_upload_are_synced_before_its_row_counts_them(
 def test_a_row_is_synced_before_the_answer(
     start_registry: StartRegistry, tmp_path: Path, what: str
 ) -> None:
-    registry = start_registry()
+    registry = settled(start_registry)
     with Connection(registry.address) as at:
         post_only(at, "durable/app", SMALL, forget)
         path = "/v2/durable/app/manifests/1"
