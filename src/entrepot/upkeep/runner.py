@@ -30,6 +30,8 @@ _RETRY, _LATEST = 10.0, 600.0
 _PATIENCE = 10.0
 """Seconds that the jobs have to stop, and the database to hear of it."""
 
+_spread = random.Random()  # noqa: S311 - of its own: the module's is its users', who may seed it
+
 _log = logging.getLogger("entrepot.upkeep")
 
 
@@ -88,7 +90,7 @@ class Runner:
             if standing.due(now) and (not standing.leased(now) or self._is_gone(standing.holder)):
                 await self._claim(standing)
         coming = [each.next_at - now for each in idle if each.next_at and not each.due(now)]
-        return max(_SOONEST, min(POLL * random.uniform(0.75, 1.25), *coming, POLL))  # noqa: S311
+        return max(_SOONEST, min(POLL * _spread.uniform(0.75, 1.25), *coming, POLL))
 
     async def _standings(self) -> list[Standing]:
         """How all jobs stand, of which a new process, or a new version, may bring some."""
