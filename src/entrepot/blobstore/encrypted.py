@@ -5,25 +5,18 @@ the store behind it sees is segments (`encryption.segments`). Pieces without a k
 there was one, pass as they are.
 """
 
-import asyncio
-import io
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeAlias, TypeVar
 
+from entrepot.blobstore.decrypted import Bytes, from_file, from_stream, joined, plain
 from entrepot.blobstore.encrypted_part import EncryptedPart
 from entrepot.blobstore.part import Writers
 from entrepot.blobstore.store import Part, Piece, Signed, Source, Store, parts_of
 from entrepot.encryption import segments
 from entrepot.encryption.keys import EncryptionError, Keyring
-from entrepot.encryption.segments import STRIDE, DataKey, Opener, Stretch, stretches
+from entrepot.encryption.segments import STRIDE, DataKey, Opener, stretches
 from entrepot.oci.digest import Hasher
 from entrepot.oci.ranges import Span
-
-T = TypeVar("T")
-Bytes: TypeAlias = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +73,7 @@ class EncryptedStore:
         except BaseException:
             found.close()
             raise
-        found.stream = _joined(streams)
+        found.stream = joined(streams)
         return found
 
     async def _opened(self, piece: Piece, span: Span, found: Source) -> AsyncIterator[Bytes]:
@@ -88,15 +81,15 @@ class EncryptedStore:
         if piece.key is None:
             source = await self._store.open([piece], span)
             found.files += source.files
-            return source.stream or _plain(source)
+            return source.stream or plain(source)
         opener = Opener(self._data_key(piece), piece.size)
         parts = list(stretches(span.start, span.stop, piece.size))
         source = await self._store.open([_stored(piece)], Span(parts[0].start, parts[-1].stop))
         found.files += source.files
         if source.stream is None:
             ((file, _),) = source.files
-            return _from_file(file, opener, parts)
-        return _from_stream(source.stream, opener, parts)
+            return from_file(file, opener, parts)
+        return from_stream(source.stream, opener, parts)
 
     def read(self, piece: Piece, span: Span) -> Iterator[memoryview]:
         """A span of a piece's bytes. Raises `EncryptionError`."""
@@ -153,58 +146,3 @@ def _stored(piece: Piece) -> Piece:
     if piece.key is None:
         return piece
     return _Stored(piece.name, segments.stored_size(piece.size))
-
-
-async def _joined(streams: Sequence[AsyncIterator[Bytes]]) -> AsyncIterator[Bytes]:
-    for stream in streams:
-        async for found in stream:
-            yield found
-
-
-async def _plain(source: Source) -> AsyncIterator[Bytes]:
-    """The files of a piece that came before there was a key."""
-    for file, span in source.files:
-        for start in range(span.start, span.stop, STRIDE):
-            size = min(STRIDE, span.stop - start)
-            found = await _aside(partial(os.pread, file.fileno(), size, start))
-            if len(found) != size:
-                raise EOFError(f"object {file.name} ends before {start + size}")
-            yield found
-
-
-async def _from_file(
-    file: io.FileIO, opener: Opener, parts: Sequence[Stretch]
-) -> AsyncIterator[Bytes]:
-    for part in parts:
-        yield await _aside(partial(_read, file, opener, part))
-
-
-def _read(file: io.FileIO, opener: Opener, part: Stretch) -> memoryview:
-    return _opened(os.pread(file.fileno(), part.stop - part.start, part.start), opener, part)
-
-
-def _opened(stored: bytes | bytearray, opener: Opener, part: Stretch) -> memoryview:
-    return opener.open(part, memoryview(stored), memoryview(bytearray(len(stored))))
-
-
-async def _from_stream(
-    stream: AsyncIterator[Bytes], opener: Opener, parts: Sequence[Stretch]
-) -> AsyncIterator[Bytes]:
-    """What a store sends is cut anywhere: it is gathered to whole stretches."""
-    held = bytearray()
-    for part in parts:
-        size = part.stop - part.start
-        while len(held) < size and (found := await anext(stream, None)) is not None:
-            held += found
-        stored, held = held[:size], held[size:]
-        yield await _aside(partial(_opened, stored, opener, part))
-
-
-async def _aside(work: Callable[[], T]) -> T:
-    """In a thread, which is waited for whatever happens: the caller is going to close the file."""
-    running = asyncio.get_running_loop().run_in_executor(None, work)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
