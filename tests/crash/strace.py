@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 from tests.crash.processes import await_
+from tests.registry import Registry
 from tests.tools import tool
 
 _CALLS = "pwrite64,pwritev,write,writev,sendto,sendmsg,fdatasync,fsync"
@@ -41,6 +43,7 @@ class Trace:
 
     def read(self) -> None:
         pending: dict[str, Call] = {}
+        number = 0
         for number, line in enumerate(self.file.read_text(errors="replace").splitlines()):
             if found := _BEGUN.match(line):
                 pending[found[1]] = Call(found[2], found[3], number, number)
@@ -51,20 +54,30 @@ class Trace:
                     self.calls.append(call)
             elif found := _WHOLE.match(line):
                 self.calls.append(Call(found[2], found[3], number, number))
+        for call in pending.values():  # strace went before it saw them end
+            call.end = number + 1
+            self.calls.append(call)
         self.calls.sort(key=lambda call: call.begin)
 
 
+def _is_seen(registry: Registry, trace: Path) -> bool:
+    """Whether what it answers shows: strace says that it is attached a moment before."""
+    httpx.get(f"{registry.url}/livez").raise_for_status()
+    return trace.exists() and "200 OK" in trace.read_text(errors="replace")
+
+
 @contextmanager
-def traced(process: int, folder: Path) -> Iterator[Trace]:
-    """Trace a process and its threads; the trace can be read behind the block."""
+def traced(registry: Registry, folder: Path) -> Iterator[Trace]:
+    """Trace a registry with its threads; the trace can be read behind the block."""
     trace, said = Trace(folder / "trace"), folder / "strace.log"
     options = ["-f", "-y", "-s", "64", "-e", f"trace={_CALLS}", "-o", str(trace.file)]
     with said.open("wb") as log:
         strace = subprocess.Popen(
-            [tool("strace"), *options, "-p", str(process)], stdout=log, stderr=log
+            [tool("strace"), *options, "-p", str(registry.pid)], stdout=log, stderr=log
         )
     try:
         await_(lambda: b"attached" in said.read_bytes())
+        await_(lambda: _is_seen(registry, trace.file))
         yield trace
     finally:
         strace.send_signal(signal.SIGINT)

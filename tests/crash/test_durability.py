@@ -47,7 +47,7 @@ def test_an_object_is_synced_before_its_row_and_that_before_the_answer(
     registry = settled(start_registry)
     with Connection(registry.address) as at:
         at.expect(200, "GET", "/livez")
-        with traced(registry.pid, tmp_path) as trace:
+        with traced(registry, tmp_path) as trace:
             way(at, "durable/app", LARGE, forget)
     [answer] = _answers(trace, "201 Created")
     written = _last(trace, lambda call: not call.syncs and call.concerns(_OBJECT), answer.begin)
@@ -66,7 +66,7 @@ def test_bytes_of_an_upload_are_synced_before_its_row_counts_them(
     with Connection(registry.address) as at:
         location = at.expect(202, "POST", uploads("durable/app"), b"").location
         at.expect(204, "GET", location)
-        with traced(registry.pid, tmp_path) as trace:
+        with traced(registry, tmp_path) as trace:
             at.expect(202, "PATCH", location, LARGE.data)
     [answer] = _answers(trace, "202 Accepted")
     synced = _last(trace, lambda call: call.syncs and call.concerns(_OBJECT), answer.begin)
@@ -84,7 +84,7 @@ def test_a_row_is_synced_before_the_answer(
         path = "/v2/durable/app/manifests/1"
         kind = {"Content-Type": MANIFEST}
         at.expect(201, "PUT", path, image(SMALL), kind)
-        with traced(registry.pid, tmp_path) as trace:
+        with traced(registry, tmp_path) as trace:
             if what == "blob":
                 post_only(at, "durable/app", Content(3, 5_000), forget)
             elif what == "manifest":

@@ -158,12 +158,11 @@ async def delete(caller: Called, pattern: At) -> Response:
 
 
 @router.post("/plan")
-async def plan(
-    caller: Called, pattern: At, wanted: Annotated[Rules | None, Body()] = None
-) -> Planned:
-    """What would go now, and why: by these rules, or where none are given by those that are set."""
+async def plan(caller: Called, pattern: At, wanted: Annotated[Rules, Body()]) -> Planned:
+    """What would go now, and why: by these rules, or where none is given by those that are set."""
     await caller.require(Action.CONFIGURE, pattern)
-    plans, complete = await _plans(caller, pattern, wanted)
+    tried = wanted if wanted.meant().document() else None
+    plans, complete = await _plans(caller, pattern, tried)
     return Planned(
         pattern=pattern,
         repositories=len(plans),

@@ -161,9 +161,8 @@ def _ask(client: Client, pattern: str, rules: dict[str, Any] | None, question: s
 
 
 def _planned(client: Client, pattern: str, rules: dict[str, Any] | None) -> dict[str, Any]:
-    given = {} if rules is None else {"json": rules}
     found: dict[str, Any] = client.call(
-        "POST", "/retention/plan", params={"pattern": pattern}, **given
+        "POST", "/retention/plan", params={"pattern": pattern}, json=rules or {}
     )
     return found
 
