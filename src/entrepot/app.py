@@ -40,6 +40,7 @@ from entrepot.observe import access, logs
 from entrepot.observe.metrics import Metrics
 from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
+from entrepot.upkeep.encryption_jobs import begin_rekeying, encryption_jobs
 from entrepot.upkeep.job import Job
 from entrepot.upkeep.jobs import jobs
 from entrepot.upkeep.runner import Runner
@@ -130,6 +131,7 @@ async def furnish(
         certificates=tuple(file for file in (settings.tls_cert, settings.tls_client_ca) if file),
         most_in_flight=settings.max_requests,
     )
+    await begin_rekeying(database)
     runner = Runner(database, _jobs(settings, registry), observer.metrics)
     running = [runner.run(), _flush(observer), trail.run()]
     tasks = [asyncio.create_task(each) for each in running]
@@ -145,7 +147,7 @@ async def furnish(
 
 
 def _jobs(settings: Settings, registry: Registry) -> list[Job]:
-    return jobs(
+    found = jobs(
         registry.database,
         registry.store,
         registry.observer.metrics,
@@ -156,6 +158,8 @@ def _jobs(settings: Settings, registry: Registry) -> list[Job]:
         audit_days=settings.audit_retention,
         audit_copy=settings.audit_copy,
     )
+    linger = settings.place is not None  # a client may have been given the URL of an object
+    return [*found, *encryption_jobs(registry.database, registry.store, linger=linger)]
 
 
 def _terms(settings: Settings) -> Terms:

@@ -144,6 +144,8 @@ ROUTES = {
     ],
     ("DELETE", "/trash/{number}"): [Row("known", "/trash/999999999")],
     ("GET", "/encryption"): [Row("audit", "/encryption")],
+    ("POST", "/encryption/rotate"): [Row("administer", "/encryption/rotate")],
+    ("POST", "/encryption/encrypt-old"): [Row("administer", "/encryption/encrypt-old")],
     ("GET", "/gc"): [Row("audit", "/gc")],
     ("POST", "/gc"): [Row("administer", "/gc")],
     ("GET", "/retention"): [Row("known", "/retention")],

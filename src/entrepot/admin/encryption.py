@@ -1,4 +1,4 @@
-"""Encryption at rest: which keys there are, and how much lies under each of them."""
+"""Encryption at rest: which keys there are, how much lies under each of them, and changing that."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,9 +8,12 @@ from fastapi import APIRouter
 
 from entrepot.admin.caller import Called
 from entrepot.admin.page import Model
-from entrepot.db import keyed
+from entrepot.admin.problem import Problem
+from entrepot.db import jobs, keyed
+from entrepot.db.connection import Connection
 from entrepot.db.keyed import Usage
 from entrepot.encryption.keys import Keyring
+from entrepot.upkeep.encryption_jobs import ENCRYPT_OLD, NAMES, REKEY
 
 router = APIRouter(prefix="/encryption", tags=["encryption"])
 
@@ -43,6 +46,20 @@ class Key(Amount):
     state: State
 
 
+class Work(Model):
+    """How far a job is that changes it."""
+
+    name: str
+    state: jobs.State
+    done: int
+    """Rows, or bytes."""
+    total: int | None
+    """Of so many; null where nobody knows yet."""
+    note: str
+    error: str
+    """What went wrong last."""
+
+
 class Encryption(Model):
     """What lies under which key."""
 
@@ -50,6 +67,8 @@ class Encryption(Model):
     """The current one first."""
     plain: Amount
     """What is not encrypted."""
+    jobs: list[Work]
+    """None where no key was given."""
 
 
 @router.get("")
@@ -57,10 +76,51 @@ async def status(caller: Called) -> Encryption:
     """Which keys were given or are in use, and how much lies under each of them."""
     database = caller.registry.database
     found = await database.scan(lambda db: list(keyed.usage(db)))
-    return summed(found, database.keyring)
+    standings = await caller.read(jobs.every)
+    return summed(
+        found, database.keyring, [shown(each) for each in standings if each.name in NAMES]
+    )
 
 
-def summed(found: Iterable[Usage], ring: Keyring) -> Encryption:
+def shown(standing: jobs.Standing) -> Work:
+    """A job as the API shows it."""
+    now = standing.progress
+    return Work(
+        name=standing.name,
+        state=standing.state,
+        done=now.done,
+        total=now.total,
+        note=now.note,
+        error=now.error,
+    )
+
+
+@router.post("/rotate", status_code=202)
+async def rotate(caller: Called) -> Work:
+    """Have all rows sealed by the current key; no object is touched. It goes on by itself."""
+    return await _ask(caller, REKEY, "encryption rotate")
+
+
+@router.post("/encrypt-old", status_code=202)
+async def encrypt_old(caller: Called) -> Work:
+    """Have blobs encrypted that came before there was a key. It goes on by itself."""
+    return await _ask(caller, ENCRYPT_OLD, "encryption encrypt-old")
+
+
+async def _ask(caller: Called, name: str, action: str) -> Work:
+    if caller.registry.database.keyring.current is None:
+        raise Problem(409, "there is no key: give one by ENTREPOT_ENCRYPTION_KEY_FILE, and restart")
+
+    def ask(db: Connection) -> Work:
+        found = jobs.find(db, name) if jobs.ask(db, name) else None
+        if found is None:  # this process has just started, and is the first one
+            raise Problem(503, "the jobs are not there yet: try again in a moment")
+        return shown(found)
+
+    return await caller.change(action, f"job:{name}", ask)
+
+
+def summed(found: Iterable[Usage], ring: Keyring, work: list[Work]) -> Encryption:
     """What lies there by key, those that were given in their order."""
     amounts: dict[str | None, Amount] = defaultdict(Amount)
     for usage in found:
@@ -78,7 +138,7 @@ def summed(found: Iterable[Usage], ring: Keyring) -> Encryption:
         Key(id=str(name), state=_state(ring, str(name)), **amounts[name].model_dump())
         for name in names
     ]
-    return Encryption(keys=keys, plain=plain)
+    return Encryption(keys=keys, plain=plain, jobs=work)
 
 
 def _state(ring: Keyring, name: str) -> State:

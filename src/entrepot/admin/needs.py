@@ -83,6 +83,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/trash/{number}/restore"): Need(On.OBJECT, Action.DELETE),  # MOVE too, if tags move
     ("DELETE", "/trash/{number}"): Need(On.OBJECT, Action.GRANT),
     ("GET", "/encryption"): _READ,
+    ("POST", "/encryption/rotate"): _WRITE,
+    ("POST", "/encryption/encrypt-old"): _WRITE,
     ("GET", "/gc"): _READ,
     ("POST", "/gc"): _WRITE,
     ("GET", "/retention"): _SELF,

@@ -1,6 +1,6 @@
 """`entrepot encryption`: the keys that encrypt what lies on disks and in buckets."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,3 +54,39 @@ def status(ctx: typer.Context, *, as_json: Json = False) -> None:
         return
     plain = {"id": "", "state": "not encrypted", **found["plain"]}
     show_list([*found["keys"], plain], COLUMNS, as_json=False)
+    for work in found["jobs"]:
+        if work["state"] != "waiting":
+            typer.echo(f"{work['name']} is {work['state']}: {progress(work)}")
+
+
+@app.command()
+def rotate(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """Have everything in the database sealed by the current key, while the registry serves.
+
+    It begins by itself after a restart with another key; objects keep their own keys.
+
+    Examples: `entrepot encryption rotate`
+    """
+    found = connect(ctx).post("/encryption/rotate", None)
+    said = "rows are being sealed by the current key: `entrepot encryption status` says how far"
+    done(said, found, as_json=as_json)
+
+
+@app.command("encrypt-old")
+def encrypt_old(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """Have blobs encrypted that came before there was a key, while the registry serves.
+
+    Examples: `entrepot encryption encrypt-old`
+    """
+    found = connect(ctx).post("/encryption/encrypt-old", None)
+    said = "old blobs are being encrypted: `entrepot encryption status` says how far it is"
+    done(said, found, as_json=as_json)
+
+
+def progress(work: dict[str, Any]) -> str:
+    """How far a job is: in rows, or in bytes."""
+    if work["state"] == "failed":
+        return str(work["error"])
+    show = show_size if work["name"] == "encrypt-old" else str
+    total = f" of {show(work['total'])}" if work["total"] is not None else ""
+    return f"{show(work['done'])}{total}"
