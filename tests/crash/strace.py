@@ -60,10 +60,12 @@ class Trace:
         self.calls.sort(key=lambda call: call.begin)
 
 
-def _is_seen(registry: Registry, trace: Path) -> bool:
-    """Whether what it answers shows: strace says that it is attached a moment before."""
-    httpx.get(f"{registry.url}/livez").raise_for_status()
-    return trace.exists() and "200 OK" in trace.read_text(errors="replace")
+def _shows(registry: Registry, path: str, trace: Path, status: str) -> bool:
+    """Whether an answer is in the trace, and so all before it: strace says that it is attached
+    before it sees anything, and writes down what it has seen a moment later.
+    """
+    httpx.get(f"{registry.url}{path}")
+    return trace.exists() and status in trace.read_text(errors="replace")
 
 
 @contextmanager
@@ -77,8 +79,9 @@ def traced(registry: Registry, folder: Path) -> Iterator[Trace]:
         )
     try:
         await_(lambda: b"attached" in said.read_bytes())
-        await_(lambda: _is_seen(registry, trace.file))
+        await_(lambda: _shows(registry, "/livez", trace.file, "200 OK"))
         yield trace
+        await_(lambda: _shows(registry, "/the/end", trace.file, "404 Not Found"))
     finally:
         strace.send_signal(signal.SIGINT)
         strace.wait(15)
