@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     orphan_days: float = Field(default=14, ge=0)
     """Days after which they go whose index or subject was deleted; 0 for never."""
     upkeep_pause: PositiveFloat = 60
-    """Seconds between the rounds that remove expired uploads and deleted blobs."""
+    """Seconds between two runs of the jobs that collect, measure and forget."""
     max_requests: int = Field(default=10_000, ge=0)
     """Requests a worker answers at once before it says 429; 0 for no limit."""
     max_header_bytes: int = Field(default=32 * 1024, ge=1024)

@@ -56,6 +56,8 @@ def parse(call: str) -> None:
             context.close()
             return
         words = [*context._protected_args, *context.args]
+        if not words and command.invoke_without_command:
+            return
         name, command, words = command.resolve_command(context, words)
 
 

@@ -18,6 +18,7 @@ from entrepot.db import (
     changes,
     entries,
     grants,
+    jobs,
     manifests,
     pieces,
     referrers,
@@ -27,6 +28,7 @@ from entrepot.db import (
 )
 from entrepot.db.engine import SQLite
 from entrepot.db.entries import Wanted
+from entrepot.db.jobs import Progress
 from entrepot.db.pieces import Piece
 from entrepot.db.uploads import Upload
 from entrepot.oci.digest import Digest
@@ -106,6 +108,9 @@ QUERIES: dict[str, Callable[[SQLite], object]] = {
             Wanted(ranges=(("team", "team"),), result="ok"),
         )
     },
+    "job claimed": lambda db: jobs.claim(db, "count", "us", 30),
+    "lease renewed": lambda db: jobs.renew(db, "count", "us", 30, Progress()),
+    "job finished": lambda db: jobs.finish(db, "count", "us", Progress()),
     "idle uploads": lambda db: uploads.idle(db, 60, (0, ""), 10),
 }
 

@@ -166,6 +166,9 @@ ROUTES = {
         Row("configure team", "/retention/apply?pattern=team/*"),
         Row("configure other", "/retention/apply?pattern=other/*"),
     ],
+    ("GET", "/jobs"): [Row("audit", "/jobs")],
+    ("GET", "/jobs/{name}"): [Row("audit", "/jobs/collect")],
+    ("POST", "/jobs/{name}/run"): [Row("administer", "/jobs/measure/run")],
     ("GET", "/quotas"): [Row("known", "/quotas")],
     ("GET", "/quotas/{project}"): [
         Row("see team", "/quotas/team"),

@@ -282,12 +282,12 @@ def reader_of(database: Database) -> SQLite:
 
 @contextmanager
 def traced(db: SQLite) -> Iterator[list[str]]:
-    """The statements that are run meanwhile; the log is read when the clock has it written."""
+    """The statements that are run meanwhile; log and jobs are looked at when the clock says so."""
     found: list[str] = []
     db.set_trace_callback(found.append)
     yield found
     db.set_trace_callback(None)
-    found[:] = [text for text in found if " from change " not in text]
+    found[:] = [text for text in found if not re.search(" from (change|job) ", text)]
 
 
 def alter(db: SQLite, name: str, change: str) -> None:

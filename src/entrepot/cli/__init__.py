@@ -14,6 +14,7 @@ from entrepot.cli import (
     grant,
     group,
     issuer,
+    jobs,
     key,
     login,
     project,
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("gc")(gc.gc)
+app.add_typer(jobs.app, name="jobs")
 app.command("login")(login.login)
 app.command("logout")(login.logout)
 app.command("whoami")(login.whoami)

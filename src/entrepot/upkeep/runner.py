@@ -124,10 +124,10 @@ class Runner:
             if found.failures:
                 _log.info("job %s works again", job.name)
         except asyncio.CancelledError:
+            result = "lost" if run.lost else "stopped"
             if not run.lost:
                 await self._settle(run, jobs.hand_back)
                 raise
-            result = "lost"
         except LeaseLostError:
             result = "lost"
         except Exception as error:  # noqa: BLE001 - the next run may go better

@@ -1,0 +1,32 @@
+"""A process that does one job: to count, a line for each number; run as `counting FOLDER FILE`."""
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from entrepot.db.place import find
+from entrepot.observe.metrics import Metrics
+from entrepot.upkeep.job import Job, Run
+from entrepot.upkeep.runner import Runner
+
+UPTO = 300
+
+
+async def main(folder: Path, file: Path, url: str = "") -> None:
+    async def count(run: Run) -> None:
+        for number in range(int(run.cursor or 0), UPTO):
+            with file.open("a") as lines:
+                lines.write(f"{number} {os.getpid()}\n")
+            await run.progress(number + 1, UPTO, cursor=str(number + 1))
+            await asyncio.sleep(0.01)
+
+    place = find(folder, url)
+    place.prepare()
+    await Runner(place.database(), [Job("count", count, None, "Counts.")], Metrics()).run()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
