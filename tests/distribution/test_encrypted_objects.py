@@ -1,8 +1,11 @@
 """Encrypted blobs in a store of objects: neither the bucket nor the store's files show anything."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.content import digest, put_blob, put_image
@@ -10,8 +13,10 @@ from tests.seaweed import CREDENTIALS, Bucket, Seaweed, serving
 from tests.served import Served
 from tests.served import serving as serving_app
 
-from entrepot.encryption.keys import MasterKey
+from entrepot.db import exchange, jobs, keyed, place
+from entrepot.encryption.keys import Keyring, MasterKey
 from entrepot.encryption.segments import CONTENT, stored_size
+from entrepot.upkeep.encryption_jobs import ENCRYPT_OLD
 
 KEY = MasterKey.new()
 PLANTED = b"Planted-and-not-to-be-found"
@@ -91,3 +96,46 @@ def test_another_objects_bytes(served: Served, bucket: Bucket) -> None:
     answer = served.client.get(f"/v2/team/app/blobs/{digest(other)}")
     assert answer.status_code == 500
     assert served.client.get(f"/v2/team/app/blobs/{digest(LARGE)}").content == LARGE
+
+
+def test_keys_change_on_postgres(bucket: Bucket, database_url: str, tmp_path: Path) -> None:
+    """A registry without anything on its disk gets a key, and then another one."""
+    settings: Any = {**bucket.settings, "database_url": database_url}
+    path = f"/v2/team/app/blobs/{digest(LARGE)}"
+    old = MasterKey.new()
+    with serving_app(tmp_path, "own", **settings) as served:
+        put_image(served.client, "team/app", "1", LARGE, config=b"config " + PLANTED)
+    [plain] = objects(bucket)
+    with (
+        serving_app(tmp_path, "own", **settings, encryption_key=old.line) as served,
+        closing(place.find(tmp_path, database_url, Keyring((old,))).connect()) as db,
+    ):
+        assert served.client.get(path).content == LARGE
+        until(lambda: not db.execute("select 1 from manifest where key is null").fetchall())
+        with db.exclusive():
+            assert jobs.ask(db, ENCRYPT_OLD)
+        until(lambda: exchange.plain_bytes(db) == 0)
+        assert served.client.get(path).content == LARGE
+        [new] = {*objects(bucket)} - {plain}  # the old one lingers: somebody may have its URL
+        kept = bucket.s3.get_object(Bucket=bucket.name, Key=new)["Body"].read()
+        assert len(kept) == stored_size(len(LARGE))
+    ring = Keyring((KEY, old))
+    both = f"{KEY.line},{old.line}"
+    with (
+        serving_app(tmp_path, "own", **settings, encryption_key=both) as served,
+        closing(place.find(tmp_path, database_url, ring).connect()) as db,
+    ):
+        until(lambda: keyed.used(db) == [KEY.id])
+        assert served.client.get(path).content == LARGE
+        rows = db.execute("select content from manifest union all select content from blob")
+        assert not [row for (row,) in rows.fetchall() if row and PLANTED in bytes(row)]
+    with serving_app(tmp_path, "own", **settings, encryption_key=KEY.line) as served:
+        assert served.client.get(path).content == LARGE
+        assert served.client.get("/v2/team/app/manifests/1").status_code == 200
+
+
+def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
