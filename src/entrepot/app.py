@@ -157,6 +157,8 @@ def _jobs(settings: Settings, registry: Registry) -> list[Job]:
         token_seconds=settings.token_seconds,
         audit_days=settings.audit_retention,
         audit_copy=settings.audit_copy,
+        scrub_days=settings.scrub_days,
+        scrub_rate=settings.scrub_rate,
     )
     linger = settings.place is not None  # a client may have been given the URL of an object
     return [*found, *encryption_jobs(registry.database, registry.store, linger=linger)]

@@ -127,6 +127,10 @@ class Settings(BaseSettings):
     """Days after which manifests go that no tag, index or subject keeps; 0 for never."""
     orphan_days: float = Field(default=14, ge=0)
     """Days after which they go whose index or subject was deleted; 0 for never."""
+    scrub_days: float = Field(default=7, ge=0)
+    """Days after which all that is stored is read again and compared with its digest; 0 for not."""
+    scrub_rate: PositiveFloat = 20 * 1024 * 1024
+    """Bytes a second at which that is read."""
     upkeep_pause: PositiveFloat = 60
     """Seconds between two runs of the jobs that collect, measure and forget."""
     max_requests: int = Field(default=10_000, ge=0)

@@ -169,6 +169,9 @@ ROUTES = {
     ("GET", "/jobs"): [Row("audit", "/jobs")],
     ("GET", "/jobs/{name}"): [Row("audit", "/jobs/collect")],
     ("POST", "/jobs/{name}/run"): [Row("administer", "/jobs/measure/run")],
+    ("GET", "/scrub"): [Row("audit", "/scrub")],
+    ("POST", "/scrub"): [Row("administer", "/scrub")],
+    ("GET", "/scrub/quarantine"): [Row("audit", "/scrub/quarantine")],
     ("GET", "/quotas"): [Row("known", "/quotas")],
     ("GET", "/quotas/{project}"): [
         Row("see team", "/quotas/team"),

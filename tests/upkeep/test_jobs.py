@@ -35,6 +35,8 @@ def every(database: SQLiteDatabase, folder: Folder, metrics: Metrics, copy: str 
         token_seconds=300,
         audit_days=1,
         audit_copy=copy,
+        scrub_days=0,
+        scrub_rate=1e9,
     )
 
 
@@ -70,6 +72,7 @@ async def test_what_is_kept_is_measured(folder: Folder, database: SQLiteDatabase
         "entrepot_store_blobs": 2,
         "entrepot_store_bytes": len(LAYER) + len(b"{}") + manifest,
         "entrepot_uploads_open": 1,
+        "entrepot_scrub_damaged": 0,
     }
     async with at_work(database, folder):
         await until(lambda: gauges.every(folder.db) == measured)

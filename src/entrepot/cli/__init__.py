@@ -23,6 +23,7 @@ from entrepot.cli import (
     repository,
     retention,
     robot,
+    scrub,
     serve,
     tag,
     tls,
@@ -57,6 +58,7 @@ app.add_typer(project.app, name="project")
 app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")
 app.add_typer(trash.app, name="trash")
+app.add_typer(scrub.app, name="scrub")
 app.add_typer(quota.app, name="quota")
 app.add_typer(retention.app, name="retention")
 app.add_typer(grant.app, name="grant")

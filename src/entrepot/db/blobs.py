@@ -34,6 +34,11 @@ class Blob:
     idle_since: float | None = field(default=None, compare=False)
     """Since when no manifest of the repository needs it, as far as is known."""
 
+    @property
+    def lost(self) -> bool:
+        """Whether its row names fewer bytes than it had: in quarantine, or given up."""
+        return self.content is None and sum(piece.size for piece in self.pieces) != self.size
+
 
 def find(db: Connection, repository: Repository, digest: Digest) -> Blob | None:
     """A blob that the repository links."""
@@ -92,6 +97,7 @@ def add(db: Connection, repository: Repository, digest: Digest, blob: Blob, *, r
         ).fetchone()
     else:
         number, kept, content, key = row
+        renew = renew or (content is None and not pieces.of(db, kept))
         if renew:
             db.execute(
                 "update blob set content = ?, key = ?, object = ? where id = ?",

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     RESTORED = "restored"
     """A tag, a manifest or a whole repository came back from the trash."""
     BLOB_DELETED = "blob deleted"
+    QUARANTINED = "quarantined"
+    """A blob or a manifest did not match its digest, and is served no more."""
     ACCESS = "access"
     """Accounts, grants, projects or keys: whoever keeps what they say must ask again."""
 

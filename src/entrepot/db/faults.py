@@ -78,7 +78,8 @@ def is_named(db: Connection, name: str) -> bool:
     """Whether a piece or the garbage list speaks of an object."""
     row = db.execute(
         "select exists (select 1 from piece where name = :name) "
-        "or exists (select 1 from garbage where object = :name)",
+        "or exists (select 1 from garbage where object = :name) "
+        "or exists (select 1 from quarantined_piece where name = :name)",
         {"name": name},
     ).fetchone()
     return bool(row[0])

@@ -149,3 +149,30 @@ create table gauge (
     name        text primary key,
     value       real not null
 ) without rowid;
+
+-- What did not match its digest is served no more, and kept for a while for whoever looks into it.
+create table quarantine (
+    id          integer primary key,
+    kind        text not null,      -- blob or manifest
+    digest      text not null,
+    repository  integer,            -- of a manifest
+    size        integer not null,
+    why         text not null,
+    repositories text not null,     -- JSON: names, some of them
+    found_at    real not null,
+    until       real not null,
+    content     blob,               -- what lay in the row
+    key         text
+);
+create index quarantine_until on quarantine (until);
+create index quarantine_digest on quarantine (digest);
+
+create table quarantined_piece (
+    name        text primary key,
+    quarantine  integer not null references quarantine on delete cascade,
+    data_key    blob,
+    key         text,
+    number      integer not null,
+    size        integer not null
+);
+create index quarantined_piece_of on quarantined_piece (quarantine);

@@ -58,6 +58,8 @@ async def _require(registry: Registry, request: Request) -> tuple[Blob, int | No
     blob = await registry.database.read(find)
     if blob is None:
         raise await unknown(registry, repository, digest)
+    if blob.lost:
+        raise _lost()
     if not await _is_needed(registry, request, blob):
         if not await _promise(registry, request, blob):
             raise await unknown(registry, repository, digest)
@@ -136,11 +138,13 @@ async def _response(
     except FileNotFoundError:
         names = " ".join(piece.name for piece in blob.pieces)
         _log.error("the bytes of a blob are lost: object %s; run entrepot check", names)
-        # Unknown, so that a client which has them pushes them again, and so heals the blob.
-        raise OCIError(
-            Code.BLOB_UNKNOWN, "this blob's bytes are lost here: push it again"
-        ) from None
+        raise _lost() from None
     return Response(status, headers, source=source)
+
+
+def _lost() -> OCIError:
+    """Unknown, so that a client which has the bytes pushes them again, and so heals the blob."""
+    return OCIError(Code.BLOB_UNKNOWN, "this blob's bytes are lost here: push it again")
 
 
 async def unknown(registry: Registry, repository: Repository, digest: Digest) -> OCIError:

@@ -50,6 +50,10 @@ async def _resolve(registry: Registry, request: Request) -> Answer:
         stored = await _find(registry, repository, reference)
         if stored is None:
             raise await _unknown(registry, repository, reference)
+        if not stored.content:
+            raise OCIError(
+                Code.MANIFEST_UNKNOWN, "this manifest's bytes are lost here: push it again"
+            )
         answer = _answer(repository, stored)
         registry.resolved.put(target, answer, mark)
     return answer
@@ -90,7 +94,7 @@ async def _negotiate(registry: Registry, request: Request, answer: Answer) -> An
         return answer
     for child in await _children(answer, accepted):
         stored = await _find(registry, request.route.repository, child)
-        if stored is not None:
+        if stored is not None and stored.content:
             return _answer(request.route.repository, stored)
     return answer
 

@@ -41,8 +41,7 @@ async def is_lost(registry: Registry, digest: Digest) -> bool:
     known = await registry.database.read(partial(blobs.stored, digest=digest))
     if known is None or known.object is None:
         return False
-    whole = sum(piece.size for piece in known.pieces) == known.size
-    return not (whole and await registry.store.holds(known.pieces))
+    return known.lost or not await registry.store.holds(known.pieces)
 
 
 async def _named(registry: Registry, request: Request, source: str) -> Repository | None:

@@ -18,6 +18,7 @@ UPLOADS_ACTIVE = "entrepot_uploads_active"
 UPLOADS_OPEN = "entrepot_uploads_open"
 STORE_BYTES = "entrepot_store_bytes"
 STORE_BLOBS = "entrepot_store_blobs"
+SCRUB_DAMAGED = "entrepot_scrub_damaged"
 
 JOB_RUNNING = "entrepot_job_running"
 JOB_SECONDS = "entrepot_job_last_seconds"
@@ -28,6 +29,7 @@ _GAUGES = {
     UPLOADS_OPEN: ("", "Uploads begun and not finished."),
     STORE_BYTES: ("", "Bytes of all blobs and manifests, each once."),
     STORE_BLOBS: ("", "Blobs kept."),
+    SCRUB_DAMAGED: ("", "Blobs and manifests in quarantine that nobody has pushed again."),
     JOB_RUNNING: ("job", "Whether some process does the job right now."),
     JOB_SECONDS: ("job", "How long the job ran last."),
     JOB_SUCCESS: ("job", "When the job ended well last."),
@@ -35,12 +37,14 @@ _GAUGES = {
 """By name, the label and the meaning."""
 COLLECTED = "entrepot_collected"
 COLLECTED_BYTES = "entrepot_collected_bytes"
+SCRUB_BYTES = "entrepot_scrub_bytes"
 
 JOB_RUNS = "entrepot_job_runs"
 
 _COUNTERS = {
     COLLECTED: ("what", "Things that the collector took away."),
     COLLECTED_BYTES: ("", "Bytes of blobs that went for good."),
+    SCRUB_BYTES: ("", "Bytes that the scrub read and compared with their digests."),
     JOB_RUNS: ("job,result", "Runs of jobs by this process, and how they ended."),
 }
 """By name, the labels and the meaning; several labels, and their values, have commas between."""
