@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.blobstore.test_contract import write
 
-from entrepot.blobstore.decrypted import Rooms, from_stream
+from entrepot.blobstore.decrypted import STEP, Rooms, from_stream
 from entrepot.blobstore.disk import DiskStore
 from entrepot.blobstore.encrypted import EncryptedStore
 from entrepot.encryption.envelope import BrokenSealError
@@ -16,7 +16,6 @@ from entrepot.encryption.keys import Keyring, MasterKey
 from entrepot.encryption.segments import (
     CONTENT,
     SEGMENT,
-    STRIDE,
     DataKey,
     Opener,
     Sealer,
@@ -54,7 +53,7 @@ async def test_strides_that_are_all_kept_are_all_right(tmp_path: Path) -> None:
     """Of a server that sends nothing before it has everything, say."""
     store = EncryptedStore(DiskStore(tmp_path), Keyring((MasterKey.new(),)))
     store.prepare()
-    content = random.Random(1).randbytes(5 * STRIDE + 17)
+    content = random.Random(1).randbytes(5 * STEP + 17)
     piece = await asyncio.to_thread(write, store, content)
     source = await store.open([piece], Span(0, len(content)))
     assert source.stream is not None
@@ -81,10 +80,10 @@ async def cut(stored: bytes, size: int) -> AsyncIterator[bytes]:
         yield stored[start : start + size]
 
 
-@pytest.mark.parametrize("size", [1000, SEGMENT - 1, SEGMENT, STRIDE, STRIDE + 1, 10 * STRIDE])
+@pytest.mark.parametrize("size", [1000, SEGMENT - 1, SEGMENT, STEP, STEP + 1, 10 * STEP])
 async def test_a_stream_may_be_cut_anywhere(size: int) -> None:
-    content = random.Random(2).randbytes(2 * STRIDE + 1000)
-    parts = list(stretches(5, len(content) - 5, len(content)))
+    content = random.Random(2).randbytes(9 * STEP + 1000)
+    parts = stretches(5, len(content) - 5, len(content), STEP)
     stream = cut(sealed(content), size)
     opener = Opener(KEY, len(content))
     found = [bytes(part) async for part in from_stream(stream, opener, parts)]
@@ -92,10 +91,10 @@ async def test_a_stream_may_be_cut_anywhere(size: int) -> None:
 
 
 async def test_a_stream_that_ends_too_early() -> None:
-    content = random.Random(3).randbytes(2 * STRIDE)
-    parts = list(stretches(0, len(content), len(content)))
+    content = random.Random(3).randbytes(2 * STEP)
+    parts = stretches(0, len(content), len(content), STEP)
     stream = from_stream(cut(sealed(content)[:-1], 1000), Opener(KEY, len(content)), parts)
-    assert await anext(stream) == content[: STRIDE // SEGMENT * CONTENT]
+    assert await anext(stream) == content[: STEP // SEGMENT * CONTENT]
     assert await anext(stream)
     with pytest.raises(BrokenSealError, match="is cut"):
         await anext(stream)

@@ -8,7 +8,7 @@ there was one, pass as they are.
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from entrepot.blobstore.decrypted import Bytes, from_file, from_stream, joined, plain
+from entrepot.blobstore.decrypted import STEP, Bytes, from_file, from_stream, joined, plain
 from entrepot.blobstore.encrypted_part import EncryptedPart
 from entrepot.blobstore.part import Writers
 from entrepot.blobstore.store import Part, Piece, Signed, Source, Store, parts_of
@@ -83,8 +83,9 @@ class EncryptedStore:
             found.files += source.files
             return source.stream or plain(source)
         opener = Opener(self._data_key(piece), piece.size)
-        parts = list(stretches(span.start, span.stop, piece.size))
-        source = await self._store.open([_stored(piece)], Span(parts[0].start, parts[-1].stop))
+        parts = stretches(span.start, span.stop, piece.size, STEP)
+        lies = Span(*segments.stored_span(span.start, span.stop, piece.size))
+        source = await self._store.open([_stored(piece)], lies)
         found.files += source.files
         if source.stream is None:
             ((file, _),) = source.files

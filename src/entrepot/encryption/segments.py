@@ -92,18 +92,23 @@ class Stretch:
     """Bytes of content that are meant."""
 
 
-def stretches(start: int, stop: int, size: int) -> Iterator[Stretch]:
+def stored_span(start: int, stop: int, size: int) -> tuple[int, int]:
+    """Where the segments of these bytes of content begin and end in the store."""
+    after = _last(max(stop, start + 1)) + 1
+    return start // CONTENT * SEGMENT, min(after * SEGMENT, stored_size(size))
+
+
+def stretches(start: int, stop: int, size: int, most: int = STRIDE) -> Iterator[Stretch]:
     """Where the bytes from `start` up to `stop`, of `size` bytes of content, lie in the store.
 
-    A stretch is at most STRIDE long there. There is one also where no byte is meant, so that
-    whoever reads an empty object sees that it is whole.
+    A stretch is at most `most` long there, which is some segments. There is one also where no byte
+    is meant, so that whoever reads an empty object sees that it is whole.
     """
     while True:
         first, skip = divmod(start, CONTENT)
-        after = min(first + STRIDE // SEGMENT, _last(max(stop, start + 1)) + 1)
+        after = min(first + most // SEGMENT, _last(max(stop, start + 1)) + 1)
         meant = min(stop, after * CONTENT)
-        end = min(after * SEGMENT, stored_size(size))
-        yield Stretch(first, first * SEGMENT, end, skip, meant - start)
+        yield Stretch(first, *stored_span(start, meant, size), skip, meant - start)
         if meant >= stop:
             return
         start = meant
