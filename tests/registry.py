@@ -45,6 +45,8 @@ class Registry:
         self.url = f"{'https' if certificate else 'http'}://{self.address}"
         self.verify = trusting(Path(certificate)) if certificate else True
         self._process: subprocess.Popen[bytes] | None = None
+        self.may_fail = False
+        """Whether its log may tell of errors with all that led to them, since a test makes some."""
 
     @property
     def pid(self) -> int:
@@ -186,7 +188,8 @@ def serving(folder: Path, **settings: str | int | bool | Path) -> Iterator[Regis
     finally:
         registry.kill()
     log = registry.log.read_text(errors="replace")
-    assert "Traceback (most recent call last)" not in log, f"the registry's log:\n{log[-8000:]}"
+    if not registry.may_fail:
+        assert "Traceback (most recent call last)" not in log, f"the log:\n{log[-8000:]}"
     shutil.rmtree(registry.data, ignore_errors=True)
 
 
