@@ -192,7 +192,7 @@ def test_what_is_killed_goes_on(moved: Moving) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(random.uniform(0.8, 2.2))
+        time.sleep(random.uniform(0.2, 1.8))
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
         if not _is_unfinished(moved.url):

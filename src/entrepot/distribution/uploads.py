@@ -169,7 +169,8 @@ async def _writing(registry: Registry, request: Request, upload: Upload) -> Asyn
     except BaseException:
         if spool.piece is not None:
             why = "its request was not finished"
-            await registry.database.note(partial(pieces.drop, name=spool.piece.name, why=why))
+            with contextlib.suppress(RuntimeError):  # the process ends: the piece is found stale
+                await registry.database.note(partial(pieces.drop, name=spool.piece.name, why=why))
         raise
 
 

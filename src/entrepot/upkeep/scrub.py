@@ -103,8 +103,11 @@ class Examiner:
         """Why something is damaged; "" where it is as it should be. Raises StoreError, and other
         errors that say nothing about it.
         """
-        why = self._fault(found)
-        return why and self._fault(found)  # a memory or a network that errs does so once
+        try:
+            why = self._fault(found)
+            return why and self._fault(found)  # a memory or a network that errs does so once
+        except InterruptedError:  # stopped: nobody waits for an answer
+            return ""
 
     def _fault(self, found: Kept) -> str:
         if found.empty:
