@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from entrepot.db.schema import SCRIPTS, VERSION, SchemaError, revision, statements
+from entrepot.db import schema
+from entrepot.db.schema import VERSION, SchemaError
 from entrepot.encryption.keys import NO_KEYS, Keyring
 
 FILE = "entrepot.sqlite"
@@ -125,11 +126,7 @@ def prepare(folder: Path) -> None:
 
 def _make(db: SQLite) -> None:
     with db.exclusive():
-        for script in SCRIPTS:
-            for statement in statements(script, "sqlite"):
-                db.execute(statement)
-        db.execute("create table alembic_version (version_num varchar(32) not null primary key)")
-        db.execute("insert into alembic_version values (?)", (revision(VERSION),))
+        schema.make(db)
         db.execute(f"pragma user_version = {VERSION}")
 
 

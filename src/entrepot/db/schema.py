@@ -10,6 +10,8 @@ import sqlite3
 from importlib import resources
 from typing import Literal
 
+from entrepot.db.connection import Connection
+
 SCRIPTS = ("schema.sql", "accounts.sql", "storage.sql")
 
 VERSION = len(SCRIPTS)
@@ -36,6 +38,16 @@ def statements(script: str, dialect: Dialect) -> list[str]:
             found.append(statement.strip())
             statement = ""
     return found if dialect == "sqlite" else [_for_postgres(each) for each in found]
+
+
+def make(db: Connection) -> None:
+    """Make all of it in an empty database; call it in a transaction."""
+    dialect: Dialect = "sqlite" if db.dialect == "sqlite" else "postgresql"
+    for script in SCRIPTS:
+        for statement in statements(script, dialect):
+            db.execute(statement)
+    db.execute("create table alembic_version (version_num varchar(32) not null primary key)")
+    db.execute("insert into alembic_version values (?)", (revision(VERSION),))
 
 
 _COLUMN = r"(\b(?!references\b|table\b|on\b|into\b|from\b|update\b|column\b)\w+\s+)"

@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 
+from entrepot.db import schema
 from entrepot.db.postgres.connection import WRITES, PostgresConnection, dbapi
-from entrepot.db.schema import SCRIPTS, VERSION, SchemaError, revision, statements
+from entrepot.db.schema import VERSION, SchemaError
 from entrepot.encryption.keys import NO_KEYS, Keyring
 
 CONNECT_SECONDS = 5
@@ -87,19 +88,10 @@ class Server:
         """Make the schema in an empty database. Raises `SchemaError` for another version's."""
         with closing(self.connect()) as db:
             found = self.version(db)
-            if found == 0:
-                with db.exclusive():
-                    if self.version(db) == 0:
-                        self._make(db)
-            elif found != VERSION:
-                raise self.unknown(found)
-
-    def _make(self, db: PostgresConnection) -> None:
-        for script in SCRIPTS:
-            for statement in statements(script, "postgresql"):
-                db.execute(statement)
-        db.execute("create table alembic_version (version_num varchar(32) not null primary key)")
-        db.execute("insert into alembic_version values (?)", (revision(VERSION),))
+        if found == 0:
+            self.prepare_empty()
+        elif found != VERSION:
+            raise self.unknown(found)
 
     def upgrade(self) -> tuple[int, int]:
         """Bring the schema to this version; from which, to which. Raises `SchemaError`."""
@@ -119,7 +111,7 @@ class Server:
         """Make the schema where there is none; leave any other."""
         with closing(self.connect()) as db, db.exclusive():
             if self.version(db) == 0:
-                self._make(db)
+                schema.make(db)
 
     def unknown(self, found: int) -> SchemaError:
         """The error for another version's schema."""
