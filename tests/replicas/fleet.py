@@ -8,28 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from tests.nginx import AROUND
 from tests.registry import Registry, free_port, serving
 from tests.replicas.link import Link
 from tests.seaweed import Bucket
 from tests.tools import tool
 
 GUIDE = Path(__file__).parents[2] / "docs" / "scaling.md"
-
-AROUND = """\
-daemon off;
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-{shown}
-}}
-"""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.nginx import AROUND
 from tests.registry import Registry, StartRegistry, free_port, trusting
 from tests.tools import tool
 
@@ -17,22 +18,6 @@ from entrepot.auth.authority import Authority
 from entrepot.auth.ca_folder import Folder
 
 GUIDE = Path(__file__).parents[2] / "docs" / "tls.md"
-
-AROUND = """\
-daemon off;
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-{shown}
-}}
-"""
 
 
 @pytest.fixture
