@@ -23,6 +23,7 @@ def test_jobs_are_listed(desk: Desk) -> None:
     for words in (["list"], ["watch", "--times", "1"]):
         lines = desk.good("jobs", *words).splitlines()
         assert [line.split()[0] for line in lines[1:]] == names
+    assert [row["name"] for row in desk.json("jobs", "watch", "--times", "1")] == names
 
 
 def test_a_job_runs_now(desk: Desk) -> None:

@@ -114,17 +114,18 @@ def watch(
     times: Annotated[
         int | None, typer.Option(min=1, help="How often to look.", show_default="until Ctrl-C")
     ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Show the jobs again every second.
+    """Show the jobs again every second; as JSON, one array after another.
 
-    Examples: `entrepot jobs watch`, `entrepot jobs watch --times 10`
+    Examples: `entrepot jobs watch`, `entrepot jobs watch --times 10 --json`
     """
     client, seen = connect(ctx), 0
     while True:
         rows = list(client.every("/jobs"))
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and not as_json:
             typer.echo(_CLEAR, nl=False)
-        show_list(rows, COLUMNS, as_json=False)
+        show_list(rows, COLUMNS, as_json=as_json)
         seen += 1
         if seen == times:
             return
