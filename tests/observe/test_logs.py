@@ -1,6 +1,9 @@
 """The access log and the error log, as JSON and for a terminal, of a real process."""
 
+import contextlib
+import io
 import json
+import logging
 import re
 import socket
 import time
@@ -13,6 +16,7 @@ from tests.content import put_blob, put_image
 from tests.registry import Registry, StartRegistry
 
 from entrepot.db import engine
+from entrepot.observe.logs import ErrorLog, TextFormatter
 
 NASTY = [
     b"/v2/%0a%0d/x",
@@ -121,6 +125,20 @@ def test_error_with_the_requests_id(start_registry: StartRegistry, form: str) ->
         assert re.search(r"ERROR entrepot\.api: storage failed \(find-me\)\nTraceback", text)
     registry.kill()
     registry.log.write_text("")  # what the fixture would take for an error of its own
+
+
+def test_a_log_that_has_no_room_is_told_of_later() -> None:
+    """On a full disk the log must not raise, nor fill itself with tracebacks of its own."""
+    record = logging.LogRecord("entrepot", logging.ERROR, "", 0, "%s happened", ("it",), None)
+    with contextlib.suppress(OSError), Path("/dev/full").open("w", buffering=1) as full:
+        handler = ErrorLog(full)
+        handler.setFormatter(TextFormatter())
+        handler.emit(record)
+    handler.stream = later = io.StringIO()
+    handler.emit(record)
+    told, line = later.getvalue().splitlines()
+    assert "could not be written 1 times" in told
+    assert line.endswith("it happened")
 
 
 def break_database(folder: Path) -> None:

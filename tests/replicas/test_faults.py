@@ -30,8 +30,6 @@ def own(
         seaweed.bucket() as bucket,
         fleets.running(folder, url, bucket, upkeep_pause="0.5") as found,
     ):
-        for replica in found.replicas:
-            replica.registry.may_fail = True
         yield found
     postgres.drop(url)
 

@@ -245,6 +245,9 @@ async def test_a_database_that_fails_ends_nothing(
         await until(lambda: "jobs cannot be looked for" in caplog.text)
         database.reader.execute("alter table away rename to job")
         await until(lambda: counter.seen == [0, 1, 2, 3, 4])
+    [told] = [each for each in caplog.records if "looked for" in each.getMessage()]
+    assert told.getMessage().endswith("no such table: job; it is tried again")
+    assert told.exc_info is None, "a traceback says nothing more of a database"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
-"""The error log: the standard library's logging, as JSON lines or for a terminal."""
+"""The error log: the standard library's logging, as JSON lines or for a terminal.
+
+It never breaks what it tells of: where it cannot be written, it says so once it can.
+"""
 
 import json
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from entrepot.observe.access import printable
 from entrepot.redaction import redacted
@@ -47,9 +50,36 @@ class TextFormatter(logging.Formatter):
         return redacted(super().formatException(ei))
 
 
+class ErrorLog(logging.StreamHandler[TextIO]):
+    """The log on a stream, which may lie on a disk that is full.
+
+    Raising, or the traceback that logging writes instead, would help nobody there.
+    """
+
+    unwritten = 0
+    """Records that found no room since the last that did."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, and before it how many could not be."""
+        if self.unwritten:
+            count, self.unwritten = self.unwritten, 0
+            text = "this log could not be written %d times; lines of it may be lost"
+            super().emit(
+                logging.LogRecord(record.name, logging.WARNING, "", 0, text, (count,), None)
+            )
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Count it where the stream is at fault; a record that is wrong in itself is a bug."""
+        if isinstance(sys.exception(), OSError):
+            self.unwritten += 1
+        else:
+            super().handleError(record)
+
+
 def configure(*, as_json: bool, level: str) -> None:
     """Send this process's log records to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = ErrorLog(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # What it tells of starting and stopping, `app` tells in fewer lines.

@@ -29,6 +29,10 @@ Ending = Callable[[Connection, str, str, Progress], None]
 """Gives a lease back: a job's name, its holder and how far it is."""
 
 
+class JobError(Exception):
+    """Why a job cannot go on, in words for the operator: where it was raised adds nothing."""
+
+
 class LeaseLostError(Exception):
     """Another process does the job by now."""
 

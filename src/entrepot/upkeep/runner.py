@@ -19,7 +19,7 @@ from entrepot.db.jobs import Standing
 from entrepot.observe.metrics import JOB_RUNS, Metrics
 from entrepot.redaction import redacted
 from entrepot.upkeep import holder
-from entrepot.upkeep.job import LEASE, Ending, Job, LeaseLostError, Run
+from entrepot.upkeep.job import LEASE, Ending, Job, JobError, LeaseLostError, Run
 
 POLL = 2.0
 """Seconds between two looks at what is due."""
@@ -63,9 +63,10 @@ class Runner:
                 try:
                     pause = await self._begin_due()
                     failing = False
-                except Exception:  # noqa: BLE001 - a task that dies is not seen, nor replaced
+                except Exception as error:  # noqa: BLE001 - a dead task is not seen, nor replaced
                     if not failing:  # told once, not every second
-                        _log.exception("jobs cannot be looked for; it is tried again")
+                        text = "jobs cannot be looked for: %s; it is tried again"
+                        _log.error(text, redacted(_said(error)), exc_info=_surprise(error))
                     failing, pause = True, POLL
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):  # wait_for may swallow that it is cancelled
@@ -141,9 +142,8 @@ class Runner:
     async def _failed(self, job: Job, run: Run, found: Standing, error: Exception) -> None:
         seconds = delay(job.every, found.failures + 1)
         if not found.failures:  # told once, not each time
-            known = isinstance(error, (sqlite3.Error, OSError))
             text = "job %s failed: %s; it is tried again"
-            _log.error(text, job.name, redacted(_said(error)), exc_info=None if known else error)
+            _log.error(text, job.name, redacted(_said(error)), exc_info=_surprise(error))
         run.report(error=_said(error))
         await self._settle(run, partial(jobs.fail, next_at=time.time() + seconds))
 
@@ -166,6 +166,11 @@ async def _work(job: Job, run: Run) -> None:
         await work
     finally:
         keeping.cancel()
+
+
+def _surprise(error: Exception) -> Exception | None:
+    """The error, unless its message says all: a database or a store that is away or full."""
+    return None if isinstance(error, (sqlite3.Error, OSError, JobError)) else error
 
 
 def _said(error: Exception) -> str:

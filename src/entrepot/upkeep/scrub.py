@@ -27,7 +27,7 @@ from entrepot.observe.metrics import SCRUB_BYTES, SCRUB_DAMAGED, Metrics
 from entrepot.oci.digest import Digest, hasher
 from entrepot.oci.errors import OCIError
 from entrepot.oci.ranges import Span
-from entrepot.upkeep.job import Run
+from entrepot.upkeep.job import JobError, Run
 
 JOB = "scrub"
 RATE = 20 * 1024 * 1024
@@ -42,7 +42,7 @@ MISSING = "its object is missing"
 _log = logging.getLogger("entrepot.upkeep")
 
 
-class SuspiciousError(Exception):
+class SuspiciousError(JobError):
     """So much is missing that rather the store is not the right one."""
 
 
