@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from entrepot.auth import certificates
+from entrepot.auth import certificates, pull_tokens, tokens
 from entrepot.auth.actor import Actor, Session
 from entrepot.auth.directory import Directory
 from entrepot.auth.passwords import FRESH, Passwords
@@ -74,7 +74,7 @@ class Login:
     async def basic(self, name: str, password: str, by: By) -> Session:
         """A name and a password, secret or workload's token; `by` says from where."""
         if password.startswith("eyJ") and password.count(".") == 2:
-            return await self.exchange(password, by)
+            return await self._pull_token(password, by) or await self.exchange(password, by)
         if is_ours(password):
             return await self.bearer(password, by, Kind.PERSONAL, Kind.ROBOT, via="password")
         return await self.password(name, password, by)
@@ -90,6 +90,19 @@ class Login:
         """One of the secrets that we made."""
         with self.watched(by, via):
             session = await self.secret(text, *kinds)
+        self.note(session.actor, by)
+        return session
+
+    async def _pull_token(self, token: str, by: By) -> Session | None:
+        """A pull token; None where it is none of ours, but may be an issuer's."""
+        keys, rules = await self._directory.keys(), await self._directory.trusts()
+        with self.watched(by, "pull token"):
+            try:
+                session = pull_tokens.read(token, rules, keys)
+            except tokens.ForeignError:
+                return None
+            except tokens.TokenError as error:
+                raise RefusedError(str(error)) from None
         self.note(session.actor, by)
         return session
 

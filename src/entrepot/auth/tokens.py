@@ -45,6 +45,10 @@ class TokenError(Exception):
     """A token is not good; the text may be told to whoever brought it."""
 
 
+class ForeignError(TokenError):
+    """It was never signed here, or for another use."""
+
+
 class ExpiredError(TokenError):
     """It was good."""
 
@@ -60,17 +64,17 @@ class Issued:
 
 def prepare() -> None:
     """Import what signs and verifies: it takes a tenth of a second, which no start should wait."""
-    _claims()
+    _claims(AUDIENCE)
 
 
 @cache
-def _claims() -> "JWTClaimsRegistry":
+def _claims(audience: str) -> "JWTClaimsRegistry":
     from joserfc import jwt
 
     return jwt.JWTClaimsRegistry(
         leeway=_LEEWAY,
         iss={"essential": True, "value": ISSUER},
-        aud={"essential": True, "value": AUDIENCE},
+        aud={"essential": True, "value": audience},
         exp={"essential": True},
         nbf={"essential": True},
         iat={"essential": True},
@@ -79,20 +83,32 @@ def _claims() -> "JWTClaimsRegistry":
 
 
 def issue(actor: Actor, access: Access, keys: Sequence[SigningKey], seconds: int) -> Issued:
-    """Sign a token. Raises `keyring.NoKeyError`."""
+    """Sign a registry token. Raises `keyring.NoKeyError`."""
+    resources = [_resource(name, actions) for name, actions in access.items()]
+    return sign(actor, AUDIENCE, {"access": resources}, keys, seconds)
+
+
+def sign(
+    actor: Actor,
+    audience: str,
+    more: Mapping[str, Any],
+    keys: Sequence[SigningKey],
+    seconds: int,
+) -> Issued:
+    """Sign a token of ours for one use, the audience. Raises `keyring.NoKeyError`."""
     from joserfc import jwt
 
     key = keyring.signer(keys)
     now = int(time.time())
     claims = {
         "iss": ISSUER,
-        "aud": AUDIENCE,
+        "aud": audience,
         "sub": actor.subject,
         "iat": now,
         "nbf": now,
         "exp": now + seconds,
         "jti": secrets.token_hex(8),
-        "access": [_resource(name, actions) for name, actions in access.items()],
+        **more,
         "entrepot": _written(actor),
     }
     header = {"alg": keyring.ALGORITHM, "kid": key.kid, "typ": "JWT"}
@@ -122,7 +138,14 @@ def _written(actor: Actor) -> dict[str, Any]:
 
 
 def read(token: str, keys: Sequence[SigningKey]) -> Session:
-    """What a token says, if it is ours and good. Raises `TokenError`."""
+    """What a registry token says, if it is good. Raises `TokenError`."""
+    claims = verified(token, AUDIENCE, keys)
+    access = {_name(each): frozenset(each["actions"]) for each in claims["access"]}
+    return Session(actor(claims), access, claims["exp"], claims["exp"])
+
+
+def verified(token: str, audience: str, keys: Sequence[SigningKey]) -> dict[str, Any]:
+    """The claims of a token that we signed for this use, if it is good. Raises `TokenError`."""
     from joserfc import jwt
     from joserfc.errors import ExpiredTokenError, JoseError
 
@@ -130,12 +153,12 @@ def read(token: str, keys: Sequence[SigningKey]) -> Session:
         raise TokenError("the token is too long to be ours")
     try:
         found = jwt.decode(token, partial(_key, keys), algorithms=[keyring.ALGORITHM])
-        _claims().validate(found.claims)
+        _claims(audience).validate(found.claims)
     except ExpiredTokenError:
         raise ExpiredError("the token has expired: ask for a new one") from None
     except (JoseError, ValueError, TypeError, RecursionError):
-        raise TokenError("the token is not one that this registry signed") from None
-    return _session(found.claims)
+        raise ForeignError("the token is not one that this registry signed") from None
+    return found.claims
 
 
 def _key(keys: Sequence[SigningKey], token: "GuestProtocol") -> "ECKey":
@@ -147,11 +170,11 @@ def _key(keys: Sequence[SigningKey], token: "GuestProtocol") -> "ECKey":
     raise ValueError("unknown key")
 
 
-def _session(claims: dict[str, Any]) -> Session:
-    """We signed it, so its shape is as we wrote it."""
+def actor(claims: Mapping[str, Any]) -> Actor:
+    """Whom a token means; we signed it, so its shape is as we wrote it."""
     own = claims["entrepot"]
     limits = own["limits"]
-    actor = Actor(
+    return Actor(
         claims["sub"],
         tuple(own["subjects"]),
         own["via"],
@@ -161,5 +184,3 @@ def _session(claims: dict[str, Any]) -> Session:
         math.inf if own["life"] == _ENDLESS else own["life"],
         own["detail"],
     )
-    access = {_name(each): frozenset(each["actions"]) for each in claims["access"]}
-    return Session(actor, access, claims["exp"], claims["exp"])

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-from entrepot.auth import keyring, secrets, tokens
+from entrepot.auth import keyring, pull_tokens, secrets, tokens
 from entrepot.auth.actor import NO_SESSION, Session
 from entrepot.auth.login import RefusedError
 from entrepot.auth.roles import Action
@@ -39,7 +39,11 @@ MOST_REFRESH = 1000
 MOST_SCOPES = 100
 _MOST_BODY = 64 * 1024
 _JWT = "urn:ietf:params:oauth:token-type:jwt"
+_ACCESS = "urn:ietf:params:oauth:token-type:access_token"
+_REFRESH = "urn:ietf:params:oauth:token-type:refresh_token"
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+_UNCACHED = [(b"cache-control", b"no-store")]
 
 _ASKED = {
     "pull": {Action.PULL},
@@ -76,6 +80,8 @@ async def post(registry: Registry, request: Request) -> Response:
         request.session = await _granted(registry, request, form, kind)
     except RefusedError as error:
         raise registry.guard.challenge.refusal(request, error) from None
+    if kind == _EXCHANGE and _first(form, "requested_token_type") == _REFRESH:
+        return await _pull_token(registry, request)
     offline = _first(form, "access_type") == "offline" and kind != "refresh_token"
     return await _answer(registry, request, form, offline=offline)
 
@@ -92,6 +98,9 @@ async def _granted(registry: Registry, request: Request, form: Form, kind: str) 
     if kind == _EXCHANGE:
         if _first(form, "subject_token_type") not in ("", _JWT):
             raise OCIError(Code.UNSUPPORTED, f"subject_token_type must be {_JWT}", status=400)
+        if _first(form, "requested_token_type") not in ("", _ACCESS, _REFRESH):
+            why = f"requested_token_type is {_ACCESS} or {_REFRESH}"
+            raise OCIError(Code.UNSUPPORTED, why, status=400)
         return await login.exchange(_first(form, "subject_token"), request.by())
     raise OCIError(
         Code.UNSUPPORTED,
@@ -123,7 +132,21 @@ async def _answer(registry: Registry, request: Request, form: Form, *, offline: 
         document["refresh_token"] = await _refresh_token(registry, request)
     elif _first(form, "grant_type") == "refresh_token":
         document["refresh_token"] = _first(form, "refresh_token")
-    return as_json(document, headers=[(b"cache-control", b"no-store")])
+    return as_json(document, headers=_UNCACHED)
+
+
+async def _pull_token(registry: Registry, request: Request) -> Response:
+    """What a workload can send as a password, in the form of RFC 8693, section 2.2.1."""
+    directory = registry.guard.directory
+    rules, keys = await directory.trusts(), await directory.keys()
+    issued = pull_tokens.issue(request.session, rules, keys)
+    document = {
+        "access_token": issued.token,
+        "issued_token_type": _REFRESH,
+        "token_type": "N_A",
+        "expires_in": issued.expires_in,
+    }
+    return as_json(document, headers=_UNCACHED)
 
 
 async def _issue(registry: Registry, session: Session, access: tokens.Access) -> Issued:
