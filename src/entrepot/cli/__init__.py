@@ -16,6 +16,7 @@ from entrepot.cli import (
     issuer,
     jobs,
     key,
+    kube,
     login,
     project,
     quota,
@@ -68,6 +69,7 @@ app.add_typer(certificate.app, name="certificate")
 app.add_typer(issuer.app, name="issuer")
 app.add_typer(trust.app, name="trust")
 app.add_typer(key.app, name="key")
+app.add_typer(kube.app, name="kube")
 app.add_typer(encryption.app, name="encryption")
 app.add_typer(tls.app, name="tls")
 app.add_typer(db.app, name="db")

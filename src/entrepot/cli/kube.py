@@ -1,0 +1,108 @@
+"""`entrepot kube`: what a Kubernetes cluster needs to pull from this registry."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entrepot.cli.options import Json, fail
+from entrepot.cli.output import done
+from entrepot.kube import provider_config
+from entrepot.kube.provider_config import PYTHON, Installation, InUseError
+
+app = typer.Typer(no_args_is_help=True, help="Kubernetes: pulls with no stored secret.")
+provider = typer.Typer(no_args_is_help=True, help="The kubelet's plugin that gets passwords here.")
+app.add_typer(provider, name="credential-provider")
+
+
+@provider.command()
+def install(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to; made if need be.")],
+    *,
+    registry: Annotated[str, typer.Option(help="HOST[:PORT] that images begin with.")],
+    audience: Annotated[
+        str | None,
+        typer.Option(
+            help="Audience of the tokens, as the trust rule names it.", show_default="registry"
+        ),
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(help="File with the CA of the registry.", show_default="those of the node"),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="HOST[:PORT] to ask instead.", show_default="the registry"),
+    ] = None,
+    node_folder: Annotated[
+        str | None,
+        typer.Option(help="Where the folder will lie on the nodes.", show_default="FOLDER"),
+    ] = None,
+    python: Annotated[str, typer.Option(help="Python 3.9 or newer on the nodes.")] = PYTHON,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write over a config that says something else.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write entrepot-credential-provider and the kubelet's config for it into a folder.
+
+    Say the same on each node, or copy the folder there. Nothing that is so already is written
+    again. Next: start the kubelet with the flags that are printed.
+
+    Examples: `entrepot kube credential-provider install /etc/kubernetes/entrepot
+    --registry registry.example.com`, `entrepot kube credential-provider install ./node
+    --registry registry.internal:5000 --ca ca.pem --node-folder /etc/kubernetes/entrepot`
+    """
+    found = Installation(
+        folder=node_folder or str(folder.absolute()),
+        registry=_host(registry, "--registry"),
+        audience=audience or registry,
+        ca=_text(ca) if ca else None,
+        server=_host(server, "--server") if server else None,
+        python=python,
+    )
+    try:
+        written = found.write(folder, replace=replace)
+    except InUseError as error:
+        fail(f"{error}: say --replace, or add the provider to it by hand", 1)
+    except OSError as error:
+        fail(f"cannot write to {folder}: {error.strerror}", 1)
+    sentence = "\n".join([_wrote(written, folder), "start the kubelet with:", *_indented(found)])
+    document = {"folder": str(folder), "written": written, "flags": found.flags()}
+    done(sentence, document, as_json=as_json)
+
+
+def _wrote(names: list[str], folder: Path) -> str:
+    return f"wrote {', '.join(names)} to {folder}" if names else f"all is in {folder} already"
+
+
+def _indented(found: Installation) -> list[str]:
+    return [f"  {flag}" for flag in found.flags()]
+
+
+def _host(text: str, option: str) -> str:
+    if "/" in text or not text.isascii() or any(map(str.isspace, text)):
+        fail(f"{option} is {text!r}: write HOST or HOST:PORT, without https://")
+    return text
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read {path}: {error}")
+
+
+@provider.command()
+def rbac(
+    *,
+    audience: Annotated[str, typer.Option(help="Audience of the tokens.")],
+    as_json: Json = False,
+) -> None:
+    """Print the manifests that let kubelets ask tokens for an audience: pipe it to kubectl.
+
+    Example: `entrepot kube credential-provider rbac --audience registry.example.com |
+    kubectl apply -f -`
+    """
+    text = provider_config.audience_role(audience)
+    done(text.rstrip("\n"), {"manifests": text}, as_json=as_json)

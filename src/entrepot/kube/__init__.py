@@ -1,0 +1,1 @@
+"""Kubernetes: what its nodes and clusters need to pull from here."""
