@@ -5,16 +5,36 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.db.pushed import settled
-from tests.db.test_sealed import NEW, OLD, PLANTED, READS, clear, fill, give, rows
+from tests.content import descriptor, dump, image
+from tests.db.pushed import APP, blob, manifest, settled
+from tests.db.test_sealed import (
+    CONFIG,
+    NEW,
+    OLD,
+    PLANTED,
+    READS,
+    SIGNED,
+    clear,
+    fill,
+    give,
+    rows,
+)
 
-from entrepot.db import engine, keyed, pieces
+from entrepot.db import blobs, engine, keyed, manifests, pieces, quarantine, referrers
+from entrepot.db.blobs import Blob
 from entrepot.db.connection import Connection
 from entrepot.db.keyed import TABLES, Usage, WrongKeyError
 from entrepot.db.pieces import Piece
+from entrepot.encryption import envelope
 from entrepot.encryption.keys import MasterKey
 from entrepot.encryption.segments import DataKey
+from entrepot.oci.digest import Digest
 
+ASIDE = image(
+    config=CONFIG,
+    subject=descriptor(dump(SIGNED), SIGNED["mediaType"]),
+    annotations={"aside": PLANTED},
+)
 TABLE_NAMES = [table.name for table in TABLES]
 
 
@@ -26,7 +46,21 @@ def filled(db: Connection) -> Connection:
     piece = Piece.new(db.keyring)
     pieces.begin(db, "o1", piece)
     assert pieces.settle(db, "o1", replace(piece, size=70_000))
+    put_aside(db)
     return db
+
+
+def put_aside(db: Connection) -> None:
+    """Of each kind something that lies in quarantine."""
+    digest, piece = Digest.of(b"large"), Piece.new(db.keyring)
+    pieces.begin(db, "o9", piece)
+    assert pieces.settle(db, "o9", replace(piece, size=5))
+    blobs.add(db, APP, digest, Blob(5, None, "o9"), renew=False)
+    found = [quarantine.blob(db, str(each)) for each in (digest, blob(db, b"small"))]
+    found += quarantine.manifests(db, str(manifest(db, ASIDE)))
+    for each in found:
+        assert each is not None
+        assert quarantine.quarantine(db, each, "damaged")
 
 
 def reseal(db: Connection) -> list[str]:
@@ -49,9 +83,10 @@ def test_usage(filled: Connection) -> None:
     found = list(keyed.usage(filled))
     assert [each.table for each in found] == [
         "manifest", "blob", "upload", "signing_key", "piece", "piece",
+        "quarantine", "quarantine", "quarantined_piece",
     ]  # fmt: skip
     assert found[1] == Usage("blob", OLD.id, 1, filled_size(filled))
-    assert found[-2:] == [Usage("piece", None, 1, 5), Usage("piece", OLD.id, 1, 70_000)]
+    assert found[4:6] == [Usage("piece", None, 1, 5), Usage("piece", OLD.id, 1, 70_000)]
     assert keyed.used(filled) == [OLD.id]
 
 
@@ -132,7 +167,7 @@ def test_another_key_of_that_id(filled: Connection) -> None:
 
 def test_a_spoiled_row_is_no_wrong_key(filled: Connection) -> None:
     for table in ("manifest", "blob"):
-        filled.execute(f"update {table} set content = ?", (bytes(100),))
+        filled.execute(f"update {table} set content = ? where content is not null", (bytes(100),))
     keyed.check(filled)
 
 
@@ -157,3 +192,50 @@ def test_a_row_that_changed_meanwhile_is_left_alone(filled: Connection, table: k
     assert filled.execute(f"select * from {table.name}").fetchall() == kept
     clear(filled)
     assert keyed.reseal(filled, table, rows) == []
+
+
+def test_what_lies_aside_comes_to_the_new_key_as_it_was(filled: Connection) -> None:
+    give(filled, NEW, OLD)
+    assert reseal(filled) == []
+    give(filled, NEW)
+    kept = filled.execute(
+        "select kind, digest, content, key from quarantine where content is not null order by kind"
+    ).fetchall()
+    opened = [envelope.unseal(NEW, (kind, digest), found) for kind, digest, found, _ in kept]
+    assert opened == [b"small", dump(ASIDE)]
+    name, data_key = filled.execute("select name, data_key from quarantined_piece").fetchone()
+    assert isinstance(DataKey.unwrap(NEW, name, data_key), DataKey)
+
+
+def test_an_empty_manifest_stays_empty_and_its_annotations_are_shown(filled: Connection) -> None:
+    """The list of referrers has them while the manifest itself is in quarantine."""
+    digest, subject = Digest.of(dump(ASIDE)), Digest.of(dump(SIGNED))
+
+    def shown() -> str:
+        listed = referrers.listed(
+            filled, APP, subject, artifact_type=None, after=0, limit=9, room=999
+        )
+        return str(listed)
+
+    before = shown()
+    assert PLANTED in before
+    give(filled, NEW, OLD)
+    assert reseal(filled) == []
+    give(filled, NEW)
+    found = manifests.find(filled, APP, digest)
+    assert found is not None
+    assert found.content == b""
+    assert shown() == before
+
+
+def test_damage_that_opens_by_no_key_is_sealed_as_it_lies(filled: Connection) -> None:
+    """Else the old key would be needed for as long as that lies there."""
+    filled.execute("update quarantine set content = ? where kind = 'blob'", (bytes(100),))
+    keyed.check(filled)
+    give(filled, NEW, OLD)
+    assert reseal(filled) == []
+    assert keyed.used(filled) == [NEW.id]
+    digest, kept = filled.execute(
+        "select digest, content from quarantine where kind = 'blob' and content is not null"
+    ).fetchone()
+    assert envelope.unseal(NEW, ("blob", digest), kept) == bytes(100)

@@ -44,7 +44,8 @@ def give(db: Connection, *keys: MasterKey) -> None:
 def clear(db: Connection) -> None:
     """Take away all that was filled in."""
     links = ("edge", "idle_manifest", "repository_blob", "project_blob", "tag")
-    for table in (*links, "blob", "upload", "signing_key", "manifest", "piece"):
+    kept = ("blob", "upload", "signing_key", "manifest", "piece", "quarantine")
+    for table in (*links, *kept):
         db.execute(f"delete from {table}")
 
 

@@ -127,7 +127,7 @@ def summed(found: Iterable[Usage], ring: Keyring, work: list[Work]) -> Encryptio
         key = ring.find(usage.key).id if usage.key and ring.has(usage.key) else usage.key
         amount = amounts[key]
         amount.bytes += usage.bytes
-        if usage.table == keyed.OBJECTS.name:
+        if usage.table in (keyed.OBJECTS.name, keyed.ASIDE.name):
             amount.objects += usage.rows
         else:
             amount.rows += usage.rows

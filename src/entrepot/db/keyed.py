@@ -26,6 +26,8 @@ class Column:
     """The first word of its context; the second is the row's identity."""
     name: str
     text: bool = False
+    hollow: bool = False
+    """Whether an empty one says that nothing lies there, and so is not sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,22 @@ class Table:
     """What it tells of how much there is, in SQL."""
     where: str
     """Which rows have something that can be sealed."""
+    damaged: bool = False
+    """Whether it lies in quarantine, and may open by no key: then it is sealed as it lies."""
 
 
-OBJECTS = Table("piece", "name", "name", (Column("object", "data_key"),), "size", "key is not null")
+_DATA_KEY = (Column("object", "data_key"),)
+OBJECTS = Table("piece", "name", "name", _DATA_KEY, "size", "key is not null")
+ASIDE = Table("quarantined_piece", "name", "name", _DATA_KEY, "size", "key is not null", True)
 TABLES = (
     Table(
         "manifest",
         "id",
         "digest",
-        (Column(Sealed.MANIFEST, "content"), Column(Sealed.ANNOTATIONS, "annotations", text=True)),
+        (
+            Column(Sealed.MANIFEST, "content", hollow=True),
+            Column(Sealed.ANNOTATIONS, "annotations", text=True),
+        ),
         "size",
         "1 = 1",
     ),
@@ -64,6 +73,19 @@ TABLES = (
         "1 = 1",
     ),
     OBJECTS,
+    *(
+        Table(
+            "quarantine",
+            "id",
+            "digest",
+            (Column(kind, "content"),),
+            "size",
+            f"kind = '{kind.value}' and content is not null",
+            damaged=True,
+        )
+        for kind in (Sealed.MANIFEST, Sealed.BLOB)
+    ),
+    ASIDE,
 )
 
 
@@ -99,20 +121,26 @@ def used(db: Connection) -> list[str]:
 
 def _try(db: Connection, key: str) -> None:
     """One row that was spoiled says nothing of the key; none that opens says all."""
+    wrong = False
     for table in TABLES:
         rows = db.execute(
-            f"select {_selected(table)} from {table.name} where key = ? limit ?", (key, _TRIED)
+            f"select {_selected(table)} from {table.name} where key = ? and {table.where} limit ?",
+            (key, _TRIED),
         ).fetchall()
         for row in rows:
+            if not any(row[2:]):  # nothing lies there
+                continue
             try:
                 _opened(db, table, row)
             except BrokenSealError:
+                wrong = wrong or not table.damaged
                 continue
             return
-    raise WrongKeyError(
-        f"what was encrypted by the key {key} does not open with the key that has this id here: "
-        "it is another one"
-    )
+    if wrong:
+        raise WrongKeyError(
+            f"what was encrypted by the key {key} does not open with the key that has this id "
+            "here: it is another one"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +196,10 @@ def _reseal(db: Connection, table: Table, row: Any) -> str:
         return ""
     try:
         values = _opened(db, table, found)
+    except BrokenSealError as error:
+        if not table.damaged:
+            return str(error)
+        values = list(found[2:])
     except (EncryptionError, UnicodeDecodeError) as error:
         return str(error)
     kept = [
@@ -196,8 +228,8 @@ def _opened(db: Connection, table: Table, row: Sequence[Any]) -> list[bytes | st
 def _unsealed(
     db: Connection, column: Column, identity: str, value: Any, key: str | None
 ) -> bytes | str | None:
-    if value is None:
-        return None
+    if value is None or (column.hollow and not value):
+        return None if value is None else b""
     context = (column.kind, identity)
     if column.text:
         return sealed.unseal_text(db, context, value, key)
@@ -208,6 +240,8 @@ def _sealed(
     db: Connection, column: Column, identity: str, value: bytes | str | None
 ) -> bytes | str | None:
     context = (column.kind, identity)
+    if value is None or (column.hollow and not value):
+        return value
     if isinstance(value, str):
         return sealed.seal_text(db, context, value)[0]
-    return None if value is None else sealed.seal(db, context, value)[0]
+    return sealed.seal(db, context, value)[0]

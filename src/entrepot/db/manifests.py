@@ -36,6 +36,7 @@ class Stored:
     digest: str
     media_type: str
     content: bytes
+    """Empty where it lies in quarantine."""
 
 
 _COLUMNS = "select m.digest, m.media_type, m.content, m.key from repository r "
@@ -53,7 +54,8 @@ def find(db: Connection, repository: Repository, reference: Reference) -> Stored
     if row is None:
         return None
     digest, media_type, kept, key = row
-    return Stored(digest, media_type, sealed.unseal(db, (Sealed.MANIFEST, digest), kept, key))
+    content = sealed.unseal(db, (Sealed.MANIFEST, digest), kept, key) if kept else b""
+    return Stored(digest, media_type, content)
 
 
 def put(

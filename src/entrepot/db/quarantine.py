@@ -128,7 +128,8 @@ def quarantine(db: Connection, found: Kept, why: str) -> bool:
     names = _repositories(db, found)
     number = _write_down(db, found, why, names)
     if found.kind is Kind.MANIFEST:
-        db.execute("update manifest set content = ?, key = null where id = ?", (b"", found.id))
+        # the key stays: its annotations are sealed by it, and shown to whoever lists referrers
+        db.execute("update manifest set content = ? where id = ?", (b"", found.id))
     elif found.content is not None:
         db.execute(
             "update blob set content = null, key = null, object = ? where id = ?",

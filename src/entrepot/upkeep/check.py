@@ -71,7 +71,7 @@ def _contents(db: Connection) -> Iterator[Finding]:
     for where, digest, kept, key in faults.contents(db):
         try:
             wanted = Digest.parse(digest)
-            content = sealed.unseal(db, (where, digest), kept, key)
+            content = sealed.unseal(db, (where, digest), kept, key) if kept else b""
         except OCIError as error:
             yield _malformed(f"the {where} table", digest, error)
             continue
