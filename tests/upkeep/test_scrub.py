@@ -1,5 +1,6 @@
 """The scrub: each kind of damage is found, served no more and healed by a push; nothing else is."""
 
+import base64
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from entrepot.db.place import Place
 from entrepot.upkeep.scrub import JOB, Mark, Pace
 
 APP, OTHER = "team/app", "team/other"
+KEY = base64.b64encode(bytes(range(32))).decode()
 LAYER = random.Random(7).randbytes(300_000)
 GOOD = random.Random(8).randbytes(100_000)
 
@@ -149,6 +151,43 @@ def test_damage_is_served_no_more_until_it_is_pushed_again(
         assert house.pull(LAYER, repository).content == LAYER
     assert house.ask(quarantine.damaged) == 0
     assert house.ask(lambda db: quarantine.listed(db, None, 10))[0].healed
+
+
+@pytest.fixture(params=["disk", "objects"])
+def locked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """A registry that encrypts."""
+    settings: dict[str, Any] = {"scrub_rate": 1e9, "upkeep_pause": 0.2, "encryption_key": KEY}
+    bucket = request.getfixturevalue("bucket") if request.param == "objects" else None
+    with housed(tmp_path / "data", bucket, **settings, **(bucket.settings if bucket else {})) as it:
+        yield it
+
+
+@pytest.mark.parametrize("change", [flip, lambda content: content[:-1]], ids=["a bit", "cut"])
+def test_an_encrypted_piece_that_is_spoilt_is_found_and_healed(
+    locked: House, change: Callable[[bytes], bytes | None]
+) -> None:
+    assert locked.scrub().progress.note == "5 compared, 0 damaged"
+    damaged = locked.object(LAYER)
+    locked.spoil(LAYER, change)
+    assert locked.scrub().progress.note == "5 compared, 1 damaged"
+    [item] = locked.ask(lambda db: quarantine.listed(db, None, 10))
+    assert (item.digest, item.objects, item.healed) == (digest(LAYER), [damaged], False)
+    assert locked.pull(LAYER).json()["errors"][0]["code"] == "BLOB_UNKNOWN"
+    put_blob(locked.client, APP, LAYER)
+    assert locked.object(LAYER) != damaged
+    for repository in (APP, OTHER):
+        assert locked.pull(LAYER, repository).content == LAYER
+    assert locked.ask(quarantine.damaged) == 0
+    assert locked.scrub().progress.note == "5 compared, 0 damaged"
+
+
+def test_a_data_key_that_is_spoilt_is_damage(locked: House) -> None:
+    name = locked.object(LAYER)
+    change = "update piece set data_key = ? where name = ?"
+    locked.ask(lambda db: db.execute(change, (bytes(60), name)))
+    assert locked.scrub().progress.note == "5 compared, 1 damaged"
+    put_blob(locked.client, APP, LAYER)
+    assert locked.pull(LAYER).content == LAYER
 
 
 def test_small_blobs_and_manifests_are_healed_too(house: House) -> None:
