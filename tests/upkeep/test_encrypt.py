@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from tests.db.pushed import APP, garbage
 from tests.upkeep.conftest import LAYER, Folder, keep
+from tests.upkeep.running import running, until
 
 from entrepot.blobstore.encrypted import EncryptedStore
-from entrepot.blobstore.store import Source
-from entrepot.db import blobs, engine, pieces
+from entrepot.blobstore.store import Source, StoreError
+from entrepot.db import blobs, engine, jobs, pieces
 from entrepot.db.blobs import Blob
+from entrepot.db.jobs import Standing
 from entrepot.db.pieces import Piece
 from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.encryption.keys import Keyring, MasterKey
@@ -22,6 +24,7 @@ from entrepot.oci.ranges import Span
 from entrepot.upkeep import encrypt as encrypting
 from entrepot.upkeep.check import findings
 from entrepot.upkeep.encrypt import encrypt
+from entrepot.upkeep.encryption_jobs import ENCRYPT_OLD, encryption_jobs
 from entrepot.upkeep.rounds import expire
 
 KEY = MasterKey.new()
@@ -200,6 +203,66 @@ async def test_a_store_that_fails_for_all_ends_it(
         file.unlink()
     with pytest.raises(FileNotFoundError):
         await encrypt(database, store, nobody)
+
+
+class Away(EncryptedStore):
+    """Does not do what it is asked to."""
+
+    why: str | None = None
+    reads = 0
+
+    def read(self, piece, span):  # type: ignore[no-untyped-def]
+        self.reads += 1
+        raise StoreError(f"reading {piece.name} failed")
+
+    async def trouble(self) -> str | None:
+        return self.why
+
+
+async def test_a_store_that_does_not_answer_ends_it_at_once(
+    folder: Folder, database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In one line, by whoever runs it; none of the blobs is called damaged."""
+    for number in range(3):
+        add(folder, b"%d" % number * 20_000)
+    store = Away(folder.store, RING)
+    store.why = "the bucket does not answer"
+    with pytest.raises(StoreError, match=r"^the bucket does not answer$"):
+        await encrypt(database, store, nobody)
+    assert store.reads == 1
+    assert caplog.text == ""
+    opened = folder.db.execute("select count(*) from piece where number is null").fetchone()
+    assert opened == (0,)
+
+
+async def test_an_object_that_the_store_refuses_is_passed_over(
+    folder: Folder, database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(folder, b"other" * 10_000)
+    store = Away(folder.store, RING)
+    assert (await encrypt(database, store, nobody)).failed == store.reads == 2
+    assert f"blob {folder.layer} is not encrypted: reading" in caplog.text
+
+
+async def test_the_runner_tries_it_again_and_says_so_once(
+    folder: Folder, database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Away(folder.store, RING)
+    store.why = "the bucket does not answer"
+
+    def standing() -> Standing | None:
+        return jobs.find(folder.db, ENCRYPT_OLD)
+
+    [_, job] = encryption_jobs(database, store, linger=False)
+    async with running(database, job):
+        await until(lambda: jobs.ask(folder.db, ENCRYPT_OLD))
+        await until(lambda: (found := standing()) is not None and found.failures > 0)
+    found = standing()
+    assert found is not None
+    assert found.next_at is not None
+    assert found.progress.error == "the bucket does not answer"
+    line = "job encrypt-old failed: the bucket does not answer; it is tried again"
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == [line]
 
 
 class Meddling(EncryptedStore):

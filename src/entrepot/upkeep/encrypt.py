@@ -2,7 +2,8 @@
 
 A blob is read, written anew under other names, and compared with its digest; then its new objects
 take the place of the old ones, in one transaction. Until then nobody sees the new ones, from then
-on nobody the old. Whatever was cut is begun again with the same blob.
+on nobody the old. Whatever was cut is begun again with the same blob. A store that cannot be used
+says nothing about any blob: it ends there, and the runner begins it again later.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from entrepot.blobstore.store import Store
+from entrepot.blobstore.store import Store, StoreError
 from entrepot.db import exchange, pieces
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -138,6 +139,8 @@ async def _encrypt(
         found.failed += 1
         if found.failed == _MOST_FAILED or getattr(error, "errno", None) == errno.ENOSPC:
             raise
+        if isinstance(error, StoreError) and (why := await copy.store.trouble()):
+            raise StoreError(why) from None
         _log.error("blob %s is not encrypted: %s; run entrepot check", blob.digest, error)
     finally:
         await database.note(partial(_drop, names=[piece.name for piece in new.values()]))
