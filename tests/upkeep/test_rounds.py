@@ -1,13 +1,16 @@
 """The rounds: what has expired goes, garbage goes, cut anywhere they are taken up again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 from tests.db.pushed import APP, garbage
 from tests.upkeep.conftest import Folder, keep
 
+from entrepot.blobstore.disk import DiskStore
+from entrepot.blobstore.store import StoreError
 from entrepot.db import pieces, uploads
 from entrepot.db.pieces import Piece
 from entrepot.db.sqlite import SQLiteDatabase
@@ -73,17 +76,82 @@ async def test_a_round_cut_between_deleting_and_forgetting_is_taken_up(
     assert garbage(folder.db) == []
 
 
-async def test_what_cannot_be_deleted_is_not_forgotten(
+def stuck(folder: Folder, name: str) -> None:
+    """Have an object be one that cannot be deleted."""
+    folder.store.delete([name])
+    folder.store.path(name).mkdir()
+
+
+async def test_what_cannot_be_deleted_waits_and_holds_up_no_other(
+    folder: Folder, database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Told once, and shown for as long as it lies there; tried again, it goes."""
+    names = throw_away(folder, 600)
+    bad = min(names)
+    stuck(folder, bad)
+    assert await collect(database, folder.store) == 599
+    assert set(left(folder)) == {bad, folder.object}
+    [(name, _, why)] = pieces.discarded(folder.db, 9)
+    assert name == bad
+    assert why.startswith("test; deleting it failed 1 times: ")
+    assert await collect(database, folder.store) == 0
+    folder.db.execute("update garbage set later = 0")
+    assert await collect(database, folder.store) == 0
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
+    assert f"object {bad} cannot be deleted, it is tried later: " in caplog.text
+    folder.db.execute("update garbage set later = 0")
+    folder.store.path(bad).rmdir()
+    assert await collect(database, folder.store) == 1
+    assert pieces.discarded(folder.db, 9) == []
+
+
+async def test_it_waits_longer_each_time_and_a_day_at_most(
     folder: Folder, database: SQLiteDatabase
 ) -> None:
     [name] = throw_away(folder, 1)
-    folder.store.delete([name])
-    folder.store.path(name).mkdir()
-    with pytest.raises(OSError, match=name):
+    stuck(folder, name)
+    waits = []
+    for _ in range(10):
+        folder.db.execute("update garbage set later = 0")
         await collect(database, folder.store)
-    assert garbage(folder.db) == [name]
-    folder.store.path(name).rmdir()
-    assert await collect(database, folder.store) == 1
+        (later,) = folder.db.execute("select later from garbage").fetchone()
+        waits.append(later - time.time())
+    assert waits[:3] == [pytest.approx(600 * 2**n, abs=5) for n in range(3)]
+    assert waits[-1] == pytest.approx(24 * 3600, abs=5)
+
+
+async def test_where_none_can_be_deleted_the_round_ends(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
+    for name in throw_away(folder, 25):
+        stuck(folder, name)
+    with pytest.raises(OSError, match=str(folder.store.folder)):
+        await collect(database, folder.store)
+    assert len(pieces.discarded(folder.db, 99)) == 25
+
+
+class Away(DiskStore):
+    """A store that cannot be reached."""
+
+    asked = 0
+
+    def delete(self, names: Sequence[str]) -> None:
+        self.asked += 1
+        raise StoreError("deleting failed")
+
+    async def trouble(self) -> str | None:
+        return "the bucket does not answer"
+
+
+async def test_a_store_that_is_away_says_nothing_of_any_object(
+    folder: Folder, database: SQLiteDatabase
+) -> None:
+    throw_away(folder, 3)
+    store = Away(folder.store.folder)
+    with pytest.raises(StoreError, match="the bucket does not answer"):
+        await collect(database, store)
+    assert store.asked == 1
+    assert len(garbage(folder.db)) == 3
 
 
 async def test_only_idle_uploads_expire(folder: Folder, database: SQLiteDatabase) -> None:

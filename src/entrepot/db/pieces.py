@@ -16,6 +16,9 @@ from entrepot.db.connection import Connection
 from entrepot.encryption.keys import NO_KEYS, Keyring
 from entrepot.encryption.segments import DataKey
 
+_FIRST_WAIT, _LONGEST_WAIT = 600.0, 24 * 3600.0
+"""Seconds until an object that could not be deleted is tried again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -169,13 +172,35 @@ def throw_away(db: Connection, found: list[tuple[str, int]], why: str) -> None:
 
 
 def garbage(db: Connection, limit: int) -> list[str]:
-    """Objects to be deleted from the store."""
-    return [name for (name,) in db.execute("select object from garbage limit ?", (limit,))]
+    """Objects to be deleted from the store now, those that were tried in vain last."""
+    rows = db.execute(
+        "select object from garbage where later <= ? order by later limit ?", (time.time(), limit)
+    )
+    return [name for (name,) in rows]
+
+
+def put_off(db: Connection, name: str, trouble: str) -> bool:
+    """Have an object that could not be deleted wait, the longer the more often that was tried;
+    whether this was the first time.
+    """
+    row = db.execute("select tries from garbage where object = ?", (name,)).fetchone()
+    if row is None:  # somebody else has deleted it
+        return False
+    wait = min(_FIRST_WAIT * 2.0 ** min(row[0], 30), _LONGEST_WAIT)
+    db.execute(
+        "update garbage set tries = tries + 1, trouble = ?, later = ? where object = ?",
+        (trouble[:500], time.time() + wait, name),
+    )
+    return bool(row[0] == 0)
 
 
 def discarded(db: Connection, limit: int) -> list[tuple[str, int, str]]:
     """Name, bytes and why of objects to be deleted from the store."""
-    return db.execute("select object, size, why from garbage limit ?", (limit,)).fetchall()
+    rows = db.execute("select object, size, why, tries, trouble from garbage limit ?", (limit,))
+    return [
+        (name, size, f"{why}; deleting it failed {tries} times: {trouble}" if tries else why)
+        for name, size, why, tries, trouble in rows
+    ]
 
 
 def forget(db: Connection, names: list[str]) -> None:

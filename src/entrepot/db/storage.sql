@@ -24,6 +24,12 @@ insert into piece (name, object, number, size, started_at)
 alter table garbage add column size integer not null default 0;
 alter table garbage add column why text not null default '';
 
+-- What cannot be deleted is tried again later, and holds up nothing else.
+alter table garbage add column tries integer not null default 0;
+alter table garbage add column trouble text not null default '';
+alter table garbage add column later real not null default 0;
+create index garbage_later on garbage (later);
+
 -- Uploads under way begin anew: of one that was cut, the file has bytes that the row does not know.
 insert into garbage (object, size, why)
     select id, size, 'its upload was begun by an earlier version' from upload where content is null
