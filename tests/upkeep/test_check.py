@@ -161,7 +161,7 @@ def test_an_orphan_is_a_leftover_and_no_damage(folder: Folder) -> None:
     assert done.status == 0
     assert done.output.splitlines() == [
         f"leftover {name}: 8 bytes that no row names; it may be deleted",
-        "0 damaged, 1 leftovers",
+        "0 damaged, 1 leftovers, --repair mends what can be mended",
     ]
 
 

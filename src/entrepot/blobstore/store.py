@@ -3,6 +3,7 @@
 Methods block, unless they say otherwise: call them in a thread.
 """
 
+import errno
 import hashlib
 import io
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -16,6 +17,12 @@ from entrepot.oci.ranges import Span
 
 class StoreError(OSError):
     """A store does not do what it is asked to; the message says why, and has no secret in it."""
+
+
+def is_damage(error: OSError) -> bool:
+    """Whether an error tells that bytes are lost, rather than of who asks, or when."""
+    bad = (errno.EIO, errno.EISDIR, errno.ENOENT)
+    return not isinstance(error, StoreError) and error.errno in bad
 
 
 class Piece(Protocol):

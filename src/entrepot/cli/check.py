@@ -1,8 +1,10 @@
-"""`entrepot check`: compare the database with what is stored."""
+"""`entrepot check`: compare the database with what is stored, and mend what can be mended."""
 
 import contextlib
 import json
 import sqlite3
+from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,12 +12,15 @@ import typer
 from entrepot import settings
 from entrepot.blobstore.store import Store, StoreError
 from entrepot.blobstore.stores import store_at
-from entrepot.cli.options import Config, Data, Json, fail
+from entrepot.cli.options import Config, Data, Json, Yes, confirm, fail
 from entrepot.db import keyed
+from entrepot.db.connection import Connection
 from entrepot.db.place import Place
 from entrepot.db.schema import SchemaError
 from entrepot.encryption.keys import EncryptionError
-from entrepot.upkeep.check import Finding, findings, unreadable
+from entrepot.upkeep import misplaced
+from entrepot.upkeep.check import RESTORE, findings, unreadable
+from entrepot.upkeep.finding import Finding, Kind
 
 
 def check(
@@ -23,36 +28,51 @@ def check(
     data: Data = None,
     config: Config = None,
     read: Annotated[bool, typer.Option(help="Read and hash every blob, too.")] = True,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --repair: say what it would do.")
+    ] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Compare database and store; say what is wrong. Changes nothing; a server may be running.
+    """Compare database and store; say what is wrong. A server may be running, also for --repair.
 
-    Ends with 0 where all that was pushed is intact, with 1 where something is damaged.
+    Ends with 0 where all that was pushed is intact, with 1 where something is damaged, or was put
+    in quarantine and is to be pushed again.
 
-    Examples: `entrepot check --data /srv/entrepot`, `entrepot check --no-read --json`
+    Examples: `entrepot check --data /srv/entrepot`, `entrepot check --no-read --json`,
+    `entrepot check --repair --dry-run`
     """
+    place, store = _opened(config, data)
     try:
-        chosen = settings.load(config, data=data)
-        keyring = chosen.keyring()
-        place = chosen.metadata(keyring)
-    except settings.SettingsError as error:
-        fail(str(error))
-    try:
-        if not place.exists():
-            fail(f"there is no registry in {place}: name its folder with --data")
-        store = store_at(chosen.data, chosen.place, keyring)
         found = _findings(place, store, read=read)
+        mended = _mend(place, store, found, dry_run=dry_run, yes=yes) if repair else set()
     except (SchemaError, StoreError, EncryptionError) as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        fail(f"cannot read {place}: {why}; run it as the user of the server")
-    damaged = sum(finding.damage for finding in found)
-    for finding in found:
-        typer.echo(_json(finding) if as_json else _text(finding))
+        fail(f"cannot use {place}: {why}; run it as the user of the server")
+    for each in found:
+        typer.echo(_json(each, mended) if as_json else _text(each, mended, planned=dry_run))
     if not as_json:
-        typer.echo(f"{damaged} damaged, {len(found) - damaged} leftovers")
-    raise typer.Exit(1 if damaged else 0)
+        typer.echo(_summary(found, mended))
+    left = [each for each in found if each not in mended or not (each.mend and each.mend.heals)]
+    raise typer.Exit(1 if any(each.damage for each in left) else 0)
+
+
+def _opened(config: Path | None, data: Path | None) -> tuple[Place, Store]:
+    try:
+        chosen = settings.load(config, data=data)
+        keyring = chosen.keyring()
+        place = chosen.metadata(keyring)
+        if not place.exists():
+            fail(f"there is no registry in {place}: name its folder with --data")
+        return place, store_at(chosen.data, chosen.place, keyring)
+    except (settings.SettingsError, SchemaError, StoreError, EncryptionError) as error:
+        fail(str(error))
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        fail(f"cannot read {place}: {why}; run it as the user of the server")
 
 
 def _findings(place: Place, store: Store, *, read: bool) -> list[Finding]:
@@ -74,17 +94,67 @@ def _is_damage(error: sqlite3.Error) -> bool:
     return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
-def _json(finding: Finding) -> str:
+def _mend(
+    place: Place, store: Store, found: list[Finding], *, dry_run: bool, yes: bool
+) -> set[Finding]:
+    """Mend what can be mended, if whoever runs it says so; what was."""
+    wanted = [each for each in found if each.mend is not None]
+    if not wanted or dry_run:
+        return set()
+    if any(each.advice == RESTORE for each in found):
+        typer.echo("nothing is mended: the database is damaged, restore a backup first", err=True)
+        return set()
+    with contextlib.closing(place.connect()) as db:
+        misplaced.check(db, store)  # or all there is would be put aside
+        _ask(wanted, yes=yes)
+        try:
+            return {each for each in wanted if _apply(db, each)}
+        finally:
+            place.announce()
+
+
+def _ask(wanted: list[Finding], *, yes: bool) -> None:
+    counts = Counter(str(each.mend) for each in wanted)
+    for text, count in counts.items():
+        typer.echo(f"{count} times: {text}", err=True)
+    confirm("do that?", yes=yes)
+
+
+def _apply(db: Connection, finding: Finding) -> bool:
+    with db.exclusive():
+        return finding.mend is not None and finding.mend.apply(db)
+
+
+def _json(finding: Finding, mended: set[Finding]) -> str:
     return json.dumps(
         {
-            "kind": "damage" if finding.damage else "leftover",
+            "kind": finding.kind.value,
             "subject": finding.subject,
             "what": finding.what,
             "advice": finding.advice,
+            "mend": str(finding.mend) if finding.mend else None,
+            "mended": finding in mended,
         }
     )
 
 
-def _text(finding: Finding) -> str:
-    kind = "DAMAGED " if finding.damage else "leftover"
-    return f"{kind} {finding.subject}: {finding.what}; {finding.advice}"
+def _text(finding: Finding, mended: set[Finding], *, planned: bool) -> str:
+    kind = "DAMAGED" if finding.damage else finding.kind.value
+    head = f"{kind:<8} {finding.subject}: {finding.what}"
+    if finding in mended:
+        return f"{head}; mended: {finding.mend}"
+    if planned and finding.mend:
+        return f"{head}; --repair would {finding.mend}"
+    return f"{head}; {finding.advice}"
+
+
+def _summary(found: list[Finding], mended: set[Finding]) -> str:
+    counts = Counter(each.kind for each in found)
+    words = [f"{counts[Kind.DAMAGE]} damaged", f"{counts[Kind.LEFTOVER]} leftovers"]
+    if counts[Kind.STALE]:
+        words.insert(1, f"{counts[Kind.STALE]} stale")
+    if mended:
+        words.append(f"{len(mended)} mended")
+    elif any(each.mend for each in found):
+        words.append("--repair mends what can be mended")
+    return ", ".join(words)

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from entrepot.db import quarantine
 from entrepot.db.connection import Connection
+from entrepot.db.quarantine import Kept, Kind
 
-_PAGE = 1000
+_PAGES = {Kind.BLOB: 200, Kind.MANIFEST: 10}
+"""Rows at once: a small blob has 16 KiB, a manifest up to 4 MiB."""
 
 
 def faults(db: Connection) -> list[str]:
@@ -48,30 +51,21 @@ def missing_parts(db: Connection) -> Iterator[tuple[str, str, str]]:
     )
 
 
-def contents(db: Connection) -> Iterator[tuple[str, str, bytes, str | None]]:
-    """Table and digest of what lies in the database, its bytes as they are kept, and their key."""
-    yield from db.execute("select 'manifest', digest, content, key from manifest")
-    yield from db.execute("select 'blob', digest, content, key from blob where content is not null")
+def contents(db: Connection, kind: Kind) -> Iterator[Kept]:
+    """Every blob or manifest, as it is kept.
 
-
-def objects(db: Connection) -> Iterator[tuple[str, int, str]]:
-    """Digest, size and owner of the pieces of every blob that lies in the store.
-
-    In pages: hashing what they name takes hours, and a query that is open so long would show the
-    past, and keep the log of the database from being emptied.
+    In pages: hashing all that takes hours, and a query that is open so long would show the past,
+    and keep the log of the database from being emptied.
     """
-    last = ""
-    while page := db.execute(
-        "select digest, size, object from blob where object > ? order by object limit ?",
-        (last, _PAGE),
-    ).fetchall():
+    last = 0
+    while page := quarantine.after(db, kind, last, _PAGES[kind]):
         yield from page
-        last = page[-1][2]
+        last = page[-1].id
 
 
-def is_blob(db: Connection, name: str) -> bool:
-    """Whether a blob has these pieces now."""
-    return db.execute("select 1 from blob where object = ?", (name,)).fetchone() is not None
+def stands(db: Connection, found: Kept) -> bool:
+    """Whether it is still kept so."""
+    return quarantine.after(db, found.kind, found.id - 1, 1) == [found]
 
 
 def is_named(db: Connection, name: str) -> bool:

@@ -104,6 +104,41 @@ def loose(db: Connection, repository: Repository, after: str, limit: int) -> lis
     ]
 
 
+_UNKNOWN_MANIFESTS = (
+    "from manifest m join repository r on r.id = m.repository where r.trash is null "
+    f"and not {_KEPT} and not exists (select 1 from idle_manifest i where i.manifest = m.id)"
+)
+_UNKNOWN_LINKS = (
+    "repository_blob x where x.idle_since is null and not exists (select 1 from edge e "
+    "join blob b on b.digest = e.child where e.repository = x.repository and b.id = x.blob)"
+)
+
+
+def unknown(db: Connection) -> tuple[int, int]:
+    """How many manifests and links of blobs nothing keeps, though nobody wrote that down. Reads
+    whole tables.
+    """
+    found: tuple[int, int] = db.execute(
+        f"select (select count(*) {_UNKNOWN_MANIFESTS}), (select count(*) from {_UNKNOWN_LINKS})"
+    ).fetchone()
+    return found
+
+
+def note_unknown(db: Connection) -> int:
+    """Write them down; how many."""
+    now = time.time()
+    manifests = db.execute(
+        f"insert into idle_manifest (manifest, since, why) select m.id, ?, ? {_UNKNOWN_MANIFESTS}",
+        (now, Why.UNTAGGED.value),
+    )
+    links = db.execute(
+        "update repository_blob set idle_since = ? where (repository, blob) in "
+        f"(select x.repository, x.blob from {_UNKNOWN_LINKS})",
+        (now,),
+    )
+    return manifests.rowcount + links.rowcount
+
+
 def forget(db: Connection, manifest: int) -> None:
     """Say that it has gone, or comes anew."""
     db.execute("delete from idle_manifest where manifest = ?", (manifest,))

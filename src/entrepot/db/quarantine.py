@@ -109,6 +109,15 @@ def _kept(db: Connection, kind: Kind, row: tuple[int, str, int, bytes, str, str]
     return Kept(kind, number, digest, size, content, key, object=last, pieces=found)
 
 
+def reason(db: Connection, found: Kept) -> str | None:
+    """Why it was put in quarantine last; None where it never was, or that is long ago."""
+    row = db.execute(
+        "select why from quarantine where kind = ? and digest = ? order by id desc limit 1",
+        (found.kind.value, found.digest),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def total(db: Connection) -> int:
     """Bytes of all blobs and manifests."""
     found: int = db.execute(

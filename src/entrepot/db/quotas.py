@@ -137,9 +137,13 @@ def limit(db: Connection, project: str, quota: int | None, tags: int | None) -> 
 
 _PART = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 _PROJECT = f"substr(r.name, 1, length(r.name) - length(ltrim(r.name, '{_PART}')))"
+_LINKED = (
+    f"select {_PROJECT} as project, x.blob as blob, count(*) as links "
+    "from repository_blob x join repository r on r.id = x.repository group by 1, 2"
+)
 _COUNTED = (
-    "select project, cast(sum(bytes) as bigint), cast(sum(tags) as bigint) from ("
-    "select p.project, b.size as bytes, 0 as tags from project_blob p join blob b on b.id = p.blob "
+    "select project, cast(sum(bytes) as bigint) as bytes, cast(sum(tags) as bigint) as tags from ("
+    f"select l.project, b.size as bytes, 0 as tags from ({_LINKED}) l join blob b on b.id = l.blob "
     f"union all select {_PROJECT}, m.size, 0 from manifest m "
     "join repository r on r.id = m.repository "
     f"union all select {_PROJECT}, 0, 1 from tag t "
@@ -147,12 +151,28 @@ _COUNTED = (
 )
 
 
+def miscounted(db: Connection) -> list[str]:
+    """Projects of which it does not stand what they take. Reads whole tables."""
+    rows = db.execute(
+        "select project from (select project, bytes, tags from project_usage "
+        f"union all select project, -bytes, -tags from ({_COUNTED}) c) as used "
+        "group by project having sum(bytes) <> 0 or sum(tags) <> 0 "
+        "union select project from (select project, blob, links from project_blob "
+        f"union all select project, blob, -links from ({_LINKED}) l) as had "
+        "group by project, blob having sum(links) <> 0 order by project"
+    )
+    return [project for (project,) in rows]
+
+
 def recount(db: Connection) -> int:
     """Count everything anew, whole tables of it; for how many projects that was not as it stood."""
+    differing = miscounted(db)
+    if not differing:
+        return 0
     db.execute("delete from project_blob")
     db.execute(
-        f"insert into project_blob (project, blob, links) select {_PROJECT}, x.blob, count(*) "
-        "from repository_blob x join repository r on r.id = x.repository group by 1, 2"
+        f"insert into project_blob (project, blob, links) select project, blob, links "
+        f"from ({_LINKED}) l"
     )
     stood = {
         row[0]: row[1:] for row in db.execute("select project, bytes, tags from project_usage")
@@ -164,4 +184,4 @@ def recount(db: Connection) -> int:
         "on conflict (project) do update set bytes = excluded.bytes, tags = excluded.tags",
         ((name, *found.get(name, (0, 0))) for name in wrong),
     )
-    return len(wrong)
+    return len(differing)

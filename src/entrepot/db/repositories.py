@@ -90,6 +90,15 @@ def count_tags(db: Connection, number: int) -> int:
     return found
 
 
+def mislisted(db: Connection) -> list[str]:
+    """Repositories of which it is not known right whether they hold a manifest. Reads them all."""
+    rows = db.execute(
+        "select name from repository r where trash is null and listed <> "
+        "case when exists (select 1 from manifest m where m.repository = r.id) then 1 else 0 end"
+    )
+    return [name for (name,) in rows]
+
+
 def relist(db: Connection, number: int) -> None:
     """Say whether the repository holds a manifest; call it when one has come or gone."""
     db.execute(

@@ -1,32 +1,27 @@
 """`check`: does the database say what is stored, and does all that is promised lie there?
 
-`findings` compares and yields; it changes nothing, and may run beside a server. Damage is what a
-client would notice: a pull that fails or brings wrong bytes. Leftovers only take room.
+`findings` compares and yields; it changes nothing, and may run beside a server. Each finding says
+what can be done about it (`upkeep.mends`), if anything can.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
-from entrepot.blobstore.store import Store, StoreError, digest_of
-from entrepot.db import faults, pieces, sealed
+from entrepot.blobstore.store import Store, digest_of, is_damage
+from entrepot.db import faults, idle, quarantine, quotas, repositories, sealed
 from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
+from entrepot.db.quarantine import Kept
+from entrepot.encryption.envelope import BrokenSealError
 from entrepot.encryption.keys import EncryptionError
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
+from entrepot.upkeep.finding import Finding, Kind, damaged
+from entrepot.upkeep.mends import NoteIdle, PutAside, Recount, Relist, TakeTag, ThrowAway
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it should be."""
-
-    damage: bool
-    """False for a leftover, which harms nobody."""
-    what: str
-    subject: str
-    """The digest, tag or object concerned."""
-    advice: str
+RESTORE = "restore a backup"
+"""Where the database itself is damaged; until then nothing should be mended by what it says."""
+_LOST = "push it again"
 
 
 def findings(db: Connection, store: Store, *, read: bool) -> Iterator[Finding]:
@@ -34,8 +29,10 @@ def findings(db: Connection, store: Store, *, read: bool) -> Iterator[Finding]:
     yield from _database(db)
     yield from _tags(db)
     yield from _parts(db)
-    yield from _contents(db)
-    yield from _objects(db, store, read=read)
+    for kind in quarantine.Kind:
+        for kept in faults.contents(db, kind):
+            yield from _kept(db, store, kept, read=read)
+    yield from _stale(db)
     yield from _leftovers(db, store)
 
 
@@ -46,102 +43,106 @@ def _database(db: Connection) -> Iterator[Finding]:
 
 def unreadable(text: object) -> Finding:
     """What is found where the database itself is damaged."""
-    return Finding(True, f"the database is damaged: {text}", "database", "restore a backup")
+    return damaged(f"the database is damaged: {text}", "database", RESTORE)
 
 
 def _tags(db: Connection) -> Iterator[Finding]:
     for name, tag, digest in faults.dangling_tags(db):
-        yield Finding(
-            True, f"the tag points to {digest}, which is missing", f"{name}:{tag}", "push it again"
-        )
+        what, mend = f"the tag points to {digest}, which is missing", TakeTag(name, tag, digest)
+        yield damaged(what, f"{name}:{tag}", _LOST, mend)
 
 
 def _parts(db: Connection) -> Iterator[Finding]:
     for name, digest, child in faults.missing_parts(db):
-        yield Finding(
-            True,
+        yield damaged(
             f"{child} of this manifest is missing (expected where sparse manifests are allowed)",
             f"{name}@{digest}",
             f"push {child} to {name}",
         )
 
 
-def _contents(db: Connection) -> Iterator[Finding]:
-    """What lies in the database itself is read always: it is not much."""
-    for where, digest, kept, key in faults.contents(db):
-        try:
-            wanted = Digest.parse(digest)
-            content = sealed.unseal(db, (where, digest), kept, key) if kept else b""
-        except OCIError as error:
-            yield _malformed(f"the {where} table", digest, error)
-            continue
-        except EncryptionError as error:
-            yield Finding(True, str(error), digest, "push it again")
-            continue
-        if Digest.of(content, wanted.algorithm) != wanted:
-            yield Finding(
-                True,
-                f"its bytes in the {where} table do not match the digest",
-                digest,
-                "push it again, then restart the registry",
-            )
+def _kept(db: Connection, store: Store, kept: Kept, *, read: bool) -> Iterator[Finding]:
+    """What is wrong with a blob or a manifest."""
+    try:
+        wanted = Digest.parse(kept.digest)
+        why = _why(db, store, kept, wanted, read=read)
+    except BrokenSealError as error:
+        why = str(error)
+    except EncryptionError as error:
+        yield damaged(str(error), kept.digest, "give that key: nobody can say more without")
+        return
+    except (OCIError, ValueError) as error:
+        what = f"its row in the {kept.kind} table is malformed: {error}"
+        yield damaged(what, kept.digest, RESTORE)
+        return
+    if not why or not faults.stands(db, kept):  # deleted or healed meanwhile
+        return
+    aside = quarantine.reason(db, kept) if kept.empty else None
+    if aside is not None:
+        yield damaged(f"it is in quarantine: {aside}", kept.digest, _LOST)
+    else:
+        yield damaged(why, kept.digest, _LOST, PutAside(kept, why))
 
 
-def _malformed(where: str, digest: str, error: Exception) -> Finding:
-    return Finding(True, f"its row in {where} is malformed: {error}", digest, "restore a backup")
+def _why(db: Connection, store: Store, kept: Kept, wanted: Digest, *, read: bool) -> str:
+    """Why it cannot be served as it should; "" where it can."""
+    if kept.content is not None:  # it is not much, so it is read always
+        return _content(db, kept, kept.content, wanted)
+    wrong = _shape(store, kept)
+    if wrong or not read:
+        return wrong
+    if _hash(store, kept.pieces, wanted.algorithm) == wanted:
+        return ""
+    names = " and ".join(part.name for part in kept.pieces)
+    return f"the bytes in {names} do not match the digest"
 
 
-def _objects(db: Connection, store: Store, *, read: bool) -> Iterator[Finding]:
-    for digest, size, owner in faults.objects(db):
-        try:
-            parts = pieces.of(db, owner)
-            found = _blob(store, Digest.parse(digest), size, parts, read=read)
-        except (OCIError, ValueError) as error:
-            found = _malformed("the blob table", digest, error)
-        if found is not None and faults.is_blob(db, owner):  # not deleted meanwhile
-            yield found
+def _content(db: Connection, kept: Kept, content: bytes, wanted: Digest) -> str:
+    name = (kept.kind.value, kept.digest)
+    found = sealed.unseal(db, name, content, kept.key) if content else b""
+    if Digest.of(found, wanted.algorithm) == wanted:
+        return ""
+    return f"its bytes in the {kept.kind} table do not match the digest"
 
 
-def _blob(
-    store: Store, digest: Digest, size: int, parts: Sequence[Piece], *, read: bool
-) -> Finding | None:
-    wrong = _wrong(store, size, parts)
-    if wrong:
-        return Finding(True, wrong, str(digest), "push it again")
-    if read and _hash(store, parts, digest.algorithm) != digest:
-        return Finding(
-            True,
-            f"the bytes in {_names(parts)} do not match the digest",
-            str(digest),
-            "delete the object, then push the blob again",
-        )
-    return None
-
-
-def _wrong(store: Store, size: int, parts: Sequence[Piece]) -> str:
+def _shape(store: Store, kept: Kept) -> str:
     """What shows without reading any byte."""
-    for part in parts:
+    for part in kept.pieces:
         found = store.size(part)
         if found is None:
             return f"its object {part.name} is missing"
         if found != part.size:
             return f"{part.name} has {found} bytes, not {part.size}"
-    whole = sum(part.size for part in parts)
-    return "" if whole == size else f"its pieces have {whole} bytes, not {size}"
-
-
-def _names(parts: Sequence[Piece]) -> str:
-    return " and ".join(part.name for part in parts)
+    whole = sum(part.size for part in kept.pieces)
+    return "" if whole == kept.size else f"its pieces have {whole} bytes, not {kept.size}"
 
 
 def _hash(store: Store, parts: Sequence[Piece], algorithm: str) -> Digest | None:
-    """None for what the disk cannot read, or what has gone. Raises StoreError: who knows, then."""
+    """None for what cannot be read, or has gone. Raises OSError and EncryptionError where that is
+    rather for who asks, or when.
+    """
     try:
         return digest_of(store, parts, algorithm)
-    except StoreError:
-        raise
-    except (OSError, EOFError, EncryptionError):
+    except OSError as error:
+        if not is_damage(error):
+            raise
         return None
+    except (EOFError, BrokenSealError):
+        return None
+
+
+def _stale(db: Connection) -> Iterator[Finding]:
+    """What is kept beside the content so that nobody has to count it."""
+    for project in quotas.miscounted(db):
+        what = "what it takes is counted wrong"
+        yield Finding(Kind.STALE, what, f"project {project}", "repair it", Recount())
+    for name in repositories.mislisted(db):
+        what = "the catalog is wrong about it"
+        yield Finding(Kind.STALE, what, name, "repair it", Relist(name))
+    manifests, links = idle.unknown(db)
+    if manifests or links:
+        what = f"{manifests} manifests and {links} blobs that nothing keeps are not known as such"
+        yield Finding(Kind.STALE, what, "collector", "repair it, or they stay", NoteIdle())
 
 
 def _leftovers(db: Connection, store: Store) -> Iterator[Finding]:
@@ -156,4 +157,5 @@ def _leftovers(db: Connection, store: Store) -> Iterator[Finding]:
 def _unnamed(db: Connection, store: Store, listed: list[tuple[str, int]]) -> Iterator[Finding]:
     for name, size in listed:
         if not faults.is_named(db, name) and store.size(Piece(name)) is not None:
-            yield Finding(False, f"{size} bytes that no row names", name, "it may be deleted")
+            what, mend = f"{size} bytes that no row names", ThrowAway(name, size)
+            yield Finding(Kind.LEFTOVER, what, name, "it may be deleted", mend)

@@ -6,7 +6,6 @@ on later where it was. So it does after a kill.
 """
 
 import asyncio
-import errno
 import logging
 import threading
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
-from entrepot.blobstore.store import Store, StoreError
+from entrepot.blobstore.store import Store, is_damage
 from entrepot.db import gauges, quarantine
 from entrepot.db.database import Database
 from entrepot.db.pieces import Piece
@@ -122,7 +121,7 @@ class Examiner:
         except (BrokenSealError, OCIError) as error:
             return str(error)
         except OSError as error:
-            if isinstance(error, StoreError) or error.errno not in (errno.EIO, errno.EISDIR):
+            if not is_damage(error):
                 raise
             return f"its object cannot be read: {error.strerror}"
         return "" if right else "its bytes do not match the digest"

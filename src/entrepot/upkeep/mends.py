@@ -1,0 +1,123 @@
+"""What `entrepot check --repair` does: each looks again before it changes anything.
+
+None takes away what could be the last of some content. Lost bytes no mend brings back: that does
+the next push. A blob that a manifest lists and its repository does not have is not linked either,
+though it may lie in another: whoever may leave out parts could so get hold of another's content.
+"""
+
+from dataclasses import dataclass
+
+from entrepot.db import faults, idle, pieces, quarantine, quotas, repositories, tags
+from entrepot.db.audit import By
+from entrepot.db.connection import Connection
+from entrepot.db.quarantine import Kept
+from entrepot.oci.errors import OCIError
+from entrepot.oci.names import Repository, Tag
+
+BY = By("entrepot", via="check")
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """For content that is missing or wrong."""
+
+    found: Kept
+    why: str
+    heals: bool = False
+
+    def __str__(self) -> str:
+        return "put it in quarantine: it is served no more, and the next push of it heals it"
+
+    def apply(self, db: Connection) -> bool:
+        """Do it, unless it has changed since it was looked at."""
+        return quarantine.quarantine(db, self.found, self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTag:
+    """For a tag whose manifest is not there."""
+
+    repository: str
+    tag: str
+    digest: str
+    heals: bool = True
+
+    def __str__(self) -> str:
+        return "remove the tag; the audit keeps what it pointed to"
+
+    def apply(self, db: Connection) -> bool:
+        """Do it, unless its manifest has come back."""
+        if (self.repository, self.tag, self.digest) not in faults.dangling_tags(db):
+            return True
+        name, tag = Repository.parse(self.repository), Tag.parse(self.tag)
+        try:
+            tags.remove(db, name, tag, by=BY)
+        except OCIError:  # a policy keeps it
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class ThrowAway:
+    """For an object that no row names."""
+
+    object: str
+    size: int
+    heals: bool = True
+
+    def __str__(self) -> str:
+        return "delete it from the store"
+
+    def apply(self, db: Connection) -> bool:
+        """Have it deleted, unless a row names it by now: a row comes before the first byte."""
+        if not faults.is_named(db, self.object):
+            pieces.throw_away(db, [(self.object, self.size)], "no row named it")
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """For what projects take."""
+
+    heals: bool = True
+
+    def __str__(self) -> str:
+        return "count anew"
+
+    def apply(self, db: Connection) -> bool:
+        """Count all projects."""
+        quotas.recount(db)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Relist:
+    """For whether a repository is listed in the catalog."""
+
+    repository: str
+    heals: bool = True
+
+    def __str__(self) -> str:
+        return "look again whether it holds a manifest"
+
+    def apply(self, db: Connection) -> bool:
+        """Look again."""
+        number = repositories.identify(db, Repository.parse(self.repository))
+        if number is not None:
+            repositories.relist(db, number)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class NoteIdle:
+    """For what nothing keeps, and the collector does not know of."""
+
+    heals: bool = True
+
+    def __str__(self) -> str:
+        return "tell the collector, who looks at it when a grace is over"
+
+    def apply(self, db: Connection) -> bool:
+        """Note all of it."""
+        idle.note_unknown(db)
+        return True
