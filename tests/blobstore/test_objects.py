@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.blobstore.test_contract import MIB, data, read, write
+from tests.content import put_blob
 from tests.replicas.link import Link
 from tests.seaweed import READER, READER_SECRET, Bucket
+from tests.served import serving
 
 from entrepot.blobstore.multipart import MOST_PARTS, SMALLEST, Shares, part_size
 from entrepot.blobstore.objects import MARK, ObjectStore
@@ -198,6 +201,46 @@ async def test_trouble_is_told_in_time(bucket: Bucket, link: Link, *, silent: bo
     assert found[0]
     assert len(set(found)) == 1
     link.mend()
+
+
+def test_a_silent_store_is_told_before_anything_is_written(bucket: Bucket, link: Link) -> None:
+    """A limit on a question: how long bytes may take is left to the link."""
+    store = across(bucket, link)
+    store.prepare()
+    link.silence()
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="looking into s3"):
+        store.part(Piece.new(), None)
+    assert time.monotonic() - began < 15
+    link.mend()
+
+
+def test_who_writes_asks_a_store_that_answers_once_in_a_while(store: ObjectStore) -> None:
+    """Not for each object: what was heard a moment ago is believed."""
+    write(store, b"x")
+    seen = store._heard_at
+    write(store, b"y")
+    assert store._heard_at == seen
+
+
+def test_a_push_to_a_silent_store_is_refused_in_seconds(
+    tmp_path: Path, bucket: Bucket, link: Link
+) -> None:
+    settings = {**bucket.settings, "storage_endpoint": f"http://127.0.0.1:{link.port}"}
+    with serving(tmp_path / "data", "own", **settings) as served:
+        content = data(200_000)
+        begun = served.client.post("/v2/team/app/blobs/uploads/").headers["location"]
+        link.silence()
+        began = time.monotonic()
+        answer = served.client.put(
+            begun, params={"digest": str(Digest.of(content))}, content=content, timeout=60
+        )
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["errors"][0]["code"] == "UNAVAILABLE"
+        assert answer.headers["retry-after"]
+        assert time.monotonic() - began < 15
+        link.mend()
+        put_blob(served.client, "team/app", content)
 
 
 async def test_a_stream_outlives_a_short_cut(bucket: Bucket, link: Link) -> None:

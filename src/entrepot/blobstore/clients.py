@@ -41,6 +41,8 @@ class Clients:
     reading: Client
     """A client that reads slowly may take a day; a store that says nothing may not take long."""
     writing: Client
+    asking: Client
+    """Small questions, before bytes are sent: a store that is silent then is told soon."""
     probing: Client
     """Says at once what is wrong."""
 
@@ -50,7 +52,9 @@ class Clients:
         seconds, make = timedelta(seconds=1), _maker(place)
         return cls(
             make({"timeout": _DAY, "read_timeout": 20 * seconds}, _retry(20)),
+            # for a part to be sent as well: obstore has no limit on silence while it sends
             make({"timeout": 60 * seconds}, _retry(30)),
+            make({"timeout": 10 * seconds}, _retry(8)),
             make({"timeout": 2 * seconds, "connect_timeout": 2 * seconds}, _retry(0)),
         )
 

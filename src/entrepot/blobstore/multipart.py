@@ -94,8 +94,12 @@ class ObjectPart:
             raise _too_long(self._part_size * MOST_PARTS)
         if self.hasher is not None:
             self.hasher.update(piece)
-        with _told(self._key):
-            self._writer.write(bytes(piece))
+        try:
+            with _told(self._key):
+                self._writer.write(bytes(piece))
+        except StoreError:
+            self._open = False  # dropping it would wait for the same store once more
+            raise
         self.size += len(piece)
         self._wait(self.size % self._part_size)
 

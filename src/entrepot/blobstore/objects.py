@@ -7,6 +7,7 @@ Next: `blobstore.multipart` writes one, `blobstore.unfinished` finds what nobody
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -51,7 +52,7 @@ class ObjectStore:
         self._clients = Clients.open(place)
         self._signer = Signer(self._clients.reading, place.signed_seconds)
         self._shares = Shares(place.memory)
-        self._seen_at = -_FRESH
+        self._seen_at = self._heard_at = -_FRESH
         self._probe: asyncio.Future[str | None] | None = None
         self._probed_at = 0.0
 
@@ -70,8 +71,9 @@ class ObjectStore:
         return f"{name[:2]}/{name}"
 
     def part(self, piece: Piece, hasher: Hasher | None, coming: int | None = None) -> ObjectPart:
-        """Begin an object."""
+        """Begin an object. Raises StoreError soon, and not after a part, where nobody answers."""
         key = self.key(piece.name)
+        self._listen()
         return ObjectPart(self._clients.writing, key, hasher, coming, self._shares)
 
     async def open(self, pieces: Sequence[Piece], span: Span) -> Source:
@@ -140,13 +142,21 @@ class ObjectStore:
             self._confirm()
             return None
 
+    def _listen(self) -> None:
+        """Raise StoreError where the store says nothing; any answer will do."""
+        if time.monotonic() - self._heard_at < _FRESH:
+            return
+        with contextlib.suppress(FileNotFoundError), told(f"looking into {self.place}"):
+            obstore.head(self._clients.asking, MARK)
+        self._heard_at = time.monotonic()
+
     def _confirm(self) -> None:
         """Raise StoreError where our mark is missed, too: then no object is lost, the store is."""
         if time.monotonic() - self._seen_at < _FRESH:
             return
         try:
             with told(f"looking into {self.place}"):
-                obstore.head(self._clients.reading, MARK)
+                obstore.head(self._clients.asking, MARK)
         except FileNotFoundError:
             raise StoreError(self._not_there()) from None
         self._seen_at = time.monotonic()
