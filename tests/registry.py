@@ -189,7 +189,8 @@ def serving(folder: Path, **settings: str | int | bool | Path) -> Iterator[Regis
         registry.kill()
     log = registry.log.read_text(errors="replace")
     if not registry.may_fail:
-        assert "Traceback (most recent call last)" not in log, f"the log:\n{log[-8000:]}"
+        before, found, after = log.partition("Traceback (most recent call last)")
+        assert not found, f"in the log:\n{before[-1000:]}{found}{after[:8000]}"
     shutil.rmtree(registry.data, ignore_errors=True)
 
 
