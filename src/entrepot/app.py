@@ -210,9 +210,10 @@ async def _flush(observer: Observer) -> None:
         try:
             observer.flush()
             failing = False
-        except OSError:
+        except OSError as error:
             if not failing:  # told once, not twice a second
-                _log.exception("access log or metrics cannot be written; it is tried again")
+                text = "access log or metrics cannot be written: %s; it is tried again"
+                _log.error(text, error)
             failing = True
 
 

@@ -18,6 +18,7 @@ from entrepot.db import accounts, audit, grants, retention, secrets
 from entrepot.db.audit import FAILED, NOBODY, By, Event
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
+from entrepot.observe.logs import surprise
 
 SECONDS = 1.0
 EARLY = 1000
@@ -100,9 +101,10 @@ class Trail:
             try:
                 await self.flush()
                 failing = False
-            except Exception:  # noqa: BLE001 - a task that dies is not seen, nor replaced
+            except Exception as error:  # noqa: BLE001 - a dead task is not seen, nor replaced
                 if not failing:  # told once, not every second
-                    _log.exception("the audit cannot be written; it is tried again")
+                    text = "the audit cannot be written: %s; it is tried again"
+                    _log.error(text, error, exc_info=surprise(error))
                 failing = True
                 await asyncio.sleep(self._seconds)
 
@@ -110,8 +112,9 @@ class Trail:
         """Write what is left; where that fails there is nobody to try again."""
         try:
             await self.flush()
-        except Exception:  # noqa: BLE001 - the database has to be closed all the same
-            _log.exception("the last %d events could not be written to the audit", len(self._kept))
+        except Exception as error:  # noqa: BLE001 - the database has to be closed all the same
+            text = "the last %d events could not be written to the audit: %s"
+            _log.error(text, len(self._kept), error, exc_info=surprise(error))
 
     def note(self, event: Event) -> None:
         """Have it written soon."""

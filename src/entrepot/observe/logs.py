@@ -5,6 +5,7 @@ It never breaks what it tells of: where it cannot be written, it says so once it
 
 import json
 import logging
+import sqlite3
 import sys
 import time
 from typing import Any, TextIO
@@ -48,6 +49,13 @@ class TextFormatter(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         """The traceback; an exception may tell what it did not like."""
         return redacted(super().formatException(ei))
+
+
+def surprise(error: Exception, *expected: type[Exception]) -> Exception | None:
+    """What to log as `exc_info`: nothing where the message says all, since a database, a store or
+    a disk is away or full, or it is one of the expected.
+    """
+    return None if isinstance(error, (sqlite3.Error, OSError, *expected)) else error
 
 
 class ErrorLog(logging.StreamHandler[TextIO]):

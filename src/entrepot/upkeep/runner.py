@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import sqlite3
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -16,6 +15,7 @@ from functools import partial
 from entrepot.db import jobs, moving
 from entrepot.db.database import Database
 from entrepot.db.jobs import Standing
+from entrepot.observe.logs import surprise
 from entrepot.observe.metrics import JOB_RUNS, Metrics
 from entrepot.redaction import redacted
 from entrepot.upkeep import holder
@@ -66,7 +66,7 @@ class Runner:
                 except Exception as error:  # noqa: BLE001 - a dead task is not seen, nor replaced
                     if not failing:  # told once, not every second
                         text = "jobs cannot be looked for: %s; it is tried again"
-                        _log.error(text, redacted(_said(error)), exc_info=_surprise(error))
+                        _log.error(text, redacted(_said(error)), exc_info=surprise(error, JobError))
                     failing, pause = True, POLL
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):  # wait_for may swallow that it is cancelled
@@ -143,7 +143,7 @@ class Runner:
         seconds = delay(job.every, found.failures + 1)
         if not found.failures:  # told once, not each time
             text = "job %s failed: %s; it is tried again"
-            _log.error(text, job.name, redacted(_said(error)), exc_info=_surprise(error))
+            _log.error(text, job.name, redacted(_said(error)), exc_info=surprise(error, JobError))
         run.report(error=_said(error))
         await self._settle(run, partial(jobs.fail, next_at=time.time() + seconds))
 
@@ -166,11 +166,6 @@ async def _work(job: Job, run: Run) -> None:
         await work
     finally:
         keeping.cancel()
-
-
-def _surprise(error: Exception) -> Exception | None:
-    """The error, unless its message says all: a database or a store that is away or full."""
-    return None if isinstance(error, (sqlite3.Error, OSError, JobError)) else error
 
 
 def _said(error: Exception) -> str:
