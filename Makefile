@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench install lock clean
+.PHONY: run test check bench cluster-up cluster-down install lock clean
 
 run: .venv/run        ## the registry on 127.0.0.1:5000, its data in ./data
 	$(BIN)/entrepot serve
@@ -19,6 +19,12 @@ check: install        ## style, types, directions of imports
 bench: install        ## this registry beside its peers; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.replicas
+
+cluster-up: install   ## a real Kubernetes cluster that pulls from a registry here; as root
+	$(BIN)/python -m tests.cluster up
+
+cluster-down:         ## stops it, and leaves nothing
+	$(BIN)/python -m tests.cluster down
 
 install: .venv/dev
 

@@ -10,6 +10,7 @@ import json
 import secrets
 import shutil
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -62,14 +63,18 @@ def make_image(folder: Path, busybox: Path, size: int = 3 * MIB) -> Image:
     return image
 
 
-def write_layout(layout: Path, *layers: dict[str, bytes]) -> None:
-    """Write an OCI layout with one image; each layer is given as its files."""
+def write_layout(
+    layout: Path, *layers: dict[str, bytes], command: Sequence[str] = ("echo", GREETING)
+) -> None:
+    """Write an OCI layout with one image; each layer is given as its files, and it runs this
+    `command` of busybox.
+    """
     (layout / "blobs" / "sha256").mkdir(parents=True)
     tars = [layer_tar(files) for files in layers]
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Cmd": ["/bin/busybox", "echo", GREETING]},
+        "config": {"Cmd": ["/bin/busybox", *command]},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(t).hexdigest()}" for t in tars]},
     }
     manifest = {

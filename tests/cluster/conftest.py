@@ -1,0 +1,41 @@
+"""One cluster for all tests here, the registries beside it, and a namespace for each test.
+
+They are gone before tests elsewhere run: even an idle cluster takes a tenth of a core.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster.cluster import Cluster, running
+from tests.cluster.site import Site, beside
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A real single-node cluster."""
+    with running(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="package")
+def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The registry that the cluster pulls from."""
+    with beside(cluster, tmp_path_factory.mktemp("site") / "one") as site:
+        yield site
+
+
+@pytest.fixture(scope="package")
+def other_site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One more registry, with other accounts."""
+    with beside(cluster, tmp_path_factory.mktemp("site") / "other") as site:
+        yield site
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace that is gone when the test is."""
+    with cluster.namespace(f"test-{next(_numbers)}") as name:
+        yield name
