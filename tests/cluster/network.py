@@ -2,7 +2,8 @@
 
 The control plane and registries listen on the bridge's own address. The node, in a network
 namespace, is on its other side. Each network has a number of its own, so that several clusters
-can run beside each other; a bridge whose maker was killed is taken away by the next one.
+can run beside each other. What a maker leaves that was killed, the next one takes away: the bridge,
+and the cgroup of the same name.
 """
 
 import json
@@ -12,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.cluster import cgroups
 from tests.tools import run, tool
 
 _MOST = 100
@@ -65,6 +67,7 @@ def _remove_abandoned() -> None:
         owner = str(link.get("ifalias", ""))
         ours = str(link["ifname"]).startswith("entrepot") and owner.isdecimal()
         if ours and not Path("/proc", owner).exists():
+            cgroups.remove(link["ifname"])
             with suppress(subprocess.CalledProcessError):
                 _ip("link", "delete", link["ifname"])
 

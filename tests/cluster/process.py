@@ -30,13 +30,16 @@ def flags(values: Mapping[str, object]) -> list[str]:
 
 
 class Process:
-    """A program that runs from when this is made until it is stopped."""
+    """A program that runs from when this is made until it is stopped, or until who made it dies.
+
+    Where the program runs another one in other namespaces, and so waits for that, that is stopped.
+    """
 
     def __init__(self, command: Sequence[str | Path], log: Path) -> None:
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                command,
+                ["setpriv", "--pdeathsig", "KILL", *command],
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -51,8 +54,10 @@ class Process:
     @property
     def child(self) -> int | None:
         """The process that it started first, where there is one."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return int(children[0]) if children else None
+        with suppress(FileNotFoundError):
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            return int(children[0]) if children else None
+        return None
 
     def until(self, ready: Callable[[], bool], within: float = 60) -> None:
         """Return when it is `ready`; its log is the failure's text."""
@@ -64,7 +69,7 @@ class Process:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it and what it started; by force where it takes too long."""
+        """End it; by force where it takes too long."""
         self._signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_WITHIN)
@@ -80,8 +85,9 @@ class Process:
         return f"{self.log.name}: …{self.log.read_text(errors='replace')[-size:]}"
 
     def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.child or self.pid, number)
 
 
 def _environment() -> dict[str, str]:

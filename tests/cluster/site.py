@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.accounts import Accounts, Credential
+from tests.accounts import ADMIN, Accounts, Credential
 from tests.cli.command import entrepot
 from tests.clients.carriers import Skopeo
 from tests.clients.client import Reach
@@ -50,7 +50,10 @@ class Site:
 
 @contextmanager
 def beside(cluster: Cluster, folder: Path) -> Iterator[Site]:
-    """A registry on the address of the control plane, with a certificate by `entrepot tls init`."""
+    """A registry on the address of the control plane, with a certificate by `entrepot tls init`.
+
+    Its administrator is `tests.accounts.ADMIN`.
+    """
     folder.mkdir(parents=True)
     host = cluster.network.host
     done = entrepot("tls", "init", "--dir", str(folder / "tls"), f"--name={host}")
@@ -60,6 +63,7 @@ def beside(cluster: Cluster, folder: Path) -> Iterator[Site]:
         folder / "registry",
         listen=f"{host}:{free_port()}",
         dangerously_without_accounts=False,
+        admin_password=ADMIN.secret,
         tls_cert=tls.server.cert,
         tls_key=tls.server.key,
     ) as registry:
