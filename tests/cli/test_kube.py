@@ -1,6 +1,7 @@
 """`entrepot kube credential-provider`: the files for a node, and what the cluster must allow."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,34 @@ def test_what_is_wrong_is_named(tmp_path: Path, words: list[str], why: str) -> N
 
 def test_what_the_cluster_must_allow() -> None:
     done = entrepot("kube", "credential-provider", "rbac", "--audience", "r.test:5000")
-    assert 'resources: ["r.test:5000"]' in done.output
-    assert "name: system:nodes" in done.output
-    again = entrepot("kube", "credential-provider", "rbac", "--audience", "r.test:5000", "--json")
-    assert json.loads(again.output)["manifests"].strip() == done.output.strip()
+    role, binding = json.loads(done.output)["items"]
+    assert role["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["r.test:5000"],
+            "verbs": ["request-serviceaccounts-token-audience"],
+        }
+    ]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert [each["name"] for each in binding["subjects"]] == ["system:nodes"]
+
+
+@pytest.mark.parametrize("command", ["connect", "disconnect"])
+def test_a_cluster_that_is_not_there(command: str, tmp_path: Path) -> None:
+    allow = ("--allow", "team=reader:team/*") if command == "connect" else ()
+    words = ("kube", command, "--registry", "r.test", "--context", "nowhere", *allow)
+    done = entrepot(*words, PATH="/nowhere")
+    assert (done.status, done.error) == (
+        1,
+        "entrepot: there is no kubectl here: install it first\n",
+    )
+    if shutil.which("kubectl"):
+        done = entrepot(*words, KUBECONFIG=str(tmp_path / "none"))
+        assert done.status == 1
+        assert 'context "nowhere" does not exist' in done.error
+
+
+def test_permissions_are_read_before_anything_is_asked() -> None:
+    done = entrepot("kube", "connect", "--registry", "r.test", "--allow", "team", PATH="/nowhere")
+    assert done.status == 1
+    assert "write NAMESPACE[/SERVICEACCOUNT]=ROLE:PATTERN" in done.error

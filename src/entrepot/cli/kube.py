@@ -1,18 +1,23 @@
 """`entrepot kube`: what a Kubernetes cluster needs to pull from this registry."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from entrepot.cli import kube_connect
+from entrepot.cli.hosts import parse_host, read_ca
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import done
-from entrepot.kube import provider_config
+from entrepot.kube.connecting import audience_roles
 from entrepot.kube.provider_config import PYTHON, Installation, InUseError
 
 app = typer.Typer(no_args_is_help=True, help="Kubernetes: pulls with no stored secret.")
 provider = typer.Typer(no_args_is_help=True, help="The kubelet's plugin that gets passwords here.")
 app.add_typer(provider, name="credential-provider")
+app.command("connect")(kube_connect.connect)
+app.command("disconnect")(kube_connect.disconnect)
 
 
 @provider.command()
@@ -55,10 +60,10 @@ def install(
     """
     found = Installation(
         folder=node_folder or str(folder.absolute()),
-        registry=_host(registry, "--registry"),
+        registry=parse_host(registry, "--registry"),
         audience=audience or registry,
-        ca=_text(ca) if ca else None,
-        server=_host(server, "--server") if server else None,
+        ca=read_ca(ca) if ca else None,
+        server=parse_host(server, "--server") if server else None,
         python=python,
     )
     try:
@@ -80,29 +85,17 @@ def _indented(found: Installation) -> list[str]:
     return [f"  {flag}" for flag in found.flags()]
 
 
-def _host(text: str, option: str) -> str:
-    if "/" in text or not text.isascii() or any(map(str.isspace, text)):
-        fail(f"{option} is {text!r}: write HOST or HOST:PORT, without https://")
-    return text
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"cannot read {path}: {error}")
-
-
 @provider.command()
 def rbac(
     *,
     audience: Annotated[str, typer.Option(help="Audience of the tokens.")],
     as_json: Json = False,
 ) -> None:
-    """Print the manifests that let kubelets ask tokens for an audience: pipe it to kubectl.
+    """Print what lets kubelets ask tokens for an audience: pipe it to kubectl.
 
     Example: `entrepot kube credential-provider rbac --audience registry.example.com |
     kubectl apply -f -`
     """
-    text = provider_config.audience_role(audience)
-    done(text.rstrip("\n"), {"manifests": text}, as_json=as_json)
+    items = audience_roles(audience)
+    document = {"apiVersion": "v1", "kind": "List", "items": items}
+    done(json.dumps(document, indent=2), document, as_json=as_json)

@@ -47,8 +47,7 @@ class Installation:
         config = into / CONFIG
         if not replace and config.exists() and config.read_text() != self._config():
             raise InUseError(f"{config} says something else")
-        into.mkdir(parents=True, exist_ok=True)
-        return [name for name, text in self.files().items() if _write(into / name, text)]
+        return write(self.files(), into)
 
     def flags(self) -> list[str]:
         """What the kubelet is started with."""
@@ -89,8 +88,14 @@ providers:
 """
 
 
+def write(files: dict[str, str], into: Path) -> list[str]:
+    """Write files below a folder, and name those that were not so already. Raises OSError."""
+    return [name for name, text in files.items() if _write(into / name, text)]
+
+
 def _write(path: Path, text: str) -> bool:
     """Whether it had to be written; the kubelet may read it meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     mode = 0o755 if path.name == NAME else 0o644
     if path.exists() and path.read_text() == text and path.stat().st_mode & 0o777 == mode:
         return False
@@ -99,33 +104,3 @@ def _write(path: Path, text: str) -> bool:
     beside.chmod(mode)
     beside.replace(path)
     return True
-
-
-def audience_role(audience: str) -> str:
-    """The manifests that let the kubelets of a cluster ask tokens for this audience."""
-    return _ROLE.format(audience=json.dumps(audience))
-
-
-_ROLE = """\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata:
-  name: entrepot-credential-provider
-rules:
-- apiGroups: [""]
-  resources: [{audience}]
-  verbs: ["request-serviceaccounts-token-audience"]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata:
-  name: entrepot-credential-provider
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
-  name: entrepot-credential-provider
-subjects:
-- apiGroup: rbac.authorization.k8s.io
-  kind: Group
-  name: system:nodes
-"""

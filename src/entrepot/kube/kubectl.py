@@ -1,0 +1,57 @@
+"""`Kubectl`: the cluster of one context of a kubeconfig, through the kubectl that is there.
+
+So whatever a kubeconfig can say of logging in works here, and nothing more is installed.
+"""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+_SECONDS = 60
+
+
+class KubectlError(Exception):
+    """The cluster did not do what it was asked to; the message is kubectl's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """Runs kubectl; everything raises `KubectlError`."""
+
+    context: str = ""
+    """"" for the current one."""
+
+    def raw(self, path: str) -> Any:
+        """A document that the API server has at a path."""
+        return json.loads(self._run("get", "--raw", path))
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        """An object without a namespace; None where there is none."""
+        text = self._run("get", kind, name, "--ignore-not-found", "-o", "json")
+        found: dict[str, Any] | None = json.loads(text) if text.strip() else None
+        return found
+
+    def apply(self, document: dict[str, Any]) -> None:
+        """Make an object, or make it so."""
+        given = ("--server-side", "--field-manager=entrepot", "--force-conflicts", "-f", "-")
+        self._run("apply", *given, text=json.dumps(document))
+
+    def delete(self, kind: str, name: str) -> None:
+        """Remove an object; one that is gone is no error."""
+        self._run("delete", kind, name, "--ignore-not-found")
+
+    def _run(self, *words: str, text: str = "") -> str:
+        context = ("--context", self.context) if self.context else ()
+        command = ("kubectl", *context, f"--request-timeout={_SECONDS}s", *words)
+        try:
+            done = subprocess.run(
+                command, input=text, capture_output=True, text=True, check=False, timeout=600
+            )
+        except FileNotFoundError:
+            raise KubectlError("there is no kubectl here: install it first") from None
+        except subprocess.TimeoutExpired:
+            raise KubectlError(f"kubectl {words[0]} does not end") from None
+        if done.returncode:
+            raise KubectlError(done.stderr.strip() or f"kubectl {words[0]} failed")
+        return done.stdout
