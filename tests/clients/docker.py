@@ -71,7 +71,11 @@ def said_digest(output: str) -> str:
 @contextmanager
 def docker_daemon(folder: Path, containerd: Path, proxy: str) -> Iterator[Docker]:
     """A dockerd with everything of its own; it runs containers through the given containerd."""
-    env = {**isolated(folder / "home"), "HTTPS_PROXY": proxy, "NO_PROXY": "192.0.2.0/24"}
+    env = {
+        **isolated(folder / "home"),
+        "HTTPS_PROXY": proxy,
+        "NO_PROXY": "192.0.2.0/24,10.233.0.0/16",
+    }
     configuration = folder / "daemon.json"
     configuration.write_text("{}")
     socket = folder / "docker.sock"

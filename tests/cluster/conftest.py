@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+from tests.clients.conftest import containerd, docker, folder  # noqa: F401 - fixtures
 from tests.cluster.cluster import Cluster, running
 from tests.cluster.site import Site, beside
 

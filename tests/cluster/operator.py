@@ -16,21 +16,21 @@ class Operator:
     def __init__(self, cluster: Cluster, site: Site, home: Path) -> None:
         self.cluster = cluster
         self.site = site
-        self._env: dict[str, Any] = {
+        self.env: dict[str, Any] = {
             "KUBECONFIG": str(cluster.kubeconfig),
             "ENTREPOT_CONTEXTS": str(home / "contexts.json"),
         }
         site.accounts.password("admin", ADMIN.secret)
         url = f"https://{site.address}"
         words = ("login", url, "--ca", str(site.ca), "-u", "admin", "--password-stdin")
-        done = entrepot(*words, stdin=ADMIN.secret, **self._env)
+        done = entrepot(*words, stdin=ADMIN.secret, **self.env)
         assert done.status == 0, done.error
 
     def kube(self, command: str, *words: str) -> Done:
         where = ("--registry", self.site.address, "--name", "test")
-        return entrepot("kube", command, *where, *words, **self._env)
+        return entrepot("kube", command, *where, *words, **self.env)
 
     def said(self, *words: str) -> Any:
-        done = entrepot(*words, "--json", **self._env)
+        done = entrepot(*words, "--json", **self.env)
         assert done.status == 0, done.error
         return json.loads(done.output)
