@@ -107,10 +107,10 @@ class Accounts:
             for member in members:
                 groups.join(db, name, _account(db, Kind.USER, member).id)
 
-    def project(self, name: str, *, public: bool = False) -> None:
+    def project(self, name: str, *, public: bool = False, immutable: tuple[str, ...] = ()) -> None:
         """A project."""
         with self._change(f"project create {name}") as db:
-            projects.create(db, Project(name, public=public), _BY.actor)
+            projects.create(db, Project(name, public=public, immutable=immutable), _BY.actor)
 
     def grant(self, subject: str, *granted: str) -> None:
         """Give a subject such as group:dev roles on patterns."""

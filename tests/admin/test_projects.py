@@ -15,6 +15,7 @@ SETTINGS: dict[str, Any] = {
     "networks": ["10.0.0.0/8", "2001:db8::/32"],
     "require_certificate": True,
     "longest_token": 3600.0,
+    "immutable": ["v*", "[0-9]*"],
 }
 PLAIN: dict[str, Any] = {
     "public": False,
@@ -24,6 +25,7 @@ PLAIN: dict[str, Any] = {
     "networks": [],
     "require_certificate": False,
     "longest_token": None,
+    "immutable": [],
 }
 
 
@@ -146,6 +148,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a quota below none": {"name": "team", "quota": -1},
     "a quota that is too large": {"name": "team", "quota": 2**63},
     "a life of none": {"name": "team", "longest_token": 0},
+    "a pattern of tags that is none": {"name": "team", "immutable": ["v 1"]},
+    "a pattern of tags that means nothing": {"name": "team", "immutable": ["[v"]},
+    "a pattern of tags that is empty": {"name": "team", "immutable": [""]},
     "a field that nobody knows": {"name": "team", "owner": "user:admin"},
 }
 

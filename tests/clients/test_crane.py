@@ -1,10 +1,16 @@
 """crane against the registry: validate, append, mutate, list, copy, index, delete."""
 
 import json
+from collections.abc import Callable
 
+import pytest
+from tests.accounts import Accounts
 from tests.clients.carriers import Crane
+from tests.clients.client import Client, Reach
 from tests.clients.image import Image, digest_of, last_layer, layer_tar, layout_blob
 from tests.registry import Registry
+
+from entrepot.auth.ca_folder import Folder
 
 
 def test_round_trip(registry: Registry, crane: Crane, image: Image) -> None:
@@ -87,3 +93,31 @@ def test_delete(registry: Registry, crane: Crane, image: Image) -> None:
 
     assert not registry.has("crane/deleted", "1")
     assert not registry.has("crane/deleted", digest)
+
+
+def test_an_immutable_tag(
+    guarded: tuple[Registry, Accounts],
+    certificates: Folder,
+    newcomer: Callable[[str, Reach], Client],
+    image: Image,
+    other_image: Image,
+) -> None:
+    """The same image again is fine; another one, or none, is refused, and crane says why."""
+    registry, accounts = guarded
+    accounts.project("lasting", immutable=("v*",))
+    crane = newcomer("crane", Reach(registry.address, certificates.ca.cert))
+    crane.login(registry.address, accounts.robot("lasting", "owner:lasting/*"))
+    repository = f"{registry.address}/lasting/app"
+
+    digest = crane.push(image, f"{repository}:v1")
+    assert crane.push(image, f"{repository}:v1") == digest
+    says = "lasting/app:v1 is immutable by the pattern v[*] of project lasting"
+    with pytest.raises(pytest.fail.Exception, match=f"{says}: push another tag"):
+        crane.push(other_image, f"{repository}:v1")
+    assert isinstance(crane, Crane)
+    for reference in (f"{repository}:v1", f"{repository}@{digest}"):
+        with pytest.raises(pytest.fail.Exception, match=says):
+            crane("delete", reference)
+
+    crane.push(other_image, f"{repository}:v2")
+    assert crane("digest", f"{repository}:v1").strip() == digest

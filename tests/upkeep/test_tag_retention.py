@@ -8,8 +8,9 @@ from tests.content import image, index
 from tests.db.pushed import APP, OTHER, blob, manifest
 from tests.upkeep.conftest import Folder
 
-from entrepot.db import idle, retention, tags, trash
+from entrepot.db import idle, manifests, projects, retention, tags, trash
 from entrepot.db.connection import Connection
+from entrepot.db.projects import Project
 from entrepot.db.retention import Rule
 from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.oci.digest import Digest
@@ -75,6 +76,24 @@ async def test_what_was_moved_since_the_plan_stays(
     manifest(db, image(config=b"one"), "two")
     assert await apply(database, found, WEEK) == 5
     assert names(db) == ["two"]
+
+
+async def test_immutable_tags_stay_with_all_that_they_need(
+    database: SQLiteDatabase, db: Connection
+) -> None:
+    """Also where they became so after the plan was made."""
+    manifest(db, index(image(config=b"two")), "release")
+    early = look(db, APP, Rules(keep_newest=0, untagged_days=0))
+    assert not any(each.keep for each in early.tags)
+    projects.create(db, Project("team", immutable=("rel*",)), "test")
+    found = look(db, APP, Rules(keep_newest=0, untagged_days=0))
+    why = {each.tag.name: each.why for each in found.tags if each.keep}
+    assert why == {"release": "rel* is immutable in this project"}
+    assert await apply(database, early, WEEK) == len(early.tags) - 1
+    assert await apply(database, look(db, APP, Rules(untagged_days=0)), WEEK) == 3
+    assert names(db) == ["release"]
+    digests = {digest_of(image(config=b"two")), digest_of(index(image(config=b"two")))}
+    assert all(manifests.find(db, APP, each) for each in digests)
 
 
 async def test_manifests_that_nothing_keeps_go_by_their_rule(

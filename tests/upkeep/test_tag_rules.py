@@ -70,6 +70,16 @@ def test_a_plan(rules: Rules, kept: set[str]) -> None:
     assert all(decision.why for decision in decisions)
 
 
+def test_what_the_project_makes_immutable_stays() -> None:
+    decisions = plan(seen(), Rules(keep_newest=0, keep_tags=("v*",)), NOW, ("v1.1.?", "latest"))
+    kept = {decision.tag.name: decision.why for decision in decisions if decision.keep}
+    assert kept == {
+        "latest": "latest is immutable in this project",
+        "v1.1.0": "v1.1.? is immutable in this project",
+        "v1.1.1": "v1.1.? is immutable in this project",
+    }
+
+
 def test_it_says_why() -> None:
     rules = Rules(keep_newest=1, keep_days=2.5, semver_patches=1, keep_tags=("rel*",))
     why = {decision.tag.name: decision.why for decision in plan(seen(), rules, NOW)}

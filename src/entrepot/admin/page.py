@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -33,6 +34,15 @@ def _repository(text: str) -> str:
         raise ValueError(error.message) from None
 
 
+_glob = re.compile(r"(?:[A-Za-z0-9_.*?-]|\[!?[A-Za-z0-9_.-]+\])+").fullmatch
+
+
+def _tag_pattern(text: str) -> str:
+    if not _glob(text):
+        raise ValueError("write tags as a shell does: v*, release-?, [0-9]*")
+    return text
+
+
 After = Annotated[str, Query(max_length=255, description="Go on behind this one.")]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Entries of the page.")]
 IfMatch = Annotated[
@@ -48,6 +58,8 @@ Text = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, AfterValidator(actor.parse_name)]
 Subject = Annotated[str, AfterValidator(actor.parse_subject)]
 Pattern = Annotated[str, AfterValidator(pattern.parse)]
+Glob = Annotated[str, Field(max_length=128), AfterValidator(_tag_pattern)]
+"""Which tags are meant, as v* or release-?."""
 
 
 class Model(BaseModel):

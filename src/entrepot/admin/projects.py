@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from entrepot.admin.caller import Called, Caller
 from entrepot.admin.page import (
     After,
+    Glob,
     IfMatch,
     Limit,
     Model,
@@ -55,6 +56,7 @@ ProjectName = Annotated[str, AfterValidator(_project_name)]
 Network = Annotated[str, AfterValidator(_network)]
 Quota = Annotated[int, Field(ge=0, le=2**62)]
 Seconds = Annotated[float, Field(gt=0, le=1e10)]
+Immutable = Annotated[list[Glob], Field(max_length=100)]
 
 
 class Project(Model):
@@ -72,6 +74,8 @@ class Project(Model):
     require_certificate: bool
     longest_token: float | None
     """Seconds that a token may live to be good here."""
+    immutable: list[str]
+    """Tags that nobody moves or deletes, as v*."""
     created_at: datetime | None
     created_by: str
 
@@ -87,6 +91,7 @@ class NewProject(Model):
     networks: list[Network] = Field(default_factory=list)
     require_certificate: bool = False
     longest_token: Seconds | None = None
+    immutable: Immutable = Field(default_factory=list)
 
 
 class ProjectChange(Model):
@@ -99,6 +104,7 @@ class ProjectChange(Model):
     networks: list[Network] | None = None
     require_certificate: bool | None = None
     longest_token: Seconds | None = None
+    immutable: Immutable | None = None
 
 
 def shown(project: projects.Project) -> Project:
@@ -112,6 +118,7 @@ def shown(project: projects.Project) -> Project:
         networks=list(project.networks),
         require_certificate=project.certificate,
         longest_token=project.longest,
+        immutable=list(project.immutable),
         created_at=moment(project.created_at),
         created_by=project.created_by,
     )
@@ -184,6 +191,7 @@ def _as_row(wanted: NewProject) -> projects.Project:
         tuple(wanted.networks),
         wanted.require_certificate,
         wanted.longest_token,
+        tuple(wanted.immutable),
     )
 
 
@@ -215,8 +223,7 @@ async def update(
     if "quota" in given:
         await caller.require(Action.ADMINISTER)
     fields = {_NAMES.get(name, name): each for name, each in given.items()}
-    if "networks" in fields:
-        fields["networks"] = tuple(fields["networks"])
+    fields |= {name: tuple(fields[name]) for name in ("networks", "immutable") if name in fields}
 
     def write(db: Connection) -> Project:
         found = _required(db, project)

@@ -89,7 +89,7 @@ async def delete(
     remove = partial(
         repositories.remove, repository=where, keep=caller.registry.terms.keep, by=caller.by()
     )
-    item = await caller.registry.database.write(remove)
+    item = await caller.registry.database.write(remove, large=True)  # it may have many tags
     if item is None:
         raise unknown(where)
     return deleted(caller, item)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Response
 from pydantic import Field
 
 from entrepot.admin.caller import Called, Caller
-from entrepot.admin.page import Model, Page, moment
+from entrepot.admin.page import Glob, Model, Page, moment
 from entrepot.admin.page import Pattern as Where
 from entrepot.admin.problem import Problem
 from entrepot.auth import pattern as patterns
@@ -27,7 +27,6 @@ _MOST = 1000
 
 Count = Annotated[int, Field(ge=0, le=10**6)]
 Days = Annotated[float, Field(ge=0, le=10**5)]
-Glob = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.*?\[\]!-]+$")]
 
 
 class Rules(Model):

@@ -6,7 +6,7 @@ import typer
 
 from entrepot.cli.client import connect
 from entrepot.cli.duration import parse_duration
-from entrepot.cli.options import Json, Yes, confirm
+from entrepot.cli.options import Json, Yes, confirm, fail
 from entrepot.cli.output import Columns, done, show_list, show_one, when
 
 app = typer.Typer(no_args_is_help=True, help="Projects: visibility and policies.")
@@ -19,6 +19,7 @@ COLUMNS: Columns = {
     "networks": "networks",
     "certificate": "require_certificate",
     "longest token": lambda row: _seconds(row["longest_token"]),
+    "immutable": "immutable",
     "made": when("created_at"),
 }
 
@@ -47,6 +48,13 @@ Longest = Annotated[
         "--longest-token", help="Longest life of a token, such as 90d; 'any' for no limit."
     ),
 ]
+Immutable = Annotated[
+    list[str] | None,
+    typer.Option(help="Tags that nobody moves or deletes, as v*; in place of those so far."),
+]
+NoImmutable = Annotated[
+    bool, typer.Option("--no-immutable", help="All tags may be moved and deleted again.")
+]
 Quota = Annotated[
     int | None,
     typer.Option(
@@ -63,15 +71,20 @@ def _policies(
     network: list[str] | None,
     certificate: bool | None,
     longest: str | None,
+    immutable: list[str] | None,
     quota: int | None,
+    no_immutable: bool = False,
 ) -> dict[str, Any]:
     """What was given, as the API wants it."""
+    if immutable and no_immutable:
+        fail("give --immutable or --no-immutable, not both")
     given: dict[str, Any] = {
         "public": public,
         "description": description,
         "read_only": read_only,
         "networks": [] if network == ["any"] else network or None,
         "require_certificate": certificate,
+        "immutable": [] if no_immutable else immutable or None,
     }
     found = {name: value for name, value in given.items() if value is not None}
     if longest is not None:
@@ -111,13 +124,14 @@ def create(
     network: Network = None,
     certificate: Certificate = None,
     longest: Longest = None,
+    immutable: Immutable = None,
     quota: Quota = None,
     as_json: Json = False,
 ) -> None:
     """Make a project, private unless said otherwise; whoever makes it is its owner.
 
     Examples: `entrepot project create team --private`,
-    `entrepot project create base --public --description 'Base images'`
+    `entrepot project create base --public --description 'Base images' --immutable 'v*'`
     """
     given = _policies(
         public=public,
@@ -126,6 +140,7 @@ def create(
         network=network,
         certificate=certificate,
         longest=longest,
+        immutable=immutable,
         quota=quota,
     )
     made = connect(ctx).post("/projects", {"name": name, **given})
@@ -144,13 +159,16 @@ def update(
     network: Network = None,
     certificate: Certificate = None,
     longest: Longest = None,
+    immutable: Immutable = None,
+    no_immutable: NoImmutable = False,
     quota: Quota = None,
     as_json: Json = False,
 ) -> None:
     """Change a project; what is not given stays as it is.
 
     Examples: `entrepot project update team --read-only`,
-    `entrepot project update team --network 10.0.0.0/8 --longest-token 90d`
+    `entrepot project update team --network 10.0.0.0/8 --longest-token 90d`,
+    `entrepot project update team --immutable 'v*' --immutable '[0-9]*'`
     """
     given = _policies(
         public=public,
@@ -159,6 +177,8 @@ def update(
         network=network,
         certificate=certificate,
         longest=longest,
+        immutable=immutable,
+        no_immutable=no_immutable,
         quota=quota,
     )
     changed = connect(ctx).patch(f"/projects/{name}", given)

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from entrepot.db import links, pieces, repositories, sealed
+from entrepot.db import immutable, links, pieces, repositories, sealed
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -155,7 +155,8 @@ def remove(
 ) -> bool:
     """Unlink a blob; the last link takes the content with it. False where it was not linked.
 
-    Raises DENIED where a manifest of the repository needs it, unless `even_if_used`.
+    Raises DENIED where a manifest of the repository needs it, unless `even_if_used`, and where an
+    immutable tag does.
     """
     text = str(digest)
     row = db.execute(
@@ -166,7 +167,9 @@ def remove(
     if row is None:
         return False
     number, blob, size, stored = row
-    if not even_if_used:
+    if even_if_used:
+        immutable.check_part(db, number, repository, digest)
+    else:
         check_unused(db, number, digest)
     unlink(db, (number, repository), blob, size, stored)
     record(db, Change(Kind.BLOB_DELETED, repository, text, old=text, by=by))

@@ -8,7 +8,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from entrepot.db import idle, links, quotas, repositories, sealed, tags, trash
+from entrepot.db import idle, immutable, links, quotas, repositories, sealed, tags, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.blobs import check_unused
 from entrepot.db.changes import Change, Kind, record
@@ -71,7 +71,7 @@ def put(
     """Store a manifest and point the tags to it; what is missing of it, where sparse allows that.
 
     Raises MANIFEST_BLOB_UNKNOWN with what is missing, SIZE_INVALID for a wrong size, DENIED for a
-    tag that would have to `move` and may not.
+    tag that would have to `move` and may not, or is immutable.
     """
     number = repositories.ensure(db, repository)
     missing, depth = _check_parts(db, number, manifest)
@@ -107,7 +107,8 @@ def remove(
 ) -> int | None:
     """Delete a manifest and the tags that point to it, into the trash; which row they have there.
 
-    None where there is none. Raises DENIED where an index lists it, unless `even_if_used`.
+    None where there is none. Raises DENIED where an index lists it, unless `even_if_used`, and
+    where an immutable tag needs it.
     """
     text = str(digest)
     row = db.execute(
@@ -121,6 +122,7 @@ def remove(
     by = keep.reasoned(by)
     if not even_if_used:
         check_unused(db, number, digest)
+    immutable.check_part(db, number, repository, digest)
     item = trash.add(db, repository, trash.Kind.MANIFEST, text, text, keep=keep, by=by)
     hidden = trash.hide(db, repository, item)
     gone = db.execute(

@@ -4,11 +4,12 @@ import json
 import time
 from dataclasses import dataclass
 
+from entrepot.db import immutable
 from entrepot.db.connection import Connection
 
 _COLUMNS = (
-    "name, public, description, quota, read_only, networks, certificate, longest, created_at, "
-    "created_by"
+    "name, public, description, quota, read_only, networks, certificate, longest, immutable, "
+    "created_at, created_by"
 )
 
 
@@ -29,12 +30,14 @@ class Project:
     """Whether a client certificate is required."""
     longest: float | None = None
     """Seconds that a token may live to be good here."""
+    immutable: tuple[str, ...] = ()
+    """Which tags nobody moves or deletes; patterns as a shell has them."""
     created_at: float = 0
     created_by: str = ""
 
 
 def _read(row: tuple[object, ...]) -> Project:
-    name, public, description, quota, read_only, networks, certificate, *rest = row
+    name, public, description, quota, read_only, networks, certificate, longest, fixed, *rest = row
     return Project(
         name,  # type: ignore[arg-type]
         bool(public),
@@ -43,6 +46,8 @@ def _read(row: tuple[object, ...]) -> Project:
         bool(read_only),
         tuple(json.loads(str(networks))),
         bool(certificate),
+        longest,  # type: ignore[arg-type]
+        immutable.read(str(fixed)),
         *rest,  # type: ignore[arg-type]
     )
 
@@ -81,7 +86,7 @@ def update(db: Connection, project: Project) -> Project:
     """Set all that can be set."""
     row = db.execute(
         "update project set public = ?, description = ?, quota = ?, read_only = ?, networks = ?, "
-        f"certificate = ?, longest = ? where name = ? returning {_COLUMNS}",
+        f"certificate = ?, longest = ?, immutable = ? where name = ? returning {_COLUMNS}",
         (
             project.public,
             project.description,
@@ -90,6 +95,7 @@ def update(db: Connection, project: Project) -> Project:
             json.dumps(project.networks),
             project.certificate,
             project.longest,
+            json.dumps(project.immutable),
             project.name,
         ),
     ).fetchone()

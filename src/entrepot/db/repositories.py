@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from entrepot.db import quotas, trash
+from entrepot.db import immutable, quotas, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -45,10 +45,12 @@ def remove(
     """Delete a repository with all that is in it, into the trash; which row it has there.
 
     It is but hidden, so however much is in it, that is done at once. None where there is none.
+    Raises DENIED where a tag is immutable.
     """
     number = identify(db, repository)
     if number is None:
         return None
+    immutable.check_repository(db, number, repository)
     by = keep.reasoned(by)
     item = trash.add(db, repository, trash.Kind.REPOSITORY, keep=keep, by=by)
     db.execute(

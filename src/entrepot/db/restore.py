@@ -43,7 +43,8 @@ def restore(db: Connection, item: Item, *, move: bool, sparse: bool, by: By) -> 
     """Bring an item back; with `move`, tags that point elsewhere by now point to it again.
 
     Raises MANIFEST_BLOB_UNKNOWN where parts have gone for good, unless `sparse`; MANIFEST_UNKNOWN
-    where the tag's manifest has; DENIED where the project may not have so many tags.
+    where the tag's manifest has; DENIED where the project may not have so many tags, or a tag that
+    would `move` is immutable.
     """
     work = _Work(db, item, move=move, by=by)
     work.begin()

@@ -98,6 +98,9 @@ create table project_usage (
 ) without rowid;
 alter table project add column quota_tags integer;
 
+-- JSON: patterns of tags that nobody moves or deletes.
+alter table project add column immutable text not null default '[]';
+
 insert into project_blob (project, blob, links)
     select substr(r.name, 1, instr(r.name || '/', '/') - 1), x.blob, count(*)
     from repository_blob x join repository r on r.id = x.repository group by 1, 2;

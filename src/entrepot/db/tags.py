@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from entrepot.db import idle, quotas, repositories, trash
+from entrepot.db import idle, immutable, quotas, repositories, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -25,15 +25,19 @@ def point(
 ) -> None:
     """Make or move a tag. Pushing the same again is no change.
 
-    Raises DENIED for one that would have to `move` and may not, or that is one too many.
+    Raises DENIED for one that would have to `move` and may not, or is immutable, or one too many.
     """
     number, name = repository
     row = db.execute(
-        "select digest from tag where repository = ? and name = ?", (number, tag.name)
+        "select t.digest, p.immutable from tag t left join project p on p.name = ? "
+        "where t.repository = ? and t.name = ?",
+        (name.project, number, tag.name),
     ).fetchone()
-    old, new = row[0] if row else None, str(digest)
+    old, fixed = row or (None, None)
+    new = str(digest)
     if old == new:
         return
+    immutable.check(name, [tag.name], immutable.read(fixed), immutable.MOVE)
     if old is not None and not move:
         raise _held(name, tag)
     db.execute(
@@ -63,7 +67,7 @@ def remove(
 ) -> int | None:
     """Take a tag away, into the trash, and say which row there; the manifest stays.
 
-    None where there was no such tag.
+    None where there was no such tag. Raises DENIED for one that is immutable.
     """
     row = db.execute(
         "delete from tag where name = ? and repository = "
@@ -73,6 +77,8 @@ def remove(
     if row is None:
         return None
     number, digest = row
+    patterns = immutable.of(db, repository.project)
+    immutable.check(repository, [tag.name], patterns, immutable.DELETE)
     by = keep.reasoned(by)
     item = trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)
     quotas.charge(db, repository.project, tags=-1)

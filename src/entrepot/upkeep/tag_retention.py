@@ -1,7 +1,7 @@
 """Retention of tags and manifests: what the rules of a repository take goes to the trash.
 
 Each deletion is a transaction of its own, which looks again: a tag that was moved since the plan
-was made stays, and so does a manifest that something has come to keep.
+was made stays, one that has become immutable too, and a manifest that something has come to keep.
 """
 
 import time
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from entrepot.auth import pattern
-from entrepot.db import idle, manifests, repositories, retention, tags
+from entrepot.db import idle, immutable, manifests, repositories, retention, tags
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -59,7 +59,8 @@ def look(db: Connection, repository: Repository, rules: Rules) -> Plan:
     """What would become of a repository now."""
     now = time.time()
     seen = [Seen(*row) for row in retention.tags(db, repository)]
-    return Plan(repository, plan(seen, rules, now), list(_going(db, repository, rules, now)))
+    fates = plan(seen, rules, now, immutable.of(db, repository.project))
+    return Plan(repository, fates, list(_going(db, repository, rules, now)))
 
 
 def _going(db: Connection, repository: Repository, rules: Rules, now: float) -> list[Going]:
@@ -117,6 +118,8 @@ async def apply(database: Database, found: Plan, keep_seconds: float) -> int:
 def _take_tag(repository: Repository, decision: Decision, seconds: float, db: Connection) -> bool:
     seen = decision.tag
     if not retention.stands(db, repository, seen.name, seen.digest, seen.pushed_at):
+        return False
+    if immutable.pattern_of(seen.name, immutable.of(db, repository.project)):
         return False
     keep = Keep(seconds, decision.why)
     return tags.remove(db, repository, Tag.parse(seen.name), keep=keep, by=BY) is not None

@@ -5,13 +5,14 @@ goes only where some rule is about it and none keeps it. Manifests go only where
 no tag, no index that lists them, no subject. Next: `upkeep.tag_retention` does what a plan says.
 """
 
-import fnmatch
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from semver import Version
+
+from entrepot.db.immutable import pattern_of
 
 DAY = 24 * 3600.0
 
@@ -82,10 +83,17 @@ class Decision:
     why: str
 
 
-def plan(tags: Sequence[Seen], rules: Rules, now: float | None = None) -> list[Decision]:
-    """What becomes of the tags of one repository, in the order in which they are given."""
+def plan(
+    tags: Sequence[Seen],
+    rules: Rules,
+    now: float | None = None,
+    immutable: Sequence[str] = (),
+) -> list[Decision]:
+    """What becomes of the tags of one repository, in the order in which they are given; those that
+    its project's patterns make `immutable` stay.
+    """
     now = time.time() if now is None else now
-    reasons: dict[str, str] = {}
+    reasons = dict(_by_project(tags, immutable))
     for keeps in (_by_name, _by_age, _by_count, _by_pulls, _by_version, _beyond):
         for name, why in keeps(tags, rules, now):
             reasons.setdefault(name, why)
@@ -97,11 +105,16 @@ Reasons = Iterable[tuple[str, str]]
 """Names of tags that stay, and why."""
 
 
+def _by_project(tags: Sequence[Seen], immutable: Sequence[str]) -> Reasons:
+    for tag in tags:
+        if pattern := pattern_of(tag.name, immutable):
+            yield tag.name, f"{pattern} is immutable in this project"
+
+
 def _by_name(tags: Sequence[Seen], rules: Rules, _now: float) -> Reasons:
     for tag in tags:
-        for pattern in rules.keep_tags:
-            if fnmatch.fnmatchcase(tag.name, pattern):
-                yield tag.name, f"{pattern} is always kept"
+        if pattern := pattern_of(tag.name, rules.keep_tags):
+            yield tag.name, f"{pattern} is always kept"
 
 
 def _by_age(tags: Sequence[Seen], rules: Rules, now: float) -> Reasons:
