@@ -157,6 +157,20 @@ def test_a_store_that_is_another_is_not_taken_for_damage(folder: Folder, tmp_pat
     assert check(folder.data).status == 0
 
 
+def test_an_immutable_tag_stays(folder: Folder) -> None:
+    """Whoever made it so wants to know that its image is lost."""
+    DAMAGE["tag dangling"][0](folder)
+    folder.db.execute(
+        "insert into project (name, created_at, created_by, immutable) values ('team', 0, 'x', ?)",
+        ('["*"]',),
+    )
+    done = repair(folder.data)
+    assert done.status == 1
+    assert f"mended: {TAG}" not in done.output
+    assert folder.db.execute("select count(*) from tag").fetchone() == (1,)
+    assert quotas.miscounted(folder.db) == []
+
+
 def test_a_healthy_folder_is_left_alone(folder: Folder) -> None:
     assert repair(folder.data) == Done(0, "0 damaged, 0 leftovers\n", "")
 

@@ -7,11 +7,10 @@ though it may lie in another: whoever may leave out parts could so get hold of a
 
 from dataclasses import dataclass
 
-from entrepot.db import faults, idle, pieces, quarantine, quotas, repositories, tags
+from entrepot.db import faults, idle, immutable, pieces, quarantine, quotas, repositories, tags
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.quarantine import Kept
-from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository, Tag
 
 BY = By("entrepot", via="check")
@@ -46,14 +45,13 @@ class TakeTag:
         return "remove the tag; the audit keeps what it pointed to"
 
     def apply(self, db: Connection) -> bool:
-        """Do it, unless its manifest has come back."""
+        """Do it, unless its manifest has come back, or it is immutable."""
         if (self.repository, self.tag, self.digest) not in faults.dangling_tags(db):
             return True
-        name, tag = Repository.parse(self.repository), Tag.parse(self.tag)
-        try:
-            tags.remove(db, name, tag, by=BY)
-        except OCIError:  # a policy keeps it
+        name = Repository.parse(self.repository)
+        if immutable.pattern_of(self.tag, immutable.of(db, name.project)):
             return False
+        tags.remove(db, name, Tag.parse(self.tag), by=BY)
         return True
 
 
