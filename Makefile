@@ -45,6 +45,7 @@ lock:                 ## new versions into locks/
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
 	$(LOCK) --upgrade --all-extras --group dev --output-file locks/dev.txt
 	$(LOCK) --constraints locks/dev.txt --group build --output-file locks/run.txt
+	$(LOCK) --constraints locks/dev.txt --group build --all-extras --output-file locks/image.txt
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
