@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from entrepot.cli import kube_connect
+from entrepot.cli import kube_connect, kube_doctor
 from entrepot.cli.hosts import parse_host, read_ca
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import done
@@ -18,6 +18,7 @@ provider = typer.Typer(no_args_is_help=True, help="The kubelet's plugin that get
 app.add_typer(provider, name="credential-provider")
 app.command("connect")(kube_connect.connect)
 app.command("disconnect")(kube_connect.disconnect)
+app.command("doctor")(kube_doctor.doctor)
 
 
 @provider.command()

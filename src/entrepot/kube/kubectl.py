@@ -26,10 +26,19 @@ class Kubectl:
         """A document that the API server has at a path."""
         return json.loads(self._run("get", "--raw", path))
 
-    def get(self, kind: str, name: str) -> dict[str, Any] | None:
-        """An object without a namespace; None where there is none."""
-        text = self._run("get", kind, name, "--ignore-not-found", "-o", "json")
+    def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
+        """An object; None where there is none. Without a namespace it is in the context's."""
+        where = ("--namespace", namespace) if namespace else ()
+        text = self._run("get", kind, name, *where, "--ignore-not-found", "-o", "json")
         found: dict[str, Any] | None = json.loads(text) if text.strip() else None
+        return found
+
+    def every(self, kind: str, *selectors: str, namespace: str = "") -> list[dict[str, Any]]:
+        """Objects of the namespace, or of the context's; of all where the namespace is `*`."""
+        where = [f"--namespace={namespace}"] if namespace else []
+        everywhere = ["--all-namespaces"] if namespace == "*" else where
+        text = self._run("get", kind, *everywhere, *selectors, "-o", "json")
+        found: list[dict[str, Any]] = json.loads(text)["items"]
         return found
 
     def apply(self, document: dict[str, Any]) -> None:

@@ -1,0 +1,203 @@
+"""`Diagnosis`: what is wrong with one image of a pod; decided from what was seen alone."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from entrepot.kube.doctor.cause import Cause
+from entrepot.kube.doctor.http import shown
+from entrepot.kube.doctor.image import Image, ImageError
+from entrepot.kube.doctor.pull import Try
+from entrepot.kube.doctor.pull_secret import PullSecret, State
+from entrepot.kube.doctor.said import OF_THE_NODE, PULLS, meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Where a pod is."""
+
+    name: str = ""
+    platform: str = ""
+    """os/architecture; "" where it is not known."""
+    full: bool = False
+    """Whether it is under disk pressure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One image of one or more pods, as the cluster shows it."""
+
+    namespace: str
+    pods: tuple[str, ...]
+    container: str
+    image: str
+    account: str = "default"
+    account_missing: bool = False
+    secrets: tuple[PullSecret, ...] = ()
+    node: Node = Node()
+    reason: str = ""
+    """Why the container waits."""
+    said: str = ""
+    """The kubelet's words for it."""
+    forbidden: str = ""
+    """Why the cluster makes no pod."""
+    started: bool = False
+    """Whether the image is there and in use, so that nothing is wrong with it."""
+    unused: tuple[str, ...] = ()
+    """Secrets of the namespace that are for this image, and that the pod does not name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A cause, and the facts that its words name."""
+
+    cause: Cause
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong."""
+        return self._filled(self.cause.wrong)
+
+    @property
+    def mend(self) -> str:
+        """How to mend it."""
+        return self._filled(self.cause.mend)
+
+    def _filled(self, words: str) -> str:
+        return words.format_map(defaultdict(str, self.facts))
+
+
+def diagnose(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
+    """What is wrong, by the pulls that were tried in the kubelet's order; None where nothing is."""
+    if case.started:
+        return None
+    found = _before(case) or _of_node(case, tries) or _of_tries(case, tries)
+    return found and replace(found, facts=_facts(case) | found.facts)
+
+
+def _facts(case: Case) -> dict[str, str]:
+    facts = {
+        "image": shown(case.image),
+        "namespace": case.namespace,
+        "account": case.account,
+        "pod": case.pods[0] if case.pods else "",
+        "node": case.node.name,
+        "platform": case.node.platform,
+    }
+    try:
+        image = Image.parse(case.image)
+    except ImageError:
+        return facts
+    where = {"host": image.host, "server": image.server, "repository": image.repository}
+    return facts | where | {"reference": image.reference, "secret": "NAME"}
+
+
+def _before(case: Case) -> Diagnosis | None:
+    """What keeps the kubelet from asking any registry."""
+    if case.account_missing or ("serviceaccount" in case.forbidden and _gone(case.forbidden)):
+        return Diagnosis(Cause.ACCOUNT_MISSING)
+    if case.forbidden:
+        return Diagnosis(Cause.FORBIDDEN, {"detail": shown(case.forbidden)})
+    try:
+        Image.parse(case.image)
+    except ImageError as error:
+        return Diagnosis(Cause.INVALID_NAME, {"detail": str(error)})
+    if case.reason == "ErrImageNeverPull":
+        return Diagnosis(Cause.NEVER_PULLED)
+    return next((_of_secret(s) for s in case.secrets if s.state is State.MALFORMED), None)
+
+
+def _gone(words: str) -> bool:
+    return "not found" in words
+
+
+def _of_node(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
+    """What is so on the node; from here it may be otherwise."""
+    said = meaning(case.said) if case.reason in PULLS else None
+    if case.node.full and (said is Cause.DISK_PRESSURE or case.reason not in PULLS):
+        return Diagnosis(Cause.DISK_PRESSURE)
+    if said in OF_THE_NODE:
+        return Diagnosis(said, {"seen": " from the node", "detail": shown(case.said)})
+    away = all(each.cause in OF_THE_NODE for each in tries)
+    if said is None or not away:
+        return None
+    if said is Cause.NO_RIGHT:
+        return _of_tries(case, [_denied(each, case.said) for each in tries])
+    return Diagnosis(said, {"detail": shown(case.said)})
+
+
+def _denied(each: Try, words: str) -> Try:
+    """The pull as the kubelet tells of it, where the registry is out of reach from here."""
+    cause = Cause.NO_CREDENTIAL if each.credential is None else Cause.NO_RIGHT
+    return replace(each, cause=cause, detail=shown(words))
+
+
+def _of_tries(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
+    if not tries or any(each.cause is None for each in tries):
+        if case.reason not in PULLS:
+            return None
+        return Diagnosis(Cause.UNKNOWN, {"detail": shown(case.said) or case.reason})
+    last = min(tries, key=lambda each: _BEFORE.index(each.cause) if each.cause in _BEFORE else -1)
+    assert last.cause is not None
+    if last.cause is Cause.NO_CREDENTIAL:
+        return _without(case, last)
+    facts: dict[str, Any] = {"detail": last.detail, "near": _near(last.near)}
+    if last.cause in OF_THE_NODE:
+        facts["seen"] = " from here"
+    if last.credential is not None:
+        facts |= {"secret": last.credential.secret, "user": shown(last.credential.user)}
+        facts["among"] = _among(tries)
+    return Diagnosis(last.cause, facts)
+
+
+_BEFORE = [
+    Cause.NO_RIGHT,
+    Cause.CREDENTIAL_EXPIRED,
+    Cause.CREDENTIAL_REFUSED,
+    Cause.NO_CREDENTIAL,
+]
+"""Of several tries the one that came farthest tells most; others come farther than all these."""
+
+
+def _among(tries: Sequence[Try]) -> str:
+    if len(tries) < 2:
+        return ""
+    names = [f"{t.credential.user} of {t.credential.secret}" for t in tries if t.credential]
+    return shown(f" ({len(tries)} were tried: {', '.join(names)})")
+
+
+def _near(names: Sequence[str]) -> str:
+    return f"; there is {', '.join(names)}" if names else ""
+
+
+def _without(case: Case, last: Try) -> Diagnosis:
+    """The registry wants a login, and no secret gave one that is for it."""
+    for state in (State.MISSING, State.WRONG_TYPE, State.EMPTY, State.UNSEEN):
+        for each in case.secrets:
+            if each.state is state:
+                return _of_secret(each)
+    if case.secrets:
+        hosts = [f"{s.name} is for {c.pattern}" for s in case.secrets for c in s.credentials]
+        facts = {"secret": case.secrets[0].name, "detail": shown("; ".join(hosts))}
+        return Diagnosis(Cause.SECRET_OTHER_HOST, facts)
+    unused = f"; {', '.join(case.unused)} would be for it" if case.unused else ""
+    return Diagnosis(Cause.NO_CREDENTIAL, {"detail": f"{unused}: {last.detail}"})
+
+
+def _of_secret(secret: PullSecret) -> Diagnosis:
+    facts = {"secret": secret.name, "detail": shown(secret.why)}
+    if secret.state is State.MISSING and secret.elsewhere:
+        elsewhere = ", ".join(secret.elsewhere)
+        return Diagnosis(Cause.SECRET_ELSEWHERE, facts | {"elsewhere": elsewhere})
+    return Diagnosis(_CAUSES[secret.state], facts)
+
+
+_CAUSES = {
+    State.MISSING: Cause.SECRET_MISSING,
+    State.UNSEEN: Cause.SECRET_UNREADABLE,
+    State.WRONG_TYPE: Cause.SECRET_TYPE,
+    State.EMPTY: Cause.SECRET_MALFORMED,
+    State.MALFORMED: Cause.SECRET_MALFORMED,
+}

@@ -1,0 +1,56 @@
+"""Whether a registry can be reached at all: its name, its port, its certificate."""
+
+import socket
+import ssl
+
+from entrepot.addresses import Address, ip
+from entrepot.kube.doctor.cause import Cause
+
+SECONDS = 10.0
+
+_EXPIRED, _BEFORE = 10, 9
+_NAMES = {62, 64}
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+
+
+def trouble(server: str, context: ssl.SSLContext, seconds: float = SECONDS) -> Cause | None:
+    """What goes wrong before the first request; None where TLS stands."""
+    address = address_of(server)
+    try:
+        with socket.create_connection(address, seconds) as plain:
+            plain.settimeout(seconds)
+            context.wrap_socket(plain, server_hostname=address.host).close()
+    except socket.gaierror:
+        return Cause.UNRESOLVED
+    except TimeoutError:
+        return Cause.TIMED_OUT
+    except ssl.SSLCertVerificationError as error:
+        return _certificate(error.verify_code)
+    except ssl.SSLError as error:
+        return Cause.PLAIN_HTTP if _is_http(error) else Cause.REGISTRY_FAILS
+    except OSError:
+        return Cause.REFUSED
+    return None
+
+
+def address_of(server: str) -> Address:
+    """Host and port; HTTPS where no port is said."""
+    last = server.rpartition("]")[2]
+    return Address.parse(server if ":" in last else f"{server}:443")
+
+
+def is_loopback(server: str) -> bool:
+    """Whether a runtime would try plain HTTP there by itself."""
+    host = address_of(server).host
+    found = ip(host)
+    return host == "localhost" or (found is not None and found.is_loopback)
+
+
+def _certificate(code: int) -> Cause:
+    if code in (_EXPIRED, _BEFORE):
+        return Cause.EXPIRED_CERTIFICATE
+    return Cause.WRONG_NAME if code in _NAMES else Cause.UNKNOWN_CA
+
+
+def _is_http(error: ssl.SSLError) -> bool:
+    return error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
