@@ -17,7 +17,7 @@ CLIENTS = ["docker", "podman", "buildah", "skopeo", "containerd", "crane", "oras
 KINDS = ["password", "token", "robot", "workload"]
 
 refused = pytest.raises(
-    pytest.fail.Exception, match=r"(?i)unauthorized|invalid username|log in first"
+    pytest.fail.Exception, match=r"(?i)unauthorized|invalid username|log in first|login_required"
 )
 
 

@@ -110,7 +110,13 @@ def refused(work: Callable[[], object]) -> str:
 
 
 UNKNOWN = ("x509", "certificate")
-UNAUTHORIZED = ("unauthorized", "authentication required", "no basic auth credentials", "401")
+UNAUTHORIZED = (
+    "unauthorized",
+    "authentication required",
+    "login_required",
+    "no basic auth credentials",
+    "401",
+)
 
 
 def says(text: str, words: tuple[str, ...]) -> bool:

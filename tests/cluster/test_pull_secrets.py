@@ -44,7 +44,8 @@ def test_private_image_without_a_secret(cluster: Cluster, site: Site, namespace:
     said = pods.refused("waits")
 
     assert image in said
-    assert "401 Unauthorized" in said
+    assert "pull access denied" in said
+    assert "login_required" in said
     pods.backs_off("waits")
 
 

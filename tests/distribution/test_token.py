@@ -307,6 +307,15 @@ def test_the_token_is_good_where_it_was_asked_for(served: Served) -> None:
         assert f'scope="{scope(other, "pull")}"' in refused.headers["www-authenticate"]
 
 
+def test_a_token_of_nobody_is_told_to_log_in(served: Served) -> None:
+    """By a word of its own: insufficient_scope is for those who are known."""
+    answer = get(served, scope(APP, "pull"), who=None)
+    bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
+    refused = served.client.get(f"/v2/{APP}/manifests/1", headers=bearer)
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"].endswith(',error="login_required"')
+
+
 def test_the_challenge_leads_to_the_token(served: Served) -> None:
     """What it says is where to go, and what to ask for."""
     refused = served.client.get(f"/v2/{APP}/manifests/1")

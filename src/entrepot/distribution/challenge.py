@@ -1,6 +1,7 @@
 """The challenge: where a client is to log in, and for what.
 
 Source: Docker Registry v2 authentication, "Token Authentication Specification"; RFC 6750.
+`login_required` is a registered word of OpenID Connect.
 """
 
 from entrepot.addresses import read_host
@@ -61,8 +62,11 @@ class Challenge:
         return f"{request.scope['scheme']}://{host if read_host(host) else 'localhost'}"
 
     def wanted(self, request: Request, scope: str = "") -> OCIError:
-        """Log in first."""
-        return self._error(request, "log in first", scope)
+        """Log in first. Whoever showed a token that anyone gets reads why that does not suffice:
+        containerd, which shows the word to those who look at a pod, would only try again else.
+        """
+        error = "" if request.session.access is None else "login_required"
+        return self._error(request, "log in first", scope, error)
 
     def insufficient(self, request: Request, scope: str) -> OCIError:
         """The token is good, but for less: ask for a better one."""
