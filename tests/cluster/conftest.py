@@ -1,6 +1,6 @@
 """One cluster for all tests here, the registries beside it, and a namespace for each test.
 
-They are gone before tests elsewhere run: even an idle cluster takes a tenth of a core.
+They are gone before tests elsewhere run: even an idle cluster takes half a GB and some processor.
 """
 
 import itertools
