@@ -1,5 +1,6 @@
 """What every test may ask for: a running registry, shared or its own."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.tools import REQUIRED
 from entrepot.auth.ca_folder import Folder
 
 if TYPE_CHECKING:
+    from tests.clients.image import Image
     from tests.replicas.fleet import Fleet
     from tests.seaweed import Bucket, Seaweed
 
@@ -114,6 +116,16 @@ def bucket(seaweed: "Seaweed") -> Iterator["Bucket"]:
     """An empty bucket."""
     with seaweed.bucket() as bucket:
         yield bucket
+
+
+@pytest.fixture(scope="session")
+def own_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Image"]:
+    """The registry's own image, by `deploy/Containerfile`."""
+    from tests.deploy import image
+
+    folder = tmp_path_factory.mktemp("own-image")
+    yield image.build(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
