@@ -24,9 +24,13 @@ from tests.upkeep.test_check import DAMAGE, run
 from tests.upkeep.test_scrub import GOOD, LAYER, House, flip, housed
 
 from entrepot.blobstore.disk import DiskStore, folder_of
-from entrepot.db import blobs, quotas
+from entrepot.cli.check import _findings as findings_of
+from entrepot.cli.check import _mend as mend
+from entrepot.db import blobs, faults, moving, quarantine, quotas
 from entrepot.db.blobs import Blob
 from entrepot.db.pieces import Piece
+from entrepot.db.place import find
+from entrepot.upkeep.mends import BY
 
 OTHERS = {"blob missing", "link missing", "row without its repository", "no database"} | {
     f"{what} malformed" for what in ("manifest digest", "blob digest", "object name")
@@ -155,6 +159,57 @@ def test_a_store_that_is_another_is_not_taken_for_damage(folder: Folder, tmp_pat
     folder.store.folder.rename(tmp_path / "empty")
     (tmp_path / "back").rename(folder.store.folder)
     assert check(folder.data).status == 0
+
+
+def came_back(folder: Folder) -> None:
+    """Put aside while its disk was away."""
+    content = folder.file.read_bytes()
+    folder.file.unlink()
+    assert repair(folder.data).status == 1
+    folder.file.write_bytes(content)
+
+
+def emptied(folder: Folder) -> None:
+    """A manifest, and a small blob, that the scrub took for damaged."""
+    for kind in quarantine.Kind:
+        for kept in faults.contents(folder.db, kind):
+            with folder.db.exclusive():
+                assert quarantine.quarantine(folder.db, kept, "test")
+
+
+@pytest.mark.parametrize("lose", [came_back, emptied])
+def test_what_turns_out_whole_is_taken_back(folder: Folder, lose: Callable[[Folder], None]) -> None:
+    another(folder)
+    lose(folder)
+    lost = check(folder.data)
+    assert "it is in quarantine, and whole again; repair it" in lost.output
+    assert "whole again" not in check(folder.data, "--no-read").output, "nobody has looked"
+    assert repair(folder.data).status == 0
+    assert check(folder.data) == Done(0, "0 damaged, 0 leftovers\n", "")
+    assert folder.db.execute("select count(*) from quarantine").fetchone() == (0,)
+
+
+def test_what_comes_back_while_it_asks_is_not_put_aside(folder: Folder) -> None:
+    another(folder)
+    content = folder.file.read_bytes()
+    folder.file.unlink()
+    place = find(folder.data)
+    found = findings_of(place, folder.store, read=True)
+    folder.file.write_bytes(content)
+    assert mend(place, folder.store, found, dry_run=False, yes=True) == set()
+    assert check(folder.data).status == 0
+
+
+def test_a_registry_that_is_moved_is_left_alone(folder: Folder) -> None:
+    keep(folder.store, b"nobody's")
+    with folder.db.exclusive():
+        moving.freeze(folder.db, "there", BY)
+    assert "is being moved, and lies still" in repair(folder.data).error
+    with folder.db.exclusive():
+        moving.thaw(folder.db, BY)
+        moving.mark_unfinished(folder.db, "elsewhere")
+    assert "is not finished: run entrepot db copy again" in repair(folder.data).error
+    assert folder.db.execute("select count(*) from garbage").fetchone() == (0,)
 
 
 def test_an_immutable_tag_stays(folder: Folder) -> None:

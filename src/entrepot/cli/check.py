@@ -13,7 +13,7 @@ from entrepot import settings
 from entrepot.blobstore.store import Store, StoreError
 from entrepot.blobstore.stores import store_at
 from entrepot.cli.options import Config, Data, Json, Yes, confirm, fail
-from entrepot.db import keyed
+from entrepot.db import keyed, moving
 from entrepot.db.connection import Connection
 from entrepot.db.place import Place
 from entrepot.db.schema import SchemaError
@@ -21,6 +21,9 @@ from entrepot.encryption.keys import EncryptionError
 from entrepot.upkeep import misplaced
 from entrepot.upkeep.check import RESTORE, findings, unreadable
 from entrepot.upkeep.finding import Finding, Kind
+
+_BATCH = 100
+"""Findings that are mended in one transaction."""
 
 
 def check(
@@ -104,13 +107,21 @@ def _mend(
     if any(each.advice == RESTORE for each in found):
         typer.echo("nothing is mended: the database is damaged, restore a backup first", err=True)
         return set()
+    mended: set[Finding] = set()
     with contextlib.closing(place.connect()) as db:
-        misplaced.check(db, store)  # or all there is would be put aside
+        _check_fit(db, store)
         _ask(wanted, yes=yes)
-        try:
-            return {each for each in wanted if _apply(db, each)}
-        finally:
+        for first in range(0, len(wanted), _BATCH):
+            mended |= _apply(db, store, wanted[first : first + _BATCH])
             place.announce()
+    return mended
+
+
+def _check_fit(db: Connection, store: Store) -> None:
+    moving.check(db)
+    if moving.frozen(db) is not None:
+        fail("the registry is being moved, and lies still: repair it afterwards", 1)
+    misplaced.check(db, store)  # or all there is would be put aside
 
 
 def _ask(wanted: list[Finding], *, yes: bool) -> None:
@@ -120,9 +131,11 @@ def _ask(wanted: list[Finding], *, yes: bool) -> None:
     confirm("do that?", yes=yes)
 
 
-def _apply(db: Connection, finding: Finding) -> bool:
+def _apply(db: Connection, store: Store, batch: list[Finding]) -> set[Finding]:
+    """Those that were mended: what stands is looked at before others are held up."""
+    standing = [each for each in batch if each.mend and each.mend.stands(db, store)]
     with db.exclusive():
-        return finding.mend is not None and finding.mend.apply(db)
+        return {each for each in standing if each.mend and each.mend.apply(db)}
 
 
 def _json(finding: Finding, mended: set[Finding]) -> str:

@@ -21,6 +21,17 @@ def faults(db: Connection) -> list[str]:
     ]
 
 
+def is_dangling(db: Connection, repository: str, tag: str, digest: str) -> bool:
+    """Whether a tag points to this digest still, and its manifest is not there."""
+    row = db.execute(
+        "select 1 from repository r join tag t on t.repository = r.id and t.name = ? "
+        "and t.digest = ? where r.name = ? and not exists (select 1 from manifest m "
+        "where m.repository = r.id and m.digest = t.digest)",
+        (tag, digest, repository),
+    ).fetchone()
+    return row is not None
+
+
 def dangling_tags(db: Connection) -> Iterator[tuple[str, str, str]]:
     """Repository, tag and digest of tags whose manifest is not there."""
     return iter(
@@ -61,11 +72,6 @@ def contents(db: Connection, kind: Kind) -> Iterator[Kept]:
     while page := quarantine.after(db, kind, last, _PAGES[kind]):
         yield from page
         last = page[-1].id
-
-
-def stands(db: Connection, found: Kept) -> bool:
-    """Whether it is still kept so."""
-    return quarantine.after(db, found.kind, found.id - 1, 1) == [found]
 
 
 def is_named(db: Connection, name: str) -> bool:

@@ -89,6 +89,12 @@ def after(db: Connection, kind: Kind, last: int, limit: int) -> list[Kept]:
     return [_kept(db, kind, row) for row in rows]
 
 
+def again(db: Connection, found: Kept) -> Kept | None:
+    """How the same row is kept now; None where it has gone."""
+    rows = after(db, found.kind, found.id - 1, 1)
+    return rows[0] if rows and rows[0].id == found.id else None
+
+
 def blob(db: Connection, digest: str) -> Kept | None:
     """How a blob is kept."""
     row = db.execute(f"{_BLOBS} digest = ?", (digest,)).fetchone()
@@ -131,10 +137,9 @@ def quarantine(db: Connection, found: Kept, why: str) -> bool:
     """Put aside what is damaged. False, and nothing is changed, where it does not stand any more
     as it was found, or lies aside already.
     """
-    again = after(db, found.kind, found.id - 1, 1)
-    if again != [found] or (found.empty and _known(db, found.digest)):
+    if again(db, found) != found or (found.empty and _known(db, found.digest)):
         return False
-    names = _repositories(db, found)
+    names = repositories(db, found)
     number = _write_down(db, found, why, names)
     if found.kind is Kind.MANIFEST:
         # the key stays: its annotations are sealed by it, and shown to whoever lists referrers
@@ -157,7 +162,8 @@ def _known(db: Connection, digest: str) -> bool:
     return row is not None
 
 
-def _repositories(db: Connection, found: Kept) -> list[Repository]:
+def repositories(db: Connection, found: Kept) -> list[Repository]:
+    """Those that have it, but in the trash."""
     if found.kind is Kind.MANIFEST:
         query, value = "r.id = ?", found.repository
     else:

@@ -4,20 +4,27 @@
 what can be done about it (`upkeep.mends`), if anything can.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 
-from entrepot.blobstore.store import Store, digest_of, is_damage
-from entrepot.db import faults, idle, quarantine, quotas, repositories, sealed
+from entrepot.blobstore.store import Store
+from entrepot.db import faults, healing, idle, quarantine, quotas, repositories
 from entrepot.db.connection import Connection
 from entrepot.db.pieces import Piece
 from entrepot.db.quarantine import Kept
-from entrepot.encryption.envelope import BrokenSealError
 from entrepot.encryption.keys import EncryptionError
-from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
+from entrepot.upkeep.fault import fault
 from entrepot.upkeep.finding import Finding, Kind, damaged
-from entrepot.upkeep.mends import NoteIdle, PutAside, Recount, Relist, TakeTag, ThrowAway
+from entrepot.upkeep.mends import (
+    NoteIdle,
+    PutAside,
+    Recount,
+    Relist,
+    TakeBack,
+    TakeTag,
+    ThrowAway,
+)
 
 RESTORE = "restore a backup"
 """Where the database itself is damaged; until then nothing should be mended by what it says."""
@@ -64,10 +71,7 @@ def _parts(db: Connection) -> Iterator[Finding]:
 def _kept(db: Connection, store: Store, kept: Kept, *, read: bool) -> Iterator[Finding]:
     """What is wrong with a blob or a manifest."""
     try:
-        wanted = Digest.parse(kept.digest)
-        why = _why(db, store, kept, wanted, read=read)
-    except BrokenSealError as error:
-        why = str(error)
+        why = fault(db, store, kept, read=read)
     except EncryptionError as error:
         yield damaged(str(error), kept.digest, "give that key: nobody can say more without")
         return
@@ -75,60 +79,21 @@ def _kept(db: Connection, store: Store, kept: Kept, *, read: bool) -> Iterator[F
         what = f"its row in the {kept.kind} table is malformed: {error}"
         yield damaged(what, kept.digest, RESTORE)
         return
-    if not why or not faults.stands(db, kept):  # deleted or healed meanwhile
+    if not why or quarantine.again(db, kept) != kept:  # deleted or healed meanwhile
         return
-    aside = quarantine.reason(db, kept) if kept.empty else None
-    if aside is not None:
-        yield damaged(f"it is in quarantine: {aside}", kept.digest, _LOST)
+    if kept.empty and (aside := quarantine.reason(db, kept)) is not None:
+        yield _aside(db, store, kept, aside, read=read)
     else:
-        yield damaged(why, kept.digest, _LOST, PutAside(kept, why))
+        yield damaged(why, kept.digest, _LOST, PutAside(kept, why, read=read))
 
 
-def _why(db: Connection, store: Store, kept: Kept, wanted: Digest, *, read: bool) -> str:
-    """Why it cannot be served as it should; "" where it can."""
-    if kept.content is not None:  # it is not much, so it is read always
-        return _content(db, kept, kept.content, wanted)
-    wrong = _shape(store, kept)
-    if wrong or not read:
-        return wrong
-    if _hash(store, kept.pieces, wanted.algorithm) == wanted:
-        return ""
-    names = " and ".join(part.name for part in kept.pieces)
-    return f"the bytes in {names} do not match the digest"
-
-
-def _content(db: Connection, kept: Kept, content: bytes, wanted: Digest) -> str:
-    name = (kept.kind.value, kept.digest)
-    found = sealed.unseal(db, name, content, kept.key) if content else b""
-    if Digest.of(found, wanted.algorithm) == wanted:
-        return ""
-    return f"its bytes in the {kept.kind} table do not match the digest"
-
-
-def _shape(store: Store, kept: Kept) -> str:
-    """What shows without reading any byte."""
-    for part in kept.pieces:
-        found = store.size(part)
-        if found is None:
-            return f"its object {part.name} is missing"
-        if found != part.size:
-            return f"{part.name} has {found} bytes, not {part.size}"
-    whole = sum(part.size for part in kept.pieces)
-    return "" if whole == kept.size else f"its pieces have {whole} bytes, not {kept.size}"
-
-
-def _hash(store: Store, parts: Sequence[Piece], algorithm: str) -> Digest | None:
-    """None for what cannot be read, or has gone. Raises OSError and EncryptionError where that is
-    rather for who asks, or when.
-    """
-    try:
-        return digest_of(store, parts, algorithm)
-    except OSError as error:
-        if not is_damage(error):
-            raise
-        return None
-    except (EOFError, BrokenSealError):
-        return None
+def _aside(db: Connection, store: Store, lost: Kept, why: str, *, read: bool) -> Finding:
+    """Something in quarantine, which may be whole again."""
+    found = healing.lying(db, lost)
+    if read and found is not None and not fault(db, store, found[1], read=True):
+        what, mend = "it is in quarantine, and whole again", TakeBack(lost, *found)
+        return damaged(what, lost.digest, "repair it", mend)
+    return damaged(f"it is in quarantine: {why}", lost.digest, _LOST)
 
 
 def _stale(db: Connection) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from entrepot.blobstore.store import Store
 from entrepot.db.connection import Connection
 
 
@@ -24,6 +25,9 @@ class Mend(Protocol):
     @property
     def heals(self) -> bool:
         """Whether all is well then; else at least nobody is told what is not so."""
+
+    def stands(self, db: Connection, store: Store) -> bool:
+        """Whether the store is still as it was found; it may have to be read for that."""
 
     def apply(self, db: Connection) -> bool:
         """Do it, in a transaction beside which nobody writes, if there is need of it still.

@@ -7,13 +7,35 @@ though it may lie in another: whoever may leave out parts could so get hold of a
 
 from dataclasses import dataclass
 
-from entrepot.db import faults, idle, immutable, pieces, quarantine, quotas, repositories, tags
+from entrepot.blobstore.store import Store
+from entrepot.db import (
+    faults,
+    healing,
+    idle,
+    immutable,
+    pieces,
+    quarantine,
+    quotas,
+    repositories,
+    tags,
+)
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.quarantine import Kept
 from entrepot.oci.names import Repository, Tag
+from entrepot.upkeep.fault import fault
 
 BY = By("entrepot", via="check")
+
+
+class _Sure:
+    """What concerns the database alone, and looks again in its transaction."""
+
+    __slots__ = ()
+
+    def stands(self, _db: Connection, _store: Store) -> bool:
+        """Nothing has to be read."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +45,15 @@ class PutAside:
     found: Kept
     why: str
     heals: bool = False
+    read: bool = True
+    """Whether its bytes were compared."""
 
     def __str__(self) -> str:
         return "put it in quarantine: it is served no more, and the next push of it heals it"
+
+    def stands(self, db: Connection, store: Store) -> bool:
+        """A disk may have been away for a moment, or have erred once."""
+        return fault(db, store, self.found, read=self.read) != ""
 
     def apply(self, db: Connection) -> bool:
         """Do it, unless it has changed since it was looked at."""
@@ -33,7 +61,24 @@ class PutAside:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeTag:
+class TakeBack(_Sure):
+    """For what lies in quarantine, and was read and found to be whole."""
+
+    lost: Kept
+    number: int
+    found: Kept
+    heals: bool = True
+
+    def __str__(self) -> str:
+        return "take it out of quarantine"
+
+    def apply(self, db: Connection) -> bool:
+        """Do it, unless it was pushed again meanwhile."""
+        return healing.take_back(db, self.number, self.lost, BY)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTag(_Sure):
     """For a tag whose manifest is not there."""
 
     repository: str
@@ -46,7 +91,7 @@ class TakeTag:
 
     def apply(self, db: Connection) -> bool:
         """Do it, unless its manifest has come back, or it is immutable."""
-        if (self.repository, self.tag, self.digest) not in faults.dangling_tags(db):
+        if not faults.is_dangling(db, self.repository, self.tag, self.digest):
             return True
         name = Repository.parse(self.repository)
         if immutable.pattern_of(self.tag, immutable.of(db, name.project)):
@@ -56,7 +101,7 @@ class TakeTag:
 
 
 @dataclass(frozen=True, slots=True)
-class ThrowAway:
+class ThrowAway(_Sure):
     """For an object that no row names."""
 
     object: str
@@ -74,7 +119,7 @@ class ThrowAway:
 
 
 @dataclass(frozen=True, slots=True)
-class Recount:
+class Recount(_Sure):
     """For what projects take."""
 
     heals: bool = True
@@ -89,7 +134,7 @@ class Recount:
 
 
 @dataclass(frozen=True, slots=True)
-class Relist:
+class Relist(_Sure):
     """For whether a repository is listed in the catalog."""
 
     repository: str
@@ -107,7 +152,7 @@ class Relist:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteIdle:
+class NoteIdle(_Sure):
     """For what nothing keeps, and the collector does not know of."""
 
     heals: bool = True
