@@ -82,12 +82,13 @@ class Accounts:
             kept.add(db, kept.Kind.PERSONAL, number, name, fingerprint, limits=pairs or None)
         return Credential(user, text)
 
-    def robot(self, name: str, *granted: str) -> Credential:
+    def robot(self, name: str, *granted: str, expires_at: float | None = None) -> Credential:
         """A robot with grants."""
         text = secrets.make(kept.Kind.ROBOT)
         with self._change(f"robot create {name}") as db:
             account = accounts.create(db, Kind.ROBOT, name, _BY.actor)
-            kept.add(db, kept.Kind.ROBOT, account.id, name, secrets.fingerprint(text))
+            fingerprint = secrets.fingerprint(text)
+            kept.add(db, kept.Kind.ROBOT, account.id, name, fingerprint, expires_at=expires_at)
             _grant(db, f"robot:{name}", granted)
         return Credential(name, text)
 

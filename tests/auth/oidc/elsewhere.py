@@ -51,15 +51,18 @@ class Elsewhere:
 
 @contextmanager
 def elsewhere(
-    name: str = "127.0.0.1", host: str = "127.0.0.1", *, tls: bool = True
+    name: str = "127.0.0.1", host: str = "127.0.0.1", *, tls: bool = True, **issued: Any
 ) -> Iterator[Elsewhere]:
-    """Serve at `host`, with a certificate for `name`, until the block ends."""
+    """Serve at `host`, with a certificate for `name`, until the block ends.
+
+    `issued` says more of the certificate, as `not_after=…`.
+    """
     with ThreadingHTTPServer((host, 0), BaseHTTPRequestHandler) as server:
         port = server.server_address[1]
         party = Elsewhere(f"{'https' if tls else 'http'}://{name}:{port}", port)
         server.RequestHandlerClass = handler(party)
         if tls:
-            server.socket = context(party, name).wrap_socket(
+            server.socket = context(party, name, **issued).wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -71,9 +74,9 @@ def elsewhere(
             thread.join()
 
 
-def context(party: Elsewhere, name: str) -> ssl.SSLContext:
+def context(party: Elsewhere, name: str, **issued: Any) -> ssl.SSLContext:
     found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert(name).configure_cert(found)
+    AUTHORITY.issue_cert(name, **issued).configure_cert(found)
     found.sni_callback = lambda _, name, __: party.names.append(name)
     return found
 
@@ -88,9 +91,10 @@ def handler(party: Elsewhere) -> type[BaseHTTPRequestHandler]:
             for header in {"content-length": str(len(says.body)), **says.headers}.items():
                 self.send_header(*header)
             self.end_headers()
-            self.wfile.write(says.body)
+            if self.command != "HEAD":
+                self.wfile.write(says.body)
 
-        do_POST = do_GET  # noqa: N815
+        do_POST = do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *said: Any) -> None:
             """Say nothing."""

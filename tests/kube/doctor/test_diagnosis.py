@@ -73,6 +73,12 @@ TABLE: dict[str, tuple[Case, list[Try], Cause | None, str]] = {
         Cause.UNKNOWN_CA,
         "from the node",
     ),
+    "node tells of the CA of the host that it asked after a 404": (
+        case(said="x509: certificate signed by unknown authority"),
+        [Try(U, Cause.TAG_MISSING)],
+        Cause.TAG_MISSING,
+        "no tag 1",
+    ),
     "neither here nor there": (
         case(said="dial tcp: i/o timeout"),
         [Try(None, Cause.REFUSED)],

@@ -118,7 +118,7 @@ def _of_node(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
     said = meaning(case.said) if case.reason in PULLS else None
     if case.node.full and (said is Cause.DISK_PRESSURE or case.reason not in PULLS):
         return Diagnosis(Cause.DISK_PRESSURE)
-    if said in OF_THE_NODE:
+    if said in OF_THE_NODE and not _covers(said, tries):
         return Diagnosis(said, {"seen": " from the node", "detail": shown(case.said)})
     away = all(each.cause in OF_THE_NODE for each in tries)
     if said is None or not away:
@@ -126,6 +126,16 @@ def _of_node(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
     if said is Cause.NO_RIGHT:
         return _of_tries(case, [_denied(each, case.said) for each in tries])
     return Diagnosis(said, {"detail": shown(case.said)})
+
+
+def _covers(said: Cause, tries: Sequence[Try]) -> bool:
+    """Whether the words hide what is so: where hosts.toml has a CA for a host, but none for the
+    server of the same name, containerd asks that after a 404, and tells of its certificate alone.
+    """
+    return said is Cause.UNKNOWN_CA and any(each.cause in _NOT_THERE for each in tries)
+
+
+_NOT_THERE = (Cause.REPOSITORY_MISSING, Cause.TAG_MISSING, Cause.DIGEST_MISSING)
 
 
 def _denied(each: Try, words: str) -> Try:

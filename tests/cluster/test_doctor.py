@@ -1,0 +1,89 @@
+"""`entrepot kube doctor` at the beds of pods that really do not pull, and of some that do."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster.cluster import Cluster
+from tests.cluster.site import Site
+from tests.cluster.ward import HEALTHY, NAME, Ward, filled
+
+BROKEN = {
+    "invalid-name": ("invalid_name", "invalid repository name 'Ward/App'"),
+    "never-pulled": ("never_pulled", "imagePullPolicy is Never"),
+    "disk-pressure": ("disk_pressure", "node node-full has no room"),
+    "unresolved": ("unresolved", "registry.invalid does not resolve from the node"),
+    "refused": ("refused", "nothing listens at "),
+    "timed-out": ("timed_out", "does not answer in time"),
+    "unknown-ca": ("unknown_ca", "that is not trusted from the node"),
+    "wrong-name": ("wrong_name", "is for other names"),
+    "expired-certificate": ("expired_certificate", "has expired"),
+    "plain-http": ("plain_http", "speaks plain HTTP"),
+    "no-credential": ("no_credential", "the pod names no secret; good would be for it"),
+    "secret-missing": ("secret_missing", "there is no secret nowhere in ward"),
+    "secret-elsewhere": ("secret_elsewhere", "next-door is not in ward but in ward-next-door"),
+    "secret-type": ("secret_type", "its type is Opaque"),
+    "secret-malformed": ("secret_malformed", "is not the base64 of USER:PASSWORD"),
+    "secret-empty": ("secret_malformed", 'there is no "auths" in it'),
+    "secret-other-host": ("secret_other_host", "other-host is for 10."),
+    "credential-expired": ("credential_expired", "late in secret late has expired"),
+    "credential-refused": ("credential_refused", "does not take ward of secret wrong: wrong"),
+    "both-refused": ("credential_refused", "(2 were tried: nobody of wrong-path, ward of wrong)"),
+    "no-right": ("no_right", "stranger of secret stranger may not pull ward/app"),
+    "repository-missing": ("repository_missing", "there is ward/app"),
+    "tag-missing": ("tag_missing", "ward/app has no tag 1.1; there is 1.0"),
+    "digest-missing": ("digest_missing", "ward/app has no manifest sha256:0000"),
+    "no-platform": ("no_platform", "is not for linux/amd64 but for linux/arm64"),
+    "layer-missing": ("layer_missing", "blob sha256:"),
+    "too-many": ("too_many", "it says to wait 7 s"),
+    "registry-fails": ("registry_fails", "HTTP status 500"),
+}
+
+pytestmark = pytest.mark.timeout(300)  # the kubelet takes its time to be refused by some
+
+
+@pytest.fixture(scope="module")
+def ward(cluster: Cluster, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
+    with filled(cluster, site, tmp_path_factory.mktemp("ward")) as ward:
+        yield ward
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_pod(ward: Ward, name: str) -> None:
+    cause, words = BROKEN[name]
+    status, [found] = ward.says(name, "-n", NAME)
+    assert found["cause"] == cause, found
+    assert words in found["wrong"]
+    assert status == 1
+    assert found["pods"] == [name]
+    assert found["whose"]
+    assert "{" not in found["mend"] or "imagePullSecrets" in found["mend"]
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_pod_is_not_accused(ward: Ward, name: str) -> None:
+    status, [found] = ward.says(name, "-n", NAME)
+    assert found["healthy"], found
+    assert status == 0
+
+
+def test_a_deployment_without_its_account(ward: Ward) -> None:
+    status, [found] = ward.says("deployment/account-missing", "-n", NAME)
+    assert (status, found["cause"]) == (1, "account_missing")
+    assert found["mend"] == "kubectl -n ward create serviceaccount nobody"
+
+
+def test_a_deployment_that_a_policy_forbids(ward: Ward) -> None:
+    status, [found] = ward.says("deployment/forbidden", "-n", "ward-next-door")
+    assert (status, found["cause"]) == (1, "forbidden")
+    assert "violates PodSecurity" in found["wrong"]
+
+
+def test_pods_of_a_deployment_share_a_finding(ward: Ward) -> None:
+    status, [found] = ward.says("deployment/tag-missing", "-n", NAME)
+    assert (status, found["cause"], len(found["pods"])) == (1, "tag_missing", 2)
+
+
+def test_no_such_pod(ward: Ward) -> None:
+    done = ward.doctor("nobody", "-n", NAME)
+    assert done.status == 2
+    assert done.error == "entrepot: there is no pod nobody in namespace ward\n"
