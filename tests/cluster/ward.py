@@ -114,7 +114,7 @@ def _others(cluster: Cluster, ca: Path, ends: ExitStack) -> Iterator[tuple[str, 
         address = f"{host}:{party.port}"
         if name != "unknown-ca":
             cluster.node.trust(address, ca)
-        if name == "busy":
+        if name in ("busy", "unknown-ca"):
             _scripted(party)
         yield name, address
     silent = ends.enter_context(socket.create_server((host, 0)))
@@ -203,6 +203,7 @@ def _pods(site: Site, others: dict[str, str]) -> list[Any]:
         "layer-missing": f"{others['busy']}/hollow:1",
     }
     del elsewhere["busy"]
+    elsewhere["unknown-ca"] = f"{others['unknown-ca']}/hollow:1"
     never = pod("never-pulled", f"{app}:1.0", command=SLEEPS, secrets=["good"])
     never["spec"]["containers"][0] |= {"image": f"{app}:none", "imagePullPolicy": "Never"}
     return [

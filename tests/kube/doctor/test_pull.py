@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from tests.accounts import ADMIN, Accounts, Credential
+from tests.auth.oidc.elsewhere import Says, elsewhere
 from tests.cli.command import entrepot
 from tests.content import descriptor, dump, image, index, put_image, put_manifest
 from tests.registry import Registry, serving
@@ -146,9 +147,46 @@ def test_unknown_ca(site: Site) -> None:
     assert attempt(where, held, "", ssl.create_default_context()).cause is Cause.UNKNOWN_CA
 
 
-def test_too_many(site: Site) -> None:
-    """As a registry answers who guesses passwords; it says how long to wait."""
+def test_a_wrong_password_that_was_tried_too_often(site: Site) -> None:
+    """As the kubelet does: the registry then says how long to wait, and the password is wrong."""
     guesses = (site.pull("team/app:1.0", Credential("boss", f"{n}")) for n in range(40))
-    found = next((each for each in guesses if each.cause is Cause.TOO_MANY), None)
+    found = next((each for each in guesses if "too many" in each.detail), None)
     assert found is not None
-    assert "it says to wait " in found.detail
+    assert found.cause is Cause.CREDENTIAL_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("says", "cause", "detail"),
+    [
+        (Says(status=429, headers={"retry-after": "7"}), Cause.TOO_MANY, "to wait 7 s"),
+        (Says(status=500), Cause.REGISTRY_FAILS, "HTTP status 500"),
+        (Says(b"\x1b[2J"), Cause.REGISTRY_FAILS, "HTTP status 200"),
+        (
+            Says(status=401, headers={"www-authenticate": 'Bearer realm="http://evil.test/"'}),
+            Cause.REGISTRY_FAILS,
+            "it sends logins to 'http://evil.test/'",
+        ),
+        (
+            Says(status=401, headers={"www-authenticate": "Basic"}),
+            Cause.CREDENTIAL_REFUSED,
+            "HTTP status 401",
+        ),
+        (
+            Says(b'{"errors": [{"message": "\\u001b[2J"}]}', status=403),
+            Cause.NO_RIGHT,
+            "\\x1b[2J",
+        ),
+    ],
+)
+def test_answers_of_others(says: Says, cause: Cause, detail: str) -> None:
+    with elsewhere(tls=False) as party:
+        party.says["/v2/app/manifests/1"] = says
+        host = f"127.0.0.1:{party.port}"
+        found = attempt(
+            Image.parse(f"{host}/app:1"),
+            Held("s", host, "u", "p"),
+            "",
+            ssl.create_default_context(),
+        )
+    assert found.cause is cause
+    assert detail in found.detail

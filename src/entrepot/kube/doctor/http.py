@@ -101,6 +101,8 @@ class Http:
         if answer.status == 401:
             self._log_in(answer)
             answer = self._send(method, url, accept)
+        if answer.status == 401 and self._authorization.startswith("Basic"):
+            self._refused(answer)
         if answer.status in (401, 403):
             found = Cause.NO_CREDENTIAL if self._credential is None else Cause.NO_RIGHT
             raise StoppedError(found, answer.words)
@@ -137,8 +139,10 @@ class Http:
             raise StoppedError(Cause.REGISTRY_FAILS, f"it sends logins to {shown(realm)!r}")
         wanted = {key: challenge[key] for key in ("service", "scope") if key in challenge}
         headers = {"authorization": _basic(self._credential)} if self._credential else {}
-        answer = _usable(self._fetch("GET", realm, headers, params=wanted))
-        if answer.status != 200:
+        answer = self._fetch("GET", realm, headers, params=wanted)
+        if headers and "failed login" in answer.words:  # 429 by now, since the kubelet tries again
+            self._refused(answer)
+        if _usable(answer).status != 200:
             self._refused(answer)
         document = answer.document or {}
         return str(document.get("token") or document.get("access_token") or "")
