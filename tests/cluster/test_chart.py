@@ -11,8 +11,9 @@ from tests.cli.command import entrepot
 from tests.clients.carriers import Skopeo
 from tests.clients.client import Reach
 from tests.clients.helm import Helm
-from tests.clients.image import MIB, Image, make_image
+from tests.clients.image import GREETING, MIB, Image, make_image
 from tests.cluster.cluster import Cluster
+from tests.cluster.pod import Pods, pod
 from tests.cluster.site import Site
 from tests.deploy.chart import CHART, MATRIX, render
 from tests.tools import tool
@@ -135,6 +136,7 @@ def test_installed_upgraded_uninstalled(
     image = make_image(tmp_path / "image", tool("busybox"), MIB)
     pushed = skopeo.push(image, f"{address}/team/app:1")
     assert skopeo.pull(f"{address}/team/app:1").random == image.random
+    assert greets(cluster, f"{address}/team/app:1", tls.ca.cert)
 
     before = pods(cluster, namespace)
     release("upgrade", {**values, "config": {"trash_days": 3}})
@@ -145,6 +147,18 @@ def test_installed_upgraded_uninstalled(
     kept = {"persistentvolumeclaim/entrepot"}
     cluster.until("all else is gone", lambda: left(cluster, namespace) == kept)
     assert (volume / "entrepot.sqlite").exists()
+
+
+def greets(cluster: Cluster, image: str, ca: Path) -> bool:
+    """Whether a pod elsewhere runs an image of the registry in the cluster."""
+    address = image.partition("/")[0]
+    cluster.node.trust(address, ca)
+    with cluster.namespace("apps") as namespace:
+        pods = Pods(cluster, namespace)
+        who = [f"--docker-username={ADMIN.name}", f"--docker-password={ADMIN.secret}"]
+        create = ["create", "secret", "docker-registry", "entrepot"]
+        pods.kubectl(*create, f"--docker-server={address}", *who)
+        return GREETING in pods.run(pod("greets", image, secrets=["entrepot"]))
 
 
 def certificate(cluster: Cluster, namespace: str, folder: Path) -> Folder:

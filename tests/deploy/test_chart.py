@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.deploy.chart import (
     CHART,
     DATABASE,
     MATRIX,
     OPERATORS,
     PROXY,
+    ROOT,
     STORAGE,
     Rendered,
     refusal,
@@ -239,6 +241,23 @@ def test_certificate_has_all_names() -> None:
 def test_names_fit(release: str) -> None:
     for manifest in render(OPERATORS["monitored"], release).manifests:
         assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", manifest["metadata"]["name"])
+
+
+def test_values_of_the_guide() -> None:
+    """docs/kubernetes-install.md shows what the chart takes."""
+    text = (ROOT / "docs" / "kubernetes-install.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        assert render(yaml.safe_load(block)).one("Deployment")
+
+
+def test_digest_counts_before_the_tag() -> None:
+    digest = f"sha256:{'0' * 64}"
+    image = {"repository": "registry.test/entrepot", "tag": "1", "digest": digest}
+    assert render({"image": image}).container["image"] == f"registry.test/entrepot@{digest}"
+    del image["digest"]
+    assert render({"image": image}).container["image"] == "registry.test/entrepot:1"
 
 
 def test_proxy_is_trusted() -> None:
