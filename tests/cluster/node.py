@@ -113,7 +113,7 @@ class Node:
         place = self._folder / "certs.d" / address
         place.mkdir(parents=True, exist_ok=True)
         (place / "hosts.toml").write_text(
-            f'server = "https://{address}"\n\n[host."https://{address}"]\n'
+            f'server = "https://{address}"\nca = "{ca}"\n\n[host."https://{address}"]\n'
             f'  capabilities = ["pull", "resolve"]\n  ca = "{ca}"\n'
         )
 

@@ -30,6 +30,7 @@ def test_a_registry_with_a_ca_of_its_own(registry: str, folder: str) -> None:
     hosts = tomllib.loads(files[f"{certs}/hosts.toml"])
     assert hosts == {
         "server": f"https://{registry}",
+        "ca": f"/{certs}/ca.crt",
         "host": {
             f"https://{registry}": {
                 "capabilities": ["pull", "resolve"],

@@ -65,10 +65,11 @@ Hand it to the client, who puts it beside the registry's ca.crt (HOST:PORT as it
 
 
 def hosts_toml(at: str, *, client: bool = False) -> str:
-    """containerd's file for the registry."""
+    """containerd's file for the registry; after a 404 of the host it asks the server, too."""
     folder = f"/etc/containerd/certs.d/{at}"
     lines = [
         f'server = "https://{at}"',
+        f'ca = "{folder}/ca.crt"',
         "",
         f'[host."https://{at}"]',
         '  capabilities = ["pull", "resolve", "push"]',

@@ -45,8 +45,10 @@ class NodeFiles:
         return "\n".join([*parts, _RUNTIME]) if self.ca else "\n".join(parts)
 
 
+# The CA is said twice: after a 404 containerd asks the server, too, and its word is the last.
 _HOSTS = """\
 server = "https://{registry}"
+ca = "/{folder}/ca.crt"
 
 [host."https://{registry}"]
   capabilities = ["pull", "resolve"]
