@@ -87,3 +87,22 @@ def test_no_such_pod(ward: Ward) -> None:
     done = ward.doctor("nobody", "-n", NAME)
     assert done.status == 2
     assert done.error == "entrepot: there is no pod nobody in namespace ward\n"
+
+
+def test_a_whole_namespace(ward: Ward) -> None:
+    """Each image once, and what is wrong apart from what is not."""
+    status, found = ward.says("-n", NAME)
+    assert status == 1
+    sick = {pod for each in found if not each["healthy"] for pod in each["pods"]}
+    well = {pod for each in found if each["healthy"] for pod in each["pods"]}
+    assert set(BROKEN) <= sick
+    assert well == set(HEALTHY)
+
+
+def test_who_may_not_read_the_secrets_is_told_so(ward: Ward) -> None:
+    developer = ward.developer()
+    status, [found] = ward.says("credential-refused", "-n", NAME, kubeconfig=developer)
+    assert (status, found["cause"]) == (1, "secret_unreadable")
+    assert "you may not read secret wrong of ward" in found["wrong"]
+    status, [found] = ward.says("healthy", "-n", NAME, kubeconfig=developer)
+    assert (status, found["healthy"]) == (0, True)

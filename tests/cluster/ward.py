@@ -23,6 +23,7 @@ NAME = "ward"
 HEALTHY = ("healthy", "public", "second-is-good")
 CONFIGURED = "kubernetes.io/dockerconfigjson"
 ARM = b'{"architecture": "arm64", "os": "linux"}'
+CONFIG = dump({"rootfs": {"type": "layers", "diff_ids": [digest(b"lost")]}})
 PAST = datetime.now(UTC) - timedelta(days=1)
 FULL = "node-full"
 """A node without a kubelet, whose disk is full."""
@@ -36,15 +37,31 @@ class Ward:
         self.site = site
         self._ca = ca
 
-    def doctor(self, *words: str) -> Done:
-        config = str(self.cluster.kubeconfig)
+    def developer(self) -> Path:
+        """A kubeconfig of someone who may see pods, and nothing else."""
+        where = f"--namespace={NAME}"
+        self.cluster.kubectl("create", "role", "looks", "--verb=get", "--resource=pods", where)
+        bound = ("--role=looks", "--user=developer", where)
+        self.cluster.kubectl("create", "rolebinding", "looks", *bound)
+        plane = self.cluster.control_plane
+        return plane.certificates.kubeconfig(plane.url, "developer")
+
+    def fill_disk(self) -> None:
+        """Say of `FULL` that it is so; where no kubelet says it again it is soon unknown."""
+        full = {"type": "DiskPressure", "status": "True", "reason": "KubeletHasDiskPressure"}
+        status = json.dumps({"status": {"conditions": [full]}})
+        self.cluster.kubectl("patch", "node", FULL, "--subresource=status", "--patch", status)
+
+    def doctor(self, *words: str, kubeconfig: Path | None = None) -> Done:
+        config = str(kubeconfig or self.cluster.kubeconfig)
         contexts = str(self._ca.with_name("contexts.json"))
         given = ("kube", "doctor", *words, "--ca", str(self._ca))
         return entrepot(*given, KUBECONFIG=config, ENTREPOT_CONTEXTS=contexts)
 
-    def says(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
+    def says(self, *words: str, kubeconfig: Path | None = None) -> tuple[int, list[dict[str, Any]]]:
         """Its exit code, and what it finds."""
-        done = self.doctor(*words, "--json")
+        self.fill_disk()
+        done = self.doctor(*words, "--json", kubeconfig=kubeconfig)
         assert done.output, done.error
         return done.status, json.loads(done.output)
 
@@ -125,7 +142,7 @@ def _others(cluster: Cluster, ca: Path, ends: ExitStack) -> Iterator[tuple[str, 
 
 def _scripted(party: Elsewhere) -> None:
     """429, 500, and an image whose layer is lost."""
-    hollow = image(b"lost")
+    hollow = image(b"lost", config=CONFIG)
     found = Says(dump(hollow), headers={"content-type": OCI_MANIFEST})
     party.says |= {
         "/v2/": Says(),
@@ -133,7 +150,7 @@ def _scripted(party: Elsewhere) -> None:
         "/v2/fails/manifests/1": Says(status=500),
         "/v2/hollow/manifests/1": found,
         f"/v2/hollow/manifests/{digest(found.body)}": found,
-        f"/v2/hollow/blobs/{hollow['config']['digest']}": Says(),
+        f"/v2/hollow/blobs/{digest(CONFIG)}": Says(CONFIG),
     }
 
 
@@ -227,9 +244,6 @@ def _placed(pod: Any) -> Any:
 def _full_node(cluster: Cluster, ends: ExitStack) -> None:
     cluster.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": FULL}})
     ends.callback(cluster.kubectl, "delete", "node", FULL)
-    full = {"type": "DiskPressure", "status": "True", "reason": "KubeletHasDiskPressure"}
-    status = json.dumps({"status": {"conditions": [full]}})
-    cluster.kubectl("patch", "node", FULL, "--subresource=status", "--patch", status)
 
 
 def _deployments(cluster: Cluster, site: Site) -> None:

@@ -201,6 +201,8 @@ def test_words_name_what_is_known(cause: Cause) -> None:
         ("x509: certificate is valid for a.test, not r.test", Cause.WRONG_NAME),
         ("x509: certificate has expired or is not yet valid", Cause.EXPIRED_CERTIFICATE),
         ("http: server gave HTTP response to HTTPS client", Cause.PLAIN_HTTP),
+        ("tls: first record does not look like a TLS handshake", Cause.PLAIN_HTTP),
+        ("net/http: TLS handshake timeout", Cause.TIMED_OUT),
         ("no match for platform in manifest: not found", Cause.NO_PLATFORM),
         ("unexpected status code: 429 Too Many Requests", Cause.TOO_MANY),
         ("failed to resolve reference r.test/app:1: r.test/app:1: not found", Cause.TAG_MISSING),

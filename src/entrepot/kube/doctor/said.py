@@ -15,7 +15,9 @@ _MEANINGS = {
         Cause.WRONG_NAME
     ),
     r"certificate has expired or is not yet valid": Cause.EXPIRED_CERTIFICATE,
-    r"server gave HTTP response to HTTPS client": Cause.PLAIN_HTTP,
+    r"server gave HTTP response to HTTPS client|does not look like a TLS handshake": (
+        Cause.PLAIN_HTTP
+    ),
     r"connection refused|no route to host|network is unreachable": Cause.REFUSED,
     r"i/o timeout|context deadline exceeded|TLS handshake timeout": Cause.TIMED_OUT,
     r"no match for platform|no image found in (manifest list|image index)": Cause.NO_PLATFORM,
