@@ -1,24 +1,27 @@
 """The chart in the cluster: taken by the API server; installed, upgraded and uninstalled."""
 
 import json
+import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
+from tests import seaweed as store
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.clients.carriers import Skopeo
 from tests.clients.client import Reach
-from tests.clients.helm import Helm
 from tests.clients.image import GREETING, MIB, Image, make_image
 from tests.cluster.cluster import Cluster
 from tests.cluster.pod import Pods, pod
+from tests.cluster.release import Release, restrict
 from tests.cluster.site import Site
-from tests.deploy.chart import CHART, MATRIX, render
+from tests.deploy.chart import MATRIX, render
+from tests.replicas.link import Link
 from tests.tools import tool
-
-from entrepot.auth.ca_folder import Folder
 
 
 @pytest.mark.parametrize("case", MATRIX)
@@ -37,46 +40,23 @@ def test_api_server_takes_it(cluster: Cluster, namespace: str, case: str) -> Non
     assert said.count("created (server dry run)") == len(objects)
 
 
-class Release:
-    """The chart, installed from the registry's own address."""
-
-    def __init__(self, cluster: Cluster, site: Site, namespace: str, folder: Path) -> None:
-        self._cluster = cluster
-        self._namespace = namespace
-        self._source = f"oci://{site.address}/charts/entrepot"
-        self._helm = Helm(folder / "helm", Reach(site.address, site.ca))
-        self._helm.env["KUBECONFIG"] = str(cluster.kubeconfig)
-        self._helm.login(site.address, site.pusher)
-        self._helm("package", CHART, "--destination", folder)
-        charts = f"oci://{site.address}/charts"
-        self._helm("push", *self._helm.reach, next(folder.glob("entrepot-*.tgz")), charts)
-
-    def __call__(self, command: str, values: dict[str, Any]) -> None:
-        """Install or upgrade, and return when it is ready."""
-        file = self._helm.folder / "values.json"
-        file.write_text(json.dumps(values))
-        where: list[str | Path] = [
-            "--namespace",
-            self._namespace,
-            "--values",
-            file,
-            *self._helm.reach,
-        ]
-        self._helm(command, "entrepot", self._source, *where)
-        self.await_ready()
-
-    def await_ready(self) -> None:
-        wait = ["rollout", "status", "deployment/entrepot", "--timeout=100s"]
-        self._cluster.kubectl(*wait, "--namespace", self._namespace, within=120)
-
-    def uninstall(self) -> None:
-        self._helm("uninstall", "entrepot", "--namespace", self._namespace, "--wait")
+@pytest.fixture(scope="module")
+def own(site: Site, own_image: Image, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The registry's own image, in the registry, where everybody may pull it."""
+    site.accounts.project("infra", public=True)
+    repository = f"{site.address}/infra/entrepot"
+    skopeo = Skopeo(tmp_path_factory.mktemp("own"), Reach(site.address, site.ca))
+    skopeo.login(site.address, site.pusher)
+    skopeo.push(own_image, f"{repository}:1")
+    return {"repository": repository, "tag": "1"}
 
 
-def restrict(cluster: Cluster, namespace: str) -> None:
-    """Have the API server refuse pods that are not of this level, and warn of who makes such."""
-    labels = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn")]
-    cluster.kubectl("label", "namespace", namespace, *labels)
+@pytest.fixture
+def release(
+    cluster: Cluster, site: Site, namespace: str, own: dict[str, str], tmp_path: Path
+) -> Release:
+    """The chart, in the registry and not installed yet."""
+    return Release(cluster, site, namespace, tmp_path, own)
 
 
 @pytest.fixture
@@ -98,55 +78,91 @@ def volume(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Path]:
     cluster.kubectl("delete", "persistentvolume", namespace, "--wait=false")
 
 
-@pytest.fixture
-def own(site: Site, own_image: Image, tmp_path: Path) -> dict[str, str]:
-    """The registry's own image, in the registry; as the chart's value."""
-    site.accounts.project("infra", public=True)
-    repository = f"{site.address}/infra/entrepot"
-    skopeo = Skopeo(tmp_path / "own", Reach(site.address, site.ca))
-    skopeo.login(site.address, site.pusher)
-    skopeo.push(own_image, f"{repository}:1")
-    return {"repository": repository, "tag": "1"}
+@pytest.mark.timeout(600)
+def test_one_over_a_volume(
+    cluster: Cluster, release: Release, volume: Path, tmp_path: Path
+) -> None:
+    release.install(persistence={"storageClass": ""})
+    skopeo, name = client(release, tmp_path), f"{release.address}/team/app:1"
+    image = make_image(tmp_path / "image", tool("busybox"), MIB)
+    pushed = skopeo.push(image, name)
+    assert skopeo.pull(name).random == image.random
+    assert greets(cluster, name, release.ca)
+
+    before = release.pods
+    release.upgrade(config={"trash_days": 3})
+
+    assert not release.pods & before
+    assert skopeo.pull(name).digest == pushed
+    release.uninstall("PersistentVolumeClaim/entrepot")
+    assert (volume / "entrepot.sqlite").exists()
 
 
 @pytest.mark.timeout(600)
-def test_installed_upgraded_uninstalled(
+def test_several(
     cluster: Cluster,
-    site: Site,
-    namespace: str,
-    volume: Path,
-    own: dict[str, str],
+    release: Release,
+    database_url: str,
+    bucket: store.Bucket,
     tmp_path: Path,
 ) -> None:
-    restrict(cluster, namespace)
-    tls = certificate(cluster, namespace, tmp_path)
-    values = {
-        "image": own,
-        "admin": {"secret": {"name": "admin"}},
-        "persistence": {"storageClass": ""},
-        "service": {"type": "NodePort"},
-        "networkPolicy": {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]},
-        "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
-    }
-    release = Release(cluster, site, namespace, tmp_path)
-    release("install", values)
-    address = f"{cluster.network.node}:{node_port(cluster, namespace)}"
-    skopeo = Skopeo(tmp_path / "skopeo", Reach(address, tls.ca.cert))
-    skopeo.login(address, ADMIN)
-    image = make_image(tmp_path / "image", tool("busybox"), MIB)
-    pushed = skopeo.push(image, f"{address}/team/app:1")
-    assert skopeo.pull(f"{address}/team/app:1").random == image.random
-    assert greets(cluster, f"{address}/team/app:1", tls.ca.cert)
+    """An upgrade cuts nobody; one of the database stops all, and what was pushed is there."""
+    host, url = cluster.network.host, urlsplit(database_url)
+    assert url.port is not None
+    with Link(url.port, host) as database, Link(bucket.port, host) as objects:
+        there = url._replace(netloc=f"{url.username}@{host}:{database.port}")
+        release.secret("database", url=there.geturl())
+        release.secret("bucket", **store.CREDENTIALS)
+        known = {"secret": {"name": "database"}}
+        endpoint = f"http://{host}:{objects.port}"
+        kept = {"url": bucket.url, "endpoint": endpoint, "region": "us-east-1", "secret": "bucket"}
+        release.install(replicas=2, database=known, storage=kept)
+        skopeo, name = client(release, tmp_path), f"{release.address}/team/app:1"
+        image = make_image(tmp_path / "image", tool("busybox"), MIB)
+        skopeo.push(image, name)
+        assert bucket.keys()
 
-    before = pods(cluster, namespace)
-    release("upgrade", {**values, "config": {"trash_days": 3}})
+        before = release.pods
+        with pulling(release, "team/app", "1") as statuses:
+            release.upgrade(config={"trash_days": 3})
+        assert len(statuses) > 20
+        assert set(statuses) == {"200"}
+        assert release.pods - before
 
-    assert not pods(cluster, namespace) & before
-    assert skopeo.pull(f"{address}/team/app:1").digest == pushed
-    release.uninstall()
-    kept = {"persistentvolumeclaim/entrepot"}
-    cluster.until("all else is gone", lambda: left(cluster, namespace) == kept)
-    assert (volume / "entrepot.sqlite").exists()
+        release.upgrade(database={**known, "upgrade": True})
+        assert skopeo.pull(name).random == image.random
+        release.uninstall()
+
+
+def client(release: Release, folder: Path) -> Skopeo:
+    """One that is logged in."""
+    skopeo = Skopeo(folder / "skopeo", Reach(release.address, release.ca))
+    skopeo.login(release.address, ADMIN)
+    return skopeo
+
+
+@contextmanager
+def pulling(release: Release, repository: str, tag: str) -> Iterator[list[str]]:
+    """Pull a manifest, by a new connection each time; how that ended, each time."""
+    found: list[str] = []
+    done = threading.Event()
+    url = f"https://{release.address}/v2/{repository}/manifests/{tag}"
+    trust = ssl.create_default_context(cafile=str(release.ca))
+
+    def pull() -> None:
+        while not done.wait(0.05):
+            try:
+                found.append(str(httpx.get(url, auth=ADMIN.pair, verify=trust).status_code))
+            except httpx.HTTPError as error:
+                found.append(repr(error))
+
+    thread = threading.Thread(target=pull)
+    thread.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        thread.join()
 
 
 def greets(cluster: Cluster, image: str, ca: Path) -> bool:
@@ -159,35 +175,3 @@ def greets(cluster: Cluster, image: str, ca: Path) -> bool:
         create = ["create", "secret", "docker-registry", "entrepot"]
         pods.kubectl(*create, f"--docker-server={address}", *who)
         return GREETING in pods.run(pod("greets", image, secrets=["entrepot"]))
-
-
-def certificate(cluster: Cluster, namespace: str, folder: Path) -> Folder:
-    """A certificate for the node's address, and what else the chart wants to find as secrets."""
-    done = entrepot("tls", "init", "--dir", str(folder / "tls"), f"--name={cluster.network.node}")
-    assert done.status == 0, done.error
-    tls = Folder(folder / "tls")
-    pair = [f"--cert={tls.server.cert}", f"--key={tls.server.key}"]
-    create = ["create", "--namespace", namespace, "secret"]
-    cluster.kubectl(*create, "tls", "entrepot-tls", *pair)
-    cluster.kubectl(*create, "generic", "admin", f"--from-literal=password={ADMIN.secret}")
-    return tls
-
-
-def node_port(cluster: Cluster, namespace: str) -> int:
-    service = cluster.get("service", "entrepot", f"--namespace={namespace}")
-    return int(service["spec"]["ports"][0]["nodePort"])
-
-
-def pods(cluster: Cluster, namespace: str) -> set[str]:
-    return {
-        found["metadata"]["uid"]
-        for found in cluster.get("pods", f"--namespace={namespace}")["items"]
-    }
-
-
-def left(cluster: Cluster, namespace: str) -> set[str]:
-    """What the release has left."""
-    kinds = "all,configmap,secret,serviceaccount,networkpolicy,persistentvolumeclaim,ingress"
-    chosen = ["--selector=app.kubernetes.io/instance=entrepot", f"--namespace={namespace}"]
-    found = cluster.get(kinds, *chosen)["items"]
-    return {f"{each['kind'].lower()}/{each['metadata']['name']}" for each in found}

@@ -19,10 +19,11 @@ _RESETS = struct.pack("ii", 1, 0)
 
 
 class Link:
-    """Listens on a loopback port of its own, and forwards to another one."""
+    """Listens on a loopback port of its own, or one of `host`, and forwards to another one."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
         self.port = 0
+        self._host = host
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -71,7 +72,7 @@ class Link:
         self._run(work())
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self._host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
