@@ -17,7 +17,10 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`(entrepot [a-z][^`\n]*)`")
-_CALL = re.compile(r"(?:^|[\s/=])(entrepot (?:[a-z]|--).*)")
+# Where a command can begin, and not where another program is told of a release of that name.
+_CALL = re.compile(
+    r"(?:^(?:\$ )?|[|;&(=]\s*|\bsudo )(?:[A-Z_]+=\S+ )*(?:\S*/)?(entrepot (?:[a-z]|--).*)"
+)
 _SHELLS = {"console", "sh", "bash", "shell", "ini", "systemd", "dockerfile"}
 
 
