@@ -27,12 +27,13 @@ class Release:
     ) -> None:
         self._cluster = cluster
         self._namespace = namespace
-        self._source = f"oci://{site.address}/charts/entrepot"
+        # Of its own: packaged again the chart has other bytes, and a writer moves no tag.
+        charts = f"oci://{site.address}/charts/{namespace}"
+        self._source = f"{charts}/entrepot"
         self._helm = Helm(folder / "helm", Reach(site.address, site.ca))
         self._helm.env["KUBECONFIG"] = str(cluster.kubeconfig)
         self._helm.login(site.address, site.pusher)
         self._helm("package", CHART, "--destination", folder)
-        charts = f"oci://{site.address}/charts"
         self._helm("push", *self._helm.reach, next(folder.glob("entrepot-*.tgz")), charts)
         restrict(cluster, namespace)
         self.ca = self._certificate(folder / "tls")

@@ -109,19 +109,31 @@ _UNKNOWN_MANIFESTS = (
     f"and not {_KEPT} and not exists (select 1 from idle_manifest i where i.manifest = m.id)"
 )
 _UNKNOWN_LINKS = (
-    "repository_blob x where x.idle_since is null and not exists (select 1 from edge e "
+    "repository_blob x join repository r on r.id = x.repository "
+    "where x.idle_since is null and r.trash is null and not exists (select 1 from edge e "
     "join blob b on b.digest = e.child where e.repository = x.repository and b.id = x.blob)"
 )
 
 
 def unknown(db: Connection) -> tuple[int, int]:
     """How many manifests and links of blobs nothing keeps, though nobody wrote that down. Reads
-    whole tables.
+    whole tables. What lies in the trash goes with it, and is purged piece by piece.
     """
     found: tuple[int, int] = db.execute(
         f"select (select count(*) {_UNKNOWN_MANIFESTS}), (select count(*) from {_UNKNOWN_LINKS})"
     ).fetchone()
     return found
+
+
+def note_restored(db: Connection, repository: int) -> None:
+    """Note what nothing keeps in a repository to which something came back: in the trash it was
+    kept, and so is not known as idle any more. Reads all of the repository.
+    """
+    db.execute(
+        f"insert into idle_manifest (manifest, since, why) select m.id, ?, ? "
+        f"{_UNKNOWN_MANIFESTS} and m.repository = ?",
+        (time.time(), Why.UNTAGGED.value, repository),
+    )
 
 
 def note_unknown(db: Connection) -> int:

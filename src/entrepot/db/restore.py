@@ -56,6 +56,9 @@ def restore(db: Connection, item: Item, *, move: bool, sparse: bool, by: By) -> 
             Code.MANIFEST_UNKNOWN,
             f"{item.name} cannot be restored: its manifest {item.digest} has gone for good",
         )
+    live = repositories.identify(db, item.repository)
+    if live is not None:
+        idle.note_restored(db, live)
     return work.restored
 
 
