@@ -56,13 +56,13 @@ async def test_garbage_goes(folder: Folder, database: SQLiteDatabase) -> None:
 async def test_a_round_that_fails_is_followed_by_another(
     folder: Folder, database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    [name] = throw_away(folder, 1)
-    folder.store.delete([name])
-    folder.store.path(name).mkdir()
+    throw_away(folder, 1)
+    folder.db.execute("alter table garbage rename to away")
     async with at_work(database, folder):
         await until(lambda: "job collect failed" in caplog.text)
-        folder.store.path(name).rmdir()
+        folder.db.execute("alter table away rename to garbage")
         await until(lambda: garbage(folder.db) == [])
+    assert left(folder) == [folder.object]
 
 
 async def test_what_is_kept_is_measured(folder: Folder, database: SQLiteDatabase) -> None:
