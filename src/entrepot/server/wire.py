@@ -183,8 +183,10 @@ class Wire:
     def close(self) -> None:
         """Close when everything is sent, or when the peer no longer takes it."""
         self.ending = True
-        self.transport.close()
-        if self.transport.get_write_buffer_size():
+        closing = self.transport.is_closing()
+        if not closing:  # a TLS transport that is closed twice forgets its protocol
+            self.transport.close()
+        if not closing and self.transport.get_write_buffer_size():
             self.progressed()
         elif self.tls:  # its closing waits for the peer's, which an idle client does not send
             self.loop.call_later(LINGER_SECONDS, self.transport.abort)
