@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from entrepot.kube.containerd import hosts_toml
+
 if TYPE_CHECKING:
     from entrepot.auth.ca_folder import Pair
+
+_CERTS = "/etc/containerd/certs.d"
 
 SERVER = """\
 Start the registry:
@@ -64,25 +68,6 @@ Hand it to the client, who puts it beside the registry's ca.crt (HOST:PORT as it
 """
 
 
-def hosts_toml(at: str, *, client: bool = False) -> str:
-    """containerd's file for the registry; after a 404 of the host it asks the server, too."""
-    folder = f"/etc/containerd/certs.d/{at}"
-    lines = [
-        f'server = "https://{at}"',
-        f'ca = "{folder}/ca.crt"',
-        "",
-        f'[host."https://{at}"]',
-        '  capabilities = ["pull", "resolve", "push"]',
-        f'  ca = "{folder}/ca.crt"',
-        *([_client_line(folder)] if client else []),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _client_line(folder: str) -> str:
-    return f'  client = [["{folder}/client.cert", "{folder}/client.key"]]'
-
-
 def location(names: Sequence[str], port: int) -> str:
     """HOST:PORT as images are named, by the first of the names that can be called."""
     host = next((name for name in names if not name.startswith("*")), "HOST")
@@ -99,11 +84,12 @@ def of_server(at: str, port: int, ca: "Pair", server: "Pair") -> str:
         ca_key=ca.key,
         server_cert=server.cert,
         server_key=server.key,
-        hosts=hosts_toml(at),
+        hosts=hosts_toml(at, f"{_CERTS}/{at}", push=True),
     )
 
 
 def of_client(ca: Path, cert: Path, key: Path) -> str:
     """After `tls client`."""
-    line = _client_line("/etc/containerd/certs.d/HOST:PORT")
+    folder = f"{_CERTS}/HOST:PORT"
+    line = f'  client = [["{folder}/client.cert", "{folder}/client.key"]]'
     return CLIENT.format(ca=ca, cert=cert, key=key, client=f"  {line}\n")

@@ -5,6 +5,7 @@ Source: containerd, docs/hosts.md; containers-certs.d(5).
 
 from dataclasses import dataclass
 
+from entrepot.kube.containerd import hosts_toml
 from entrepot.kube.provider_config import Installation
 
 FOLDER = "/etc/kubernetes/entrepot"
@@ -35,7 +36,7 @@ class NodeFiles:
         host = self.registry.replace(":", "_", 1) + ("_" if ":" in self.registry else "")
         folder = f"{_CONTAINERD}/{host}"
         return {
-            f"{folder}/hosts.toml": _HOSTS.format(registry=self.registry, folder=folder),
+            f"{folder}/hosts.toml": hosts_toml(self.registry, f"/{folder}"),
             f"{folder}/ca.crt": self.ca,
             f"{_CRIO}/{self.registry}/ca.crt": self.ca,
         }
@@ -44,16 +45,6 @@ class NodeFiles:
         parts = [_COPY, _KUBELET.format(flags="\n".join(f"     {flag}" for flag in flags))]
         return "\n".join([*parts, _RUNTIME]) if self.ca else "\n".join(parts)
 
-
-# The CA is said twice: after a 404 containerd asks the server, too, and its word is the last.
-_HOSTS = """\
-server = "https://{registry}"
-ca = "/{folder}/ca.crt"
-
-[host."https://{registry}"]
-  capabilities = ["pull", "resolve"]
-  ca = "/{folder}/ca.crt"
-"""
 
 _COPY = """\
 On each node, as root:
