@@ -21,27 +21,25 @@ def faults(db: Connection) -> list[str]:
     ]
 
 
+_DANGLING = (
+    "from tag t join repository r on r.id = t.repository where r.trash is null "
+    "and not exists (select 1 from manifest m where m.repository = t.repository "
+    "and m.digest = t.digest)"
+)
+
+
 def is_dangling(db: Connection, repository: str, tag: str, digest: str) -> bool:
     """Whether a tag points to this digest still, and its manifest is not there."""
     row = db.execute(
-        "select 1 from repository r join tag t on t.repository = r.id and t.name = ? "
-        "and t.digest = ? where r.name = ? and not exists (select 1 from manifest m "
-        "where m.repository = r.id and m.digest = t.digest)",
-        (tag, digest, repository),
+        f"select 1 {_DANGLING} and r.name = ? and t.name = ? and t.digest = ?",
+        (repository, tag, digest),
     ).fetchone()
     return row is not None
 
 
 def dangling_tags(db: Connection) -> Iterator[tuple[str, str, str]]:
     """Repository, tag and digest of tags whose manifest is not there."""
-    return iter(
-        db.execute(
-            "select r.name, t.name, t.digest from tag t join repository r on r.id = t.repository "
-            "where r.trash is null "
-            "and not exists (select 1 from manifest m where m.repository = t.repository "
-            "and m.digest = t.digest)"
-        )
-    )
+    return iter(db.execute(f"select r.name, t.name, t.digest {_DANGLING}"))
 
 
 def missing_parts(db: Connection) -> Iterator[tuple[str, str, str]]:

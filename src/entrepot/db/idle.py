@@ -115,6 +115,11 @@ _UNKNOWN_LINKS = (
 )
 
 
+_NOTE_UNKNOWN = (
+    f"insert into idle_manifest (manifest, since, why) select m.id, ?, ? {_UNKNOWN_MANIFESTS}"
+)
+
+
 def unknown(db: Connection) -> tuple[int, int]:
     """How many manifests and links of blobs nothing keeps, though nobody wrote that down. Reads
     whole tables. What lies in the trash goes with it, and is purged piece by piece.
@@ -130,8 +135,7 @@ def note_restored(db: Connection, repository: int) -> None:
     kept, and so is not known as idle any more. Reads all of the repository.
     """
     db.execute(
-        f"insert into idle_manifest (manifest, since, why) select m.id, ?, ? "
-        f"{_UNKNOWN_MANIFESTS} and m.repository = ?",
+        f"{_NOTE_UNKNOWN} and m.repository = ?",
         (time.time(), Why.UNTAGGED.value, repository),
     )
 
@@ -139,10 +143,7 @@ def note_restored(db: Connection, repository: int) -> None:
 def note_unknown(db: Connection) -> int:
     """Write them down; how many."""
     now = time.time()
-    manifests = db.execute(
-        f"insert into idle_manifest (manifest, since, why) select m.id, ?, ? {_UNKNOWN_MANIFESTS}",
-        (now, Why.UNTAGGED.value),
-    )
+    manifests = db.execute(_NOTE_UNKNOWN, (now, Why.UNTAGGED.value))
     links = db.execute(
         "update repository_blob set idle_since = ? where (repository, blob) in "
         f"(select x.repository, x.blob from {_UNKNOWN_LINKS})",

@@ -174,14 +174,10 @@ def recount(db: Connection) -> int:
         f"insert into project_blob (project, blob, links) select project, blob, links "
         f"from ({_LINKED}) l"
     )
-    stood = {
-        row[0]: row[1:] for row in db.execute("select project, bytes, tags from project_usage")
-    }
     found = {row[0]: row[1:] for row in db.execute(_COUNTED)}
-    wrong = [name for name in stood | found if stood.get(name, (0, 0)) != found.get(name, (0, 0))]
     db.executemany(
         "insert into project_usage (project, bytes, tags) values (?, ?, ?) "
         "on conflict (project) do update set bytes = excluded.bytes, tags = excluded.tags",
-        ((name, *found.get(name, (0, 0))) for name in wrong),
+        ((name, *found.get(name, (0, 0))) for name in differing),
     )
     return len(differing)

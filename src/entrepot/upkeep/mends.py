@@ -6,6 +6,7 @@ though it may lie in another: whoever may leave out parts could so get hold of a
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from entrepot.blobstore.store import Store
 from entrepot.db import (
@@ -32,6 +33,7 @@ class _Sure:
     """What concerns the database alone, and looks again in its transaction."""
 
     __slots__ = ()
+    heals: ClassVar[bool] = True
 
     def stands(self, _db: Connection, _store: Store) -> bool:
         """Nothing has to be read."""
@@ -44,7 +46,7 @@ class PutAside:
 
     found: Kept
     why: str
-    heals: bool = False
+    heals: ClassVar[bool] = False
     read: bool = True
     """Whether its bytes were compared."""
 
@@ -67,7 +69,6 @@ class TakeBack(_Sure):
     lost: Kept
     number: int
     found: Kept
-    heals: bool = True
 
     def __str__(self) -> str:
         return "take it out of quarantine"
@@ -84,7 +85,6 @@ class TakeTag(_Sure):
     repository: str
     tag: str
     digest: str
-    heals: bool = True
 
     def __str__(self) -> str:
         return "remove the tag; the audit keeps what it pointed to"
@@ -106,7 +106,6 @@ class ThrowAway(_Sure):
 
     object: str
     size: int
-    heals: bool = True
 
     def __str__(self) -> str:
         return "delete it from the store"
@@ -122,8 +121,6 @@ class ThrowAway(_Sure):
 class Recount(_Sure):
     """For what projects take."""
 
-    heals: bool = True
-
     def __str__(self) -> str:
         return "count anew"
 
@@ -138,7 +135,6 @@ class Relist(_Sure):
     """For whether a repository is listed in the catalog."""
 
     repository: str
-    heals: bool = True
 
     def __str__(self) -> str:
         return "look again whether it holds a manifest"
@@ -154,8 +150,6 @@ class Relist(_Sure):
 @dataclass(frozen=True, slots=True)
 class NoteIdle(_Sure):
     """For what nothing keeps, and the collector does not know of."""
-
-    heals: bool = True
 
     def __str__(self) -> str:
         return "tell the collector, who looks at it when a grace is over"
