@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from entrepot.cli.options import fail
+from entrepot.cli.options import fail, read_text
 
 
 def parse_host(text: str, option: str) -> str:
@@ -14,7 +14,4 @@ def parse_host(text: str, option: str) -> str:
 
 def read_ca(path: Path) -> str:
     """The certificates of a file in PEM."""
-    try:
-        return path.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"cannot read {path}: {error}")
+    return read_text(path, "ascii")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from entrepot.cli.client import connect
-from entrepot.cli.options import Json, Yes, confirm, fail
+from entrepot.cli.options import Json, Yes, confirm, fail, read_text
 from entrepot.cli.output import Columns, Row, done, show_list, when
 
 app = typer.Typer(no_args_is_help=True, help="Issuers of tokens that workloads bring.")
@@ -60,23 +60,16 @@ def add(
     if jwks is not None:
         wanted["jwks"] = _document(jwks)
     if ca is not None:
-        wanted["ca"] = _text(ca)
+        wanted["ca"] = read_text(ca)
     made = connect(ctx).put("/issuers", wanted)
     done(f"tokens of {url} are taken, where a trust rule matches", made, as_json=as_json)
 
 
 def _document(path: Path) -> Any:
     try:
-        return json.loads(_text(path))
+        return json.loads(read_text(path))
     except ValueError as error:
         fail(f"{path} is not JSON: {error}")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"cannot read {path}: {error}")
 
 
 @app.command()

@@ -1,6 +1,8 @@
 """`entrepot kube connect` and `disconnect`: a cluster pulls with no stored secret, or no more."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,13 +69,11 @@ def connect(
     --allow 'team-a/builder=writer:team/*' --dry-run`
     """
     host, kubectl = parse_host(registry, "--registry"), Kubectl(context)
-    try:
+    with _failures_told():
         allowed = [Permission.parse(each) for each in allow]
         cluster = Cluster.found(kubectl, _called(name, context), audience or host, allowed)
         steps = connecting.connect(cluster, api_of(ctx), kubectl)
         _perform(steps, dry_run=dry_run, yes=yes, as_json=as_json)
-    except (ValueError, KeyError, ConnectError, KubectlError) as error:
-        fail(_said(error), 1)
     if node_files is not None and not dry_run:
         text = read_ca(ca) if ca else None
         _write(NodeFiles(host, audience or host, text), node_files, as_json=as_json)
@@ -95,12 +95,10 @@ def disconnect(
     Example: `entrepot kube disconnect --context prod --registry registry.example.com`
     """
     host, kubectl = parse_host(registry, "--registry"), Kubectl(context)
-    try:
+    with _failures_told():
         cluster = Cluster.found(kubectl, _called(name, context), audience or host)
         steps = connecting.disconnect(cluster, api_of(ctx), kubectl)
         _perform(steps, dry_run=dry_run, yes=yes, as_json=as_json)
-    except (ValueError, KeyError, ConnectError, KubectlError) as error:
-        fail(_said(error), 1)
 
 
 def _called(name: str | None, context: str) -> str:
@@ -109,8 +107,15 @@ def _called(name: str | None, context: str) -> str:
     return found or fail("give the cluster a --name of a-z, 0-9 and -")
 
 
-def _said(error: Exception) -> str:
-    return f"the cluster says no {error}" if isinstance(error, KeyError) else str(error)
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """End the command where a cluster, or what was said of it, is not as it should be."""
+    try:
+        yield
+    except KeyError as error:
+        fail(f"the cluster says no {error}", 1)
+    except (ValueError, ConnectError, KubectlError) as error:
+        fail(str(error), 1)
 
 
 def _perform(steps: list[Step], *, dry_run: bool, yes: bool, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import ssl
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,10 @@ from entrepot.cli import context as contexts
 from entrepot.cli.kube_connect import KubeContext
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import show_json
-from entrepot.kube.doctor.cases import AbsentError, Cases
-from entrepot.kube.doctor.examination import Finding, Trust, examine
 from entrepot.kube.kubectl import Kubectl, KubectlError
+
+if TYPE_CHECKING:
+    from entrepot.kube.doctor.examination import Finding, Trust
 
 _UNKNOWN = 2
 
@@ -47,6 +48,9 @@ def doctor(
     Examples: `entrepot kube doctor web-6d4f -n team-a`, `entrepot kube doctor deployment/web
     -n team-a --context prod --ca ca.crt`, `entrepot kube doctor -n team-a --json`
     """
+    from entrepot.kube.doctor.cases import AbsentError, Cases
+    from entrepot.kube.doctor.examination import examine
+
     trust = _trust(ca)
     try:
         cases = Cases(Kubectl(context), namespace).of(target)
@@ -61,7 +65,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: "Finding") -> str:
     case, found = finding.case, finding.diagnosis
     pods = ", ".join(case.pods) or "no pod yet"
     head = f"{case.namespace}/{pods}: {case.image}"
@@ -71,7 +75,7 @@ def _told(finding: Finding) -> str:
     return "\n".join([head, *(f"  {name:<6} {text}" for name, text in lines)])
 
 
-def _trust(ca: Path | None) -> Trust:
+def _trust(ca: Path | None) -> "Trust":
     """The system's CAs, with the one that is named, or else the one of a login at that host."""
     _, known = contexts.read()
     files = {each.url.partition("://")[2]: each.ca for each in known.values() if each.ca}

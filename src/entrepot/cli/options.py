@@ -27,6 +27,14 @@ def confirm(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """What is in a file that an option names."""
+    try:
+        return path.read_text(encoding)
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read {path}: {error}")
+
+
 def fail(message: str, status: int = 2) -> NoReturn:
     """Say on standard error what went wrong, and end."""
     print(f"entrepot: {message}", file=sys.stderr)  # noqa: T201 - what a command is for
