@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.pod import Pods, pod
 from tests.cluster.release import Release, restrict
 from tests.cluster.site import Site
-from tests.deploy.chart import MATRIX, render
+from tests.deploy.chart import MATRIX, OPERATORS, Manifest, definitions, render
 from tests.replicas.link import Link
 from tests.tools import tool
 
@@ -28,16 +28,34 @@ from tests.tools import tool
 def test_api_server_takes_it(cluster: Cluster, namespace: str, case: str) -> None:
     """All objects, as the API server sees them, in a namespace that insists on `restricted`."""
     restrict(cluster, namespace)
-    objects = [
-        {**found, "metadata": {**found["metadata"], "namespace": namespace}}
-        for found in render(MATRIX[case]).manifests
+    assert taken(cluster, namespace, render(MATRIX[case]).manifests)
+
+
+@pytest.fixture(scope="module")
+def _operators(cluster: Cluster) -> None:
+    """The cluster knows what operators define; none of them is there."""
+    files = f"--filename={definitions()}"
+    cluster.kubectl("apply", "--server-side", files)
+    cluster.kubectl("wait", "--for=condition=established", "--timeout=30s", files)
+
+
+@pytest.mark.usefixtures("_operators")
+@pytest.mark.parametrize("case", OPERATORS)
+def test_api_server_takes_what_operators_define(
+    cluster: Cluster, namespace: str, case: str
+) -> None:
+    assert taken(cluster, namespace, render(OPERATORS[case]).manifests)
+
+
+def taken(cluster: Cluster, namespace: str, objects: Sequence[Manifest]) -> bool:
+    """Whether the API server would make all of them there, and warns of nothing."""
+    there = [
+        {**found, "metadata": {**found["metadata"], "namespace": namespace}} for found in objects
     ]
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": there})
     strict = ["--dry-run=server", "--validate=strict", "--warnings-as-errors"]
-
     said = cluster.kubectl("create", *strict, "--filename=-", text=text)
-
-    assert said.count("created (server dry run)") == len(objects)
+    return said.count("created (server dry run)") == len(objects)
 
 
 @pytest.fixture(scope="module")

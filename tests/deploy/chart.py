@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.tools import run, tool
+from tests.tools import TOOLS, lacking, run, tool
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "chart"
@@ -57,7 +57,10 @@ OPERATORS: dict[str, dict[str, Any]] = {
         "host": "registry.example.org",
         "tls": {"mode": "cert-manager", "issuer": {"name": "ours"}, "names": ["registry.test"]},
     },
-    "gateway": {"host": "registry.example.org", "gateway": {"enabled": True, "parentRefs": [{}]}},
+    "gateway": {
+        "host": "registry.example.org",
+        "gateway": {"enabled": True, "parentRefs": [{"name": "edge", "sectionName": "tls"}]},
+    },
     "gateway that ends TLS": {
         "host": "registry.example.org",
         "tls": PROXY,
@@ -108,14 +111,25 @@ class Rendered:
         return next(str(data["entrepot.toml"]) for data in maps if "entrepot.toml" in data)
 
 
-def render(values: Mapping[str, Any], release: str = "entrepot") -> Rendered:
-    """What `helm template` makes of values, and the name of an image."""
+def render(values: Mapping[str, Any], release: str = "entrepot", *served: str) -> Rendered:
+    """What `helm template` makes of values, and the name of an image, for a cluster that serves
+    these kinds, and Kubernetes' own.
+    """
     said = run(
         tool("helm"),
         *("template", release, CHART, "--namespace=images", "--values=-"),
+        *(f"--api-versions={kind}" for kind in served),
         text=json.dumps({"image": IMAGE, **values}),
     ).stdout
     return Rendered([found for found in yaml.safe_load_all(said) if found is not None])
+
+
+def definitions() -> Path:
+    """A folder with what defines the kinds of `OPERATORS`."""
+    found = TOOLS / "definitions"
+    if not (found / "fetched").exists():
+        lacking(f"no {found} on this machine: run .ci/tools, it fetches them")
+    return found
 
 
 def refusal(values: Mapping[str, Any]) -> str:

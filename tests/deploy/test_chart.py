@@ -52,6 +52,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"host": "a.test", "gateway": {"enabled": True}},
         "/gateway/parentRefs",
     ),
+    "gateway's parent without a name": (
+        {"host": "a.test", "gateway": {"enabled": True, "parentRefs": [{}]}},
+        "/gateway/parentRefs/0",
+    ),
     "upgrade of SQLite": ({"database": {"upgrade": True}}, "/database/secret/name"),
     "bucket's secret alone": ({"storage": {"secret": "bucket"}}, "/storage/url"),
     "URL of no store": ({"storage": {"url": "ftp://images"}}, "/storage/url"),
@@ -221,6 +225,18 @@ def test_new_settings_start_new_pods() -> None:
 def test_route_passes_tls_through() -> None:
     assert render(OPERATORS["gateway"]).all("TLSRoute")
     assert render(OPERATORS["gateway that ends TLS"]).all("HTTPRoute")
+
+
+def test_route_is_of_a_version_that_is_served() -> None:
+    group = "gateway.networking.k8s.io"
+    served = {version: f"{group}/{version}/TLSRoute" for version in ("v1", "v1alpha2")}
+
+    def version(*kinds: str) -> str:
+        found = render(OPERATORS["gateway"], "entrepot", *kinds).one("TLSRoute")
+        return str(found["apiVersion"])
+
+    assert version() == version(*served.values()) == version(served["v1"]) == f"{group}/v1"
+    assert version(served["v1alpha2"]) == f"{group}/v1alpha2"
 
 
 def test_certificate_has_all_names() -> None:
