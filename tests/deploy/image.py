@@ -16,38 +16,59 @@ PYTHON = "3.11"
 """What the base has."""
 
 
+class Buildah:
+    """buildah with storage of its own, in which `python:3.13-slim` is the base, so that nothing
+    comes over the network when an image is built.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        as_root("buildah")
+        if not BASE.exists():
+            lacking(f"no {BASE} on this machine: run .ci/tools as root, it makes it")
+        self.storage = folder / "storage"
+        # Overlays: a copy of the base for each step would take its minutes.
+        storage = folder / "storage.conf"
+        places = [f'{name} = "{self.storage}/{name}"' for name in ("graphroot", "runroot")]
+        storage.write_text("\n".join(["[storage]", 'driver = "overlay"', *places, ""]))
+        containers = folder / "containers.conf"
+        containers.write_text(f'[containers]\nvolumes = ["{_wheels()}:/wheels:ro"]\n')
+        self.env = {
+            **isolated(folder / "home"),
+            "BUILDAH_ISOLATION": "chroot",
+            "CONTAINERS_CONF": str(containers),
+            "CONTAINERS_STORAGE_CONF": str(storage),
+        }
+        self._make_base()
+
+    def __call__(self, *arguments: str | Path) -> str:
+        return run(tool("buildah"), *arguments, env=self.env, within=400).stdout.strip()
+
+    def remove(self) -> None:
+        """Take all images and layers away."""
+        shutil.rmtree(self.storage)
+
+    def _make_base(self) -> None:
+        """Debian's Python, and a pip that takes only the wheels that each container sees."""
+        pip = self.storage.parent / "pip.conf"
+        pip.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
+        container = self("from", "scratch")
+        self("add", "--quiet", container, BASE, "/")
+        self("add", "--quiet", container, pip, "/etc/pip.conf")
+        self("commit", "--quiet", "--rm", container, "docker.io/library/python:3.13-slim")
+
+
 def build(folder: Path) -> Image:
-    """Build it; nothing comes over the network meanwhile. Its layout is in `folder`."""
-    as_root("buildah")
-    if not BASE.exists():
-        lacking(f"no {BASE} on this machine: run .ci/tools as root, it makes it")
-    wheels, env = _wheels(), isolated(folder / "home")
-
-    def buildah(*arguments: str | Path) -> str:
-        command = [tool("buildah"), *_storage(folder / "storage"), *arguments]
-        return run(*command, env=env, within=400).stdout.strip()
-
-    container = buildah("from", "scratch")
-    buildah("add", "--quiet", container, BASE, "/")
-    buildah("commit", "--quiet", "--rm", container, "localhost/base:made")
-    given = {"BASE": "localhost/base:made", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
+    """Build it; its layout is in `folder`."""
+    buildah = Buildah(folder)
     buildah(
-        *("bud", "--quiet", "--isolation=chroot", "--pull-never", "--format=oci"),
-        *(f"--build-arg={name}={value}" for name, value in given.items()),
-        *("--volume", f"{wheels}:/wheels:ro", "--tag", "localhost/entrepot:made"),
+        *("bud", "--quiet", "--pull-never", "--tag", "localhost/entrepot:made"),
         *("--file", ROOT / "deploy" / "Containerfile", ROOT),
     )
     image = Image(folder, b"")
     target = f"oci:{image.layout}:{TAG}"
     buildah("push", "--quiet", "--disable-compression", "localhost/entrepot:made", target)
-    shutil.rmtree(folder / "storage")
+    buildah.remove()
     return image
-
-
-def _storage(folder: Path) -> list[str]:
-    """Overlays: a copy of the base for each step would take its minutes."""
-    places = ["--root", str(folder / "root"), "--runroot", str(folder / "runroot")]
-    return [*places, "--storage-driver", "overlay"]
 
 
 def _wheels() -> Path:
