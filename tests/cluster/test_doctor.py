@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from tests.cluster import policed
 from tests.cluster.cluster import Cluster
 from tests.cluster.site import Site
 from tests.cluster.ward import HEALTHY, NAME, Ward, filled
+from tests.content import digest
 
 BROKEN = {
     "invalid-name": ("invalid_name", "invalid repository name 'Ward/App'"),
@@ -34,6 +36,7 @@ BROKEN = {
     "digest-missing": ("digest_missing", "ward/app has no manifest sha256:0000"),
     "no-platform": ("no_platform", "is not for linux/amd64 but for linux/arm64"),
     "layer-missing": ("layer_missing", "blob sha256:"),
+    "layer-corrupt": ("layer_corrupt", "is not what it should be: "),
     "too-many": ("too_many", "it says to wait 7 s"),
     "registry-fails": ("registry_fails", "HTTP status 500"),
 }
@@ -66,6 +69,12 @@ def test_a_healthy_pod_is_not_accused(ward: Ward, name: str) -> None:
     assert status == 0
 
 
+def test_a_layer_is_read_where_one_wishes(ward: Ward) -> None:
+    status, [found] = ward.says("layer-corrupt", "-n", NAME, "--read-layers")
+    assert (status, found["cause"]) == (1, "layer_corrupt")
+    assert f"blob {digest(b'sound')} is {digest(b'soond')}" in found["wrong"]
+
+
 def test_a_deployment_without_its_account(ward: Ward) -> None:
     status, [found] = ward.says("deployment/account-missing", "-n", NAME)
     assert (status, found["cause"]) == (1, "account_missing")
@@ -76,6 +85,30 @@ def test_a_deployment_that_a_policy_forbids(ward: Ward) -> None:
     status, [found] = ward.says("deployment/forbidden", "-n", "ward-next-door")
     assert (status, found["cause"]) == (1, "forbidden")
     assert "violates PodSecurity" in found["wrong"]
+
+
+POLICED = {
+    "deployment/against-policy": ("forbidden", "images come from elsewhere", "not-from-there -o"),
+    "deployment/against-webhook": ("webhook_fails", "the webhook pods.away.test fails", "mend the"),
+    "statefulset/against-quota": ("quota_exceeded", "the quota none of policed has", "none"),
+}
+
+
+@pytest.mark.parametrize("name", POLICED)
+def test_what_the_cluster_makes_no_pods_for(ward: Ward, name: str) -> None:
+    cause, words, mend = POLICED[name]
+    status, [found] = ward.says(name, "-n", policed.NAME)
+    assert (status, found["cause"], found["workload"]) == (1, cause, name), found
+    assert words in found["wrong"]
+    assert mend in found["mend"]
+
+
+def test_a_namespace_tells_of_what_has_no_pods(ward: Ward) -> None:
+    status, found = ward.says("-n", policed.NAME)
+    assert status == 1
+    assert {each["workload"]: each["cause"] for each in found} == {
+        name: cause for name, (cause, _, _) in POLICED.items()
+    }
 
 
 def test_pods_of_a_deployment_share_a_finding(ward: Ward) -> None:

@@ -15,6 +15,7 @@ from tests.auth.oidc.elsewhere import AUTHORITY, Elsewhere, Says, elsewhere
 from tests.cli.command import Done, entrepot
 from tests.cluster.cluster import Cluster
 from tests.cluster.pod import SLEEPS, pod
+from tests.cluster.policed import deployment, policed, unwanted
 from tests.cluster.site import Site
 from tests.content import OCI_MANIFEST, digest, dump, image, index, put_image, put_manifest
 from tests.registry import free_port
@@ -23,6 +24,7 @@ NAME = "ward"
 HEALTHY = ("healthy", "public", "second-is-good")
 CONFIGURED = "kubernetes.io/dockerconfigjson"
 ARM = b'{"architecture": "arm64", "os": "linux"}'
+ROTTEN = dump({"rootfs": {"type": "layers", "diff_ids": [digest(b"sound")]}})
 CONFIG = dump({"rootfs": {"type": "layers", "diff_ids": [digest(b"lost")]}})
 PAST = datetime.now(UTC) - timedelta(days=1)
 FULL = "node-full"
@@ -90,6 +92,7 @@ def filled(cluster: Cluster, site: Site, folder: Path) -> Iterator[Ward]:
     with ExitStack() as ends:
         ends.enter_context(cluster.namespace(NAME))
         ends.enter_context(cluster.namespace(f"{NAME}-next-door"))
+        ends.enter_context(policed(cluster, site))
         _furnish(site)
         _secrets(cluster, site)
         pods = _pods(site, dict(_others(cluster, ca, ends)))
@@ -98,6 +101,7 @@ def filled(cluster: Cluster, site: Site, folder: Path) -> Iterator[Ward]:
         _deployments(cluster, site)
         names = {each["metadata"]["name"] for each in pods}
         ward.await_trouble(names - {*HEALTHY, "disk-pressure"})
+        unwanted(cluster, site)
         for name in HEALTHY:
             cluster.kubectl("wait", f"--namespace={NAME}", f"pod/{name}", "--for=condition=Ready")
         yield ward
@@ -141,9 +145,10 @@ def _others(cluster: Cluster, ca: Path, ends: ExitStack) -> Iterator[tuple[str, 
 
 
 def _scripted(party: Elsewhere) -> None:
-    """429, 500, and an image whose layer is lost."""
-    hollow = image(b"lost", config=CONFIG)
+    """429, 500, and images whose layers are lost, or other than they should be."""
+    hollow, rotten = image(b"lost", config=CONFIG), image(b"sound", config=ROTTEN)
     found = Says(dump(hollow), headers={"content-type": OCI_MANIFEST})
+    bad = Says(dump(rotten), headers={"content-type": OCI_MANIFEST})
     party.says |= {
         "/v2/": Says(),
         "/v2/busy/manifests/1": Says(status=429, headers={"retry-after": "7"}),
@@ -151,6 +156,10 @@ def _scripted(party: Elsewhere) -> None:
         "/v2/hollow/manifests/1": found,
         f"/v2/hollow/manifests/{digest(found.body)}": found,
         f"/v2/hollow/blobs/{digest(CONFIG)}": Says(CONFIG),
+        "/v2/rotten/manifests/1": bad,
+        f"/v2/rotten/manifests/{digest(bad.body)}": bad,
+        f"/v2/rotten/blobs/{digest(ROTTEN)}": Says(ROTTEN),
+        f"/v2/rotten/blobs/{digest(b'sound')}": Says(b"soond"),
     }
 
 
@@ -218,6 +227,7 @@ def _pods(site: Site, others: dict[str, str]) -> list[Any]:
         "too-many": f"{others['busy']}/busy:1",
         "registry-fails": f"{others['busy']}/fails:1",
         "layer-missing": f"{others['busy']}/hollow:1",
+        "layer-corrupt": f"{others['busy']}/rotten:1",
     }
     del elsewhere["busy"]
     elsewhere["unknown-ca"] = f"{others['unknown-ca']}/hollow:1"
@@ -251,22 +261,7 @@ def _deployments(cluster: Cluster, site: Site) -> None:
     cluster.kubectl("patch", "namespace", f"{NAME}-next-door", "--patch", json.dumps(strict))
     app = f"{site.address}/ward/app:1.0"
     cluster.apply(
-        _deployment("account-missing", pod("x", app, serviceAccountName="nobody"), NAME),
-        _deployment("forbidden", pod("x", app), f"{NAME}-next-door"),
-        _deployment("tag-missing", pod("x", f"{app}1", secrets=["good"]), NAME, replicas=2),
+        deployment("account-missing", pod("x", app, serviceAccountName="nobody"), NAME),
+        deployment("forbidden", pod("x", app), f"{NAME}-next-door"),
+        deployment("tag-missing", pod("x", f"{app}1", secrets=["good"]), NAME, replicas=2),
     )
-
-
-def _deployment(name: str, pod: Any, namespace: str, replicas: int = 1) -> Any:
-    labels = {"app": f"{name}-deployment"}
-    spec = {**pod["spec"], "restartPolicy": "Always"}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": spec},
-        },
-    }

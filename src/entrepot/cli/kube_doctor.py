@@ -10,6 +10,7 @@ from entrepot.cli import context as contexts
 from entrepot.cli.kube_connect import KubeContext
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import show_json
+from entrepot.cli.reading import reading
 from entrepot.kube.kubectl import Kubectl, KubectlError
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def doctor(
             show_default="the login's, or the system's",
         ),
     ] = None,
+    read_layers: Annotated[
+        bool,
+        typer.Option(
+            "--read-layers", help="Read each layer whole, and compare it with its digest."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say why pods do not pull: each image is asked for as the node does, with the pod's secrets.
@@ -56,7 +63,8 @@ def doctor(
         cases = Cases(Kubectl(context), namespace).of(target)
     except (AbsentError, KubectlError) as error:
         fail(str(error), _UNKNOWN)
-    findings = [examine(case, trust) for case in cases]
+    with reading(wanted=read_layers) as watch:
+        findings = [examine(case, trust, watch) for case in cases]
     if as_json:
         show_json([each.document() for each in findings])
     else:
@@ -67,11 +75,12 @@ def doctor(
 
 def _told(finding: "Finding") -> str:
     case, found = finding.case, finding.diagnosis
-    pods = ", ".join(case.pods) or "no pod yet"
+    pods = ", ".join(case.pods) or case.workload or "no pod yet"
     head = f"{case.namespace}/{pods}: {case.image}"
-    if found is None:
-        return f"{head}\n  nothing is wrong with its image"
-    lines = [("wrong", found.wrong), ("whose", found.cause.whose), ("mend", found.mend)]
+    lines = [("well", "nothing is wrong with its image")]
+    if found is not None:
+        lines = [("wrong", found.wrong), ("whose", found.cause.whose), ("mend", found.mend)]
+    lines += [("note", each) for each in finding.notes]
     return "\n".join([head, *(f"  {name:<6} {text}" for name, text in lines)])
 
 

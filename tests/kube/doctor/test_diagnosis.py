@@ -1,12 +1,14 @@
 """Diagnoses as a table: what was seen, and the cause that it means."""
 
+import re
 import string
 from typing import Any
 
 import pytest
 
 from entrepot.kube.doctor.cause import Cause
-from entrepot.kube.doctor.diagnosis import Case, Node, diagnose
+from entrepot.kube.doctor.diagnosis import Case, diagnose
+from entrepot.kube.doctor.placement import Node
 from entrepot.kube.doctor.pull import Try
 from entrepot.kube.doctor.pull_secret import Credential, PullSecret, State
 from entrepot.kube.doctor.said import meaning
@@ -54,6 +56,46 @@ TABLE: dict[str, tuple[Case, list[Try], Cause | None, str]] = {
         "account x in a",
     ),
     "policy": (case(forbidden="violates PodSecurity"), [], Cause.FORBIDDEN, "violates PodSec"),
+    "quota": (
+        case(forbidden='pods "x" is forbidden: exceeded quota: few, requested: pods=1'),
+        [],
+        Cause.QUOTA_EXCEEDED,
+        "the quota few of a has no room",
+    ),
+    "webhook": (
+        case(forbidden='failed calling webhook "w.test": connection refused'),
+        [],
+        Cause.WEBHOOK_FAILS,
+        "the webhook w.test fails",
+    ),
+    "thrown out, though it had started": (
+        case(reason="", started=True, evicted="The node was low on resource: ephemeral-storage."),
+        [],
+        Cause.DISK_PRESSURE,
+        "low on resource: ephemeral-storage",
+    ),
+    "all nodes are full": (
+        case(
+            reason="",
+            node=Node("n, m", full=True),
+            unscheduled="2 node(s) had untolerated taint(s)",
+        ),
+        [Try()],
+        Cause.DISK_PRESSURE,
+        "node n, m has no room on its disk: 2 node",
+    ),
+    "no node": (
+        case(reason="", unscheduled="0/1 nodes are available: 1 Insufficient cpu."),
+        [Try()],
+        Cause.NO_NODE,
+        "Insufficient cpu",
+    ),
+    "no node, and no tag": (
+        case(reason="", unscheduled="0/1 nodes are available: 1 Insufficient cpu."),
+        [Try(None, Cause.TAG_MISSING)],
+        Cause.TAG_MISSING,
+        "",
+    ),
     "disk": (case(reason="", node=FULL), [Try()], Cause.DISK_PRESSURE, "node n "),
     "disk is full, but it is the password": (
         case(node=FULL),
@@ -110,6 +152,24 @@ TABLE: dict[str, tuple[Case, list[Try], Cause | None, str]] = {
         "no tag 1",
     ),
     "all is well from here": (case(said="odd"), [Try()], Cause.UNKNOWN, "says: odd"),
+    "corrupt, said by the kubelet": (
+        case(said="failed commit on ref: unexpected commit digest sha256:1, expected sha256:2"),
+        [Try()],
+        Cause.LAYER_CORRUPT,
+        "expected sha256:2",
+    ),
+    "unsigned": (
+        case(reason="SignatureValidationFailed", said="Source image rejected: no signature"),
+        [Try()],
+        Cause.SIGNATURE_REFUSED,
+        "from the node: Source image rejected",
+    ),
+    "the kubelet's own limit": (
+        case(said="pull QPS exceeded", node=Node("n", limits="registryPullQPS 5")),
+        [Try()],
+        Cause.PULLS_LIMITED,
+        "at this moment: registryPullQPS 5",
+    ),
     "no secret": (case(), [NOBODY], Cause.NO_CREDENTIAL, "log in first"),
     "no secret, but one is there": (case(unused=("s",)), [NOBODY], Cause.NO_CREDENTIAL, "s would"),
     "missing": (case(secrets=secret(State.MISSING)), [NOBODY], Cause.SECRET_MISSING, "one"),
@@ -174,13 +234,23 @@ def test_the_cause(name: str) -> None:
     assert (found and found.cause) is cause
     if found is not None:
         assert words in found.wrong
-        assert "{" not in found.wrong
+        assert not re.search(r"\{[a-z]+\}", found.wrong)
 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_words_name_what_is_known(cause: Cause) -> None:
     known = "image namespace account pod node platform host server repository reference secret"
-    told = {*known.split(), "detail", "seen", "near", "user", "among", "elsewhere"}
+    told = {
+        *known.split(),
+        "refuses",
+        "look",
+        "detail",
+        "seen",
+        "near",
+        "user",
+        "among",
+        "elsewhere",
+    }
     for words in (cause.wrong, cause.mend):
         assert {name for _, name, _, _ in string.Formatter().parse(words) if name} <= told
     assert cause.whose
@@ -206,6 +276,9 @@ def test_words_name_what_is_known(cause: Cause) -> None:
         ("no match for platform in manifest: not found", Cause.NO_PLATFORM),
         ("unexpected status code: 429 Too Many Requests", Cause.TOO_MANY),
         ("failed to resolve reference r.test/app:1: r.test/app:1: not found", Cause.TAG_MISSING),
+        ("unexpected commit digest sha256:1, expected sha256:2", Cause.LAYER_CORRUPT),
+        ("pull QPS exceeded", Cause.PULLS_LIMITED),
+        ("Source image rejected: A signature was required", Cause.SIGNATURE_REFUSED),
         ("something else", None),
     ],
 )

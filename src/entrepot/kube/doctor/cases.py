@@ -8,9 +8,12 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from entrepot.kube.doctor.diagnosis import Case, Node
+from entrepot.kube.doctor import placement, workload
+from entrepot.kube.doctor.cause import Cause
+from entrepot.kube.doctor.diagnosis import Case
 from entrepot.kube.doctor.image import Image, ImageError
 from entrepot.kube.doctor.matching import matching
+from entrepot.kube.doctor.placement import Node
 from entrepot.kube.doctor.pull_secret import PullSecret, State
 from entrepot.kube.doctor.said import PULLS, meaning
 from entrepot.kube.kubectl import Kubectl, KubectlError
@@ -33,19 +36,20 @@ class Cases:
         self._namespace = namespace
         self._secret = cache(self._read_secret)
         self._node = cache(self._read_node)
+        self._limits = cache(self._read_limits)
         self._account = cache(self._read_account)
+        self._events = cache(self._read_events)
 
     def of(self, target: str) -> list[Case]:
-        """Those of POD, pod/POD, deployment/NAME or namespace/NAME; of all pods where it is "".
+        """Those of POD, KIND/NAME or namespace/NAME; of all of the namespace where it is "".
 
         Raises `AbsentError` and `KubectlError`.
         """
         kind, _, name = (target if "/" in target else f"pod/{target}").partition("/")
         if not target or kind in ("namespace", "ns"):
-            pods = self._kubectl.every("pods", namespace=name or self._namespace)
-            return _once(case for pod in pods for case in self._of_pod(pod))
-        if kind in ("deployment", "deploy", "deployments", "deployments.apps", "deployment.apps"):
-            return _once(self._of_deployment(self._found("deployment", name)))
+            return _once(self._of_namespace(name or self._namespace))
+        if kind in workload.KINDS:
+            return _once(self._of_workload(self._found(workload.KINDS[kind], name)))
         if kind not in ("pod", "pods", "po"):
             raise AbsentError(f"{target}: name a pod, deployment/NAME or namespace/NAME")
         return _once(self._of_pod(self._found("pod", name)))
@@ -57,21 +61,47 @@ class Cases:
             raise AbsentError(f"there is no {kind} {name} in {where}")
         return found
 
-    def _of_deployment(self, deployment: Document) -> Iterator[Case]:
-        """Of its pods; of its template where there are none."""
-        namespace = deployment["metadata"]["namespace"]
-        chosen = f"--selector={_selector(deployment['spec']['selector'])}"
-        pods = self._kubectl.every("pods", chosen, namespace=namespace)
-        conditions = deployment.get("status", {}).get("conditions", ())
-        failed = [c["message"] for c in conditions if c["type"] == "ReplicaFailure"]
-        if pods and not failed:
-            for pod in pods:
-                yield from self._of_pod(pod)
+    def _of_namespace(self, namespace: str) -> Iterator[Case]:
+        """Of its pods, and of what makes none because the cluster refuses them."""
+        for pod in self._kubectl.every("pods", namespace=namespace):
+            yield from self._of_pod(pod)
+        try:
+            found = self._kubectl.every(workload.ALL, namespace=namespace)
+        except KubectlError:
             return
-        spec = deployment["spec"]["template"]["spec"]
-        metadata = {"namespace": namespace, "name": ""}
+        for each in found:
+            if not workload.is_owned(each) and (words := self._refused(each)):
+                yield from self._of_template(each, words)
+
+    def _of_workload(self, found: Document) -> Iterator[Case]:
+        """Of its pods; of its template where there are none, or more are refused."""
+        chosen = f"--selector={workload.selector(found['spec']['selector'])}"
+        pods = self._kubectl.every("pods", chosen, namespace=found["metadata"]["namespace"])
+        for pod in pods:
+            yield from self._of_pod(pod)
+        words = self._refused(found)
+        if words or not pods:
+            yield from self._of_template(found, words)
+
+    def _of_template(self, found: Document, refused: str) -> Iterator[Case]:
+        metadata = {"namespace": found["metadata"]["namespace"], "name": ""}
+        spec = found["spec"]["template"]["spec"]
         for case in self._of_pod({"metadata": metadata, "spec": spec}):
-            yield replace(case, forbidden=failed[0] if failed else "")
+            yield replace(case, forbidden=refused, workload=workload.name(found))
+
+    def _refused(self, found: Document) -> str:
+        """Why pods that it wants are not made; "" where they are, or nobody knows."""
+        words = workload.refused(found)
+        if words or not workload.is_short(found):
+            return words
+        try:
+            return workload.last_refusal(found, self._events(found["metadata"]["namespace"]))
+        except KubectlError:
+            return ""
+
+    def _read_events(self, namespace: str) -> list[Document]:
+        chosen = "--field-selector=reason=FailedCreate"
+        return self._kubectl.every("events", chosen, namespace=namespace)
 
     def _of_pod(self, pod: Document) -> Iterator[Case]:
         spec, namespace = pod["spec"], str(pod["metadata"]["namespace"])
@@ -81,7 +111,9 @@ class Cases:
         if not named and "serviceAccount" not in spec:  # a template: admission will add them
             named = (of_account or {}).get("imagePullSecrets")
         secrets = tuple(self._secret(namespace, each["name"]) for each in named or ())
-        statuses = _statuses(pod)
+        statuses, unscheduled = _statuses(pod), placement.unscheduled(pod)
+        node = self._full() if "taint" in unscheduled else None
+        node = node or self._node(spec.get("nodeName", ""))
         for container in _containers(spec):
             status = statuses.get(container["name"], {})
             waiting = status.get("state", {}).get("waiting", {})
@@ -93,11 +125,15 @@ class Cases:
                 account=account,
                 account_missing=of_account is None,
                 secrets=secrets,
-                node=self._node(spec.get("nodeName", "")),
+                node=node,
                 reason=waiting.get("reason", ""),
                 said=waiting.get("message", ""),
                 started=_started(pod, status),
+                evicted=placement.evicted(pod),
+                unscheduled=unscheduled,
             )
+            if meaning(case.said) is Cause.PULLS_LIMITED:
+                case = replace(case, node=replace(node, limits=self._limits(node.name)))
             yield case if case.started else replace(case, unused=self._unused(case))
 
     def _unused(self, case: Case) -> tuple[str, ...]:
@@ -134,11 +170,27 @@ class Cases:
         try:
             if name:
                 found = self._kubectl.get("node", name)
-                return _read_node(found) if found else Node(name)
-            platforms = {_read_node(each).platform for each in self._kubectl.every("nodes")}
+                return Node.read(found) if found else Node(name)
+            platforms = {Node.read(each).platform for each in self._kubectl.every("nodes")}
         except KubectlError:
             return Node(name)
         return Node(platform=platforms.pop() if len(platforms) == 1 else "")
+
+    def _read_limits(self, node: str) -> str:
+        """Of the kubelet, where one may ask it."""
+        try:
+            return placement.limits(self._kubectl.raw(f"/api/v1/nodes/{node}/proxy/configz"))
+        except KubectlError:
+            return ""
+
+    def _full(self) -> Node | None:
+        """Those whose disks are full, as one; the scheduler names no taints."""
+        try:
+            nodes = map(Node.read, self._kubectl.every("nodes"))
+            names = [each.name for each in nodes if each.full]
+        except KubectlError:
+            return None
+        return Node(", ".join(names), full=True) if names else None
 
     def _read_account(self, namespace: str, name: str) -> Document | None:
         """None where there is none; empty where it may not be read."""
@@ -146,19 +198,6 @@ class Cases:
             return self._kubectl.get("serviceaccount", name, namespace)
         except KubectlError:
             return {}
-
-
-def _read_node(node: Document) -> Node:
-    status = node.get("status", {})
-    info = status.get("nodeInfo", {})
-    platform = (
-        f"{info['operatingSystem']}/{info['architecture']}" if info.get("architecture") else ""
-    )
-    full = any(
-        each["type"] == "DiskPressure" and each["status"] == "True"
-        for each in status.get("conditions", ())
-    )
-    return Node(node["metadata"]["name"], platform, full)
 
 
 def _containers(spec: Document) -> list[Document]:
@@ -182,22 +221,13 @@ def _started(pod: Document, status: Document) -> bool:
     return bool(status.get("imageID")) or pod.get("status", {}).get("phase") == "Succeeded"
 
 
-def _selector(selector: Document) -> str:
-    """As kubectl takes it."""
-    parts = [f"{key}={value}" for key, value in selector.get("matchLabels", {}).items()]
-    for each in selector.get("matchExpressions", ()):
-        key, values = each["key"], ",".join(each.get("values", ()))
-        written = {"Exists": key, "DoesNotExist": f"!{key}", "In": f"{key} in ({values})"}
-        parts.append(written.get(each["operator"], f"{key} notin ({values})"))
-    return ",".join(parts)
-
-
 def _once(cases: Iterable[Case]) -> list[Case]:
     """Pods that fare alike with an image share a case."""
     found: dict[object, Case] = {}
     for case in cases:
-        alike = case.namespace, case.image, case.secrets, case.started, meaning(case.said)
-        first = found.setdefault((*alike, case.reason in _WAITING, case.node.full), case)
-        pods = dict.fromkeys((*first.pods, *case.pods))
-        found[(*alike, case.reason in _WAITING, case.node.full)] = replace(first, pods=tuple(pods))
+        alike = (case.namespace, case.image, case.secrets, case.started, meaning(case.said))
+        stays = (case.workload, case.forbidden, case.evicted, case.unscheduled, case.node.full)
+        key = (*alike, *stays, case.reason in _WAITING)
+        first = found.setdefault(key, case)
+        found[key] = replace(first, pods=tuple(dict.fromkeys((*first.pods, *case.pods))))
     return list(found.values())

@@ -20,6 +20,10 @@ _NAME = (
     '{namespace} patch serviceaccount {account} -p \'{{"imagePullSecrets":[{{"name":"NAME"}}]}}\''
     " and make the pod anew"
 )
+_WEBHOOK = (
+    "mend the service that it names: "
+    "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml"
+)
 
 
 @unique
@@ -44,12 +48,27 @@ class Cause(Enum):
     FORBIDDEN = (
         "the cluster makes no such pod: {detail}",
         "the admin of the cluster",
-        "change the pod so that the policy is met, or have the policy changed",
+        "change the pod so that the policy is met, or have the policy changed{look}",
+    )
+    QUOTA_EXCEEDED = (
+        "the quota {refuses} of {namespace} has no room for the pod: {detail}",
+        "the author of the pod, or the admin of the cluster",
+        "free some of it, or raise it: kubectl -n {namespace} describe resourcequota {refuses}",
+    )
+    WEBHOOK_FAILS = (
+        "the webhook {refuses} fails, without which the cluster makes no pod: {detail}",
+        "the admin of the cluster",
+        _WEBHOOK,
     )
     DISK_PRESSURE = (
-        "node {node} has no room on its disk",
+        "node {node} has no room on its disk{detail}",
         "the admin of the cluster",
         "free the disk of the node, then: kubectl describe node {node}",
+    )
+    NO_NODE = (
+        "no node takes the pod: {detail}",
+        "the admin of the cluster, or the author of the pod",
+        "give nodes what is missing, or wish for less: kubectl -n {namespace} describe pod {pod}",
     )
     UNRESOLVED = (
         "the name of {server} does not resolve{seen}",
@@ -160,6 +179,26 @@ class Cause(Enum):
         "a part of {image} is not in the registry: {detail}",
         "the admin of the registry",
         "push the image again; then: entrepot check",
+    )
+    LAYER_CORRUPT = (
+        "a part of {image} is not what it should be: {detail}",
+        "the admin of the registry",
+        "push the image again, from where it was built; then: entrepot check",
+    )
+    SIGNATURE_REFUSED = (
+        "the node takes no such image by its own policy{seen}: {detail}",
+        "the admin of the nodes, or who signs the image",
+        "sign the image, or correct the nodes' policy.json or image verifier",
+    )
+    PULLS_LIMITED = (
+        "the kubelet of {node} begins no more pulls at this moment{detail}",
+        "the admin of the nodes",
+        "wait for its next try; raise registryPullQPS and registryBurst of the kubelet",
+    )
+    OVER_QUOTA = (
+        "{host} denies it for a quota: {detail}",
+        "the admin of the project at the registry",
+        "have the quota raised, or free some of it: entrepot quota show",
     )
     TOO_MANY = (
         "{host} has had too many requests: {detail}",

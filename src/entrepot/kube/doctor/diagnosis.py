@@ -5,23 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from entrepot.kube.doctor import refusal
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.http import shown
 from entrepot.kube.doctor.image import Image, ImageError
+from entrepot.kube.doctor.placement import NOWHERE, Node, is_of_disk
 from entrepot.kube.doctor.pull import Try
 from entrepot.kube.doctor.pull_secret import PullSecret, State
 from entrepot.kube.doctor.said import OF_THE_NODE, PULLS, meaning
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """Where a pod is."""
-
-    name: str = ""
-    platform: str = ""
-    """os/architecture; "" where it is not known."""
-    full: bool = False
-    """Whether it is under disk pressure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +26,7 @@ class Case:
     account: str = "default"
     account_missing: bool = False
     secrets: tuple[PullSecret, ...] = ()
-    node: Node = Node()
+    node: Node = NOWHERE
     reason: str = ""
     """Why the container waits."""
     said: str = ""
@@ -44,6 +35,12 @@ class Case:
     """Why the cluster makes no pod."""
     started: bool = False
     """Whether the image is there and in use, so that nothing is wrong with it."""
+    workload: str = ""
+    """KIND/NAME of what makes no pod."""
+    evicted: str = ""
+    """Why the kubelet threw the pod out, for its disk."""
+    unscheduled: str = ""
+    """Why no node takes the pod."""
     unused: tuple[str, ...] = ()
     """Secrets of the namespace that are for this image, and that the pod does not name."""
 
@@ -71,7 +68,7 @@ class Diagnosis:
 
 def diagnose(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
     """What is wrong, by the pulls that were tried in the kubelet's order; None where nothing is."""
-    if case.started:
+    if case.started and not case.evicted:
         return None
     found = _before(case) or _of_node(case, tries) or _of_tries(case, tries)
     return found and replace(found, facts=_facts(case) | found.facts)
@@ -96,10 +93,13 @@ def _facts(case: Case) -> dict[str, str]:
 
 def _before(case: Case) -> Diagnosis | None:
     """What keeps the kubelet from asking any registry."""
-    if case.account_missing or ("serviceaccount" in case.forbidden and _gone(case.forbidden)):
+    if case.account_missing:
         return Diagnosis(Cause.ACCOUNT_MISSING)
     if case.forbidden:
-        return Diagnosis(Cause.FORBIDDEN, {"detail": shown(case.forbidden)})
+        cause, facts = refusal.meaning(case.forbidden, case.namespace)
+        return Diagnosis(cause, {**facts, "detail": shown(case.forbidden)})
+    if case.evicted:
+        return Diagnosis(Cause.DISK_PRESSURE, {"detail": f": {shown(case.evicted)}"})
     try:
         Image.parse(case.image)
     except ImageError as error:
@@ -109,23 +109,28 @@ def _before(case: Case) -> Diagnosis | None:
     return next((_of_secret(s) for s in case.secrets if s.state is State.MALFORMED), None)
 
 
-def _gone(words: str) -> bool:
-    return "not found" in words
-
-
 def _of_node(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
     """What is so on the node; from here it may be otherwise."""
     said = meaning(case.said) if case.reason in PULLS else None
+    if case.unscheduled and (case.node.full or is_of_disk(case.unscheduled)):
+        return Diagnosis(Cause.DISK_PRESSURE, {"detail": f": {shown(case.unscheduled)}"})
     if case.node.full and (said is Cause.DISK_PRESSURE or case.reason not in PULLS):
         return Diagnosis(Cause.DISK_PRESSURE)
     if said in OF_THE_NODE and not _covers(said, tries):
-        return Diagnosis(said, {"seen": " from the node", "detail": shown(case.said)})
+        return Diagnosis(said, {"seen": " from the node", "detail": _of_words(said, case)})
     away = all(each.cause in OF_THE_NODE for each in tries)
     if said is None or not away:
         return None
     if said is Cause.NO_RIGHT:
         return _of_tries(case, [_denied(each, case.said) for each in tries])
     return Diagnosis(said, {"detail": shown(case.said)})
+
+
+def _of_words(said: Cause, case: Case) -> str:
+    """What follows what is wrong, where the kubelet has said it."""
+    if said is Cause.PULLS_LIMITED:
+        return f": {case.node.limits}" if case.node.limits else ""
+    return (": " if said is Cause.DISK_PRESSURE else "") + shown(case.said)
 
 
 def _covers(said: Cause, tries: Sequence[Try]) -> bool:
@@ -146,9 +151,13 @@ def _denied(each: Try, words: str) -> Try:
 
 def _of_tries(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
     if not tries or any(each.cause is None for each in tries):
+        if case.unscheduled:
+            return Diagnosis(Cause.NO_NODE, {"detail": shown(case.unscheduled)})
         if case.reason not in PULLS:
             return None
-        return Diagnosis(Cause.UNKNOWN, {"detail": shown(case.said) or case.reason})
+        corrupt = meaning(case.said) is Cause.LAYER_CORRUPT
+        cause = Cause.LAYER_CORRUPT if corrupt else Cause.UNKNOWN
+        return Diagnosis(cause, {"detail": shown(case.said) or case.reason})
     last = min(tries, key=lambda each: _BEFORE.index(each.cause) if each.cause in _BEFORE else -1)
     assert last.cause is not None
     if last.cause is Cause.NO_CREDENTIAL:

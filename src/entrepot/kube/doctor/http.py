@@ -7,17 +7,21 @@ Source: Docker Registry v2 authentication; OCI Distribution Specification, "Erro
 import json
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from entrepot import __version__
-from entrepot.kube.doctor import reach
+from entrepot.kube.doctor import limits, reach
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.pull_secret import Credential
 
 if TYPE_CHECKING:
     import httpx2
+
+Sink = Callable[[bytes], None]
+"""Takes the body of a good answer, piece by piece."""
 
 _MOST = 8 * 1024 * 1024
 _LONGEST = 300
@@ -42,6 +46,8 @@ class Answer:
     status: int
     headers: "httpx2.Headers"
     body: bytes
+    cut: bool = False
+    """Whether there was more than anybody would read."""
 
     @property
     def document(self) -> Any:
@@ -85,6 +91,7 @@ class Http:
         self._base = f"{'http' if plain else 'https'}://{server}"
         self._credential = credential
         self._authorization = ""
+        self.count: limits.Count | None = None
         self._errors = httpx2.HTTPError
         self._client = httpx2.Client(verify=context, timeout=reach.SECONDS, trust_env=False)
 
@@ -94,32 +101,32 @@ class Http:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def ask(self, method: str, path: str, accept: str = "*/*") -> Answer:
+    def ask(self, method: str, path: str, accept: str = "*/*", sink: Sink | None = None) -> Answer:
         """Ask below /v2/; it logs in where that is wanted. Raises `StoppedError`."""
         url = f"{self._base}/v2/{path}"
-        answer = self._send(method, url, accept)
+        answer = self._send(method, url, accept, sink)
         if answer.status == 401:
             self._log_in(answer)
-            answer = self._send(method, url, accept)
+            answer = self._send(method, url, accept, sink)
         if answer.status == 401 and self._authorization.startswith("Basic"):
             self._refused(answer)
-        if answer.status in (401, 403):
+        if answer.status in (401, 403) and not limits.is_quota(answer.words):
             found = Cause.NO_CREDENTIAL if self._credential is None else Cause.NO_RIGHT
             raise StoppedError(found, answer.words)
         return _usable(answer)
 
-    def follow(self, answer: Answer) -> Answer:
+    def follow(self, answer: Answer, sink: Sink | None = None) -> Answer:
         """Where a blob lies elsewhere, ask there, as nobody."""
         place = answer.headers.get("location", "")
         if not 300 <= answer.status < 400 or not place.startswith("https://"):
             return answer
-        return self._fetch("GET", place, {})
+        return self._fetch("GET", place, {}, sink)
 
-    def _send(self, method: str, url: str, accept: str) -> Answer:
+    def _send(self, method: str, url: str, accept: str, sink: Sink | None) -> Answer:
         headers = {"accept": accept}
         if self._authorization:
             headers["authorization"] = self._authorization
-        return self._fetch(method, url, headers)
+        return self._fetch(method, url, headers, sink)
 
     def _log_in(self, answer: Answer) -> None:
         challenge = answer.headers.get("www-authenticate", "")
@@ -154,15 +161,27 @@ class Http:
         cause = Cause.CREDENTIAL_EXPIRED if expired else Cause.CREDENTIAL_REFUSED
         raise StoppedError(cause, answer.words)
 
-    def _fetch(self, method: str, url: str, headers: dict[str, str], **given: Any) -> Answer:
+    def _fetch(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        sink: Sink | None = None,
+        **given: Any,
+    ) -> Answer:
         headers = {"user-agent": f"entrepot-doctor/{__version__}", **headers}
         try:
             with self._client.stream(method, url, headers=headers, **given) as response:
+                self.count = limits.Count.read(response.headers) or self.count
+                if sink is not None and response.status_code == 200:
+                    for part in response.iter_bytes():
+                        sink(part)
+                    return Answer(200, response.headers, b"")
                 body = b""
                 for part in response.iter_bytes():
                     body += part
                     if len(body) > _MOST:
-                        break
+                        return Answer(response.status_code, response.headers, body, cut=True)
                 return Answer(response.status_code, response.headers, body)
         except self._errors as error:
             raise StoppedError(Cause.REGISTRY_FAILS, shown(f"{error}")) from None
@@ -176,11 +195,11 @@ def shown(text: str) -> str:
 
 def _usable(answer: Answer) -> Answer:
     if answer.status == 429:
-        after = answer.headers.get("retry-after")
-        wait = f"; it says to wait {shown(after)} s" if after else ""
-        raise StoppedError(Cause.TOO_MANY, f"{answer.words}{wait}")
+        raise StoppedError(Cause.TOO_MANY, answer.words + shown(limits.told(answer.headers)))
     if answer.status >= 500:
         raise StoppedError(Cause.REGISTRY_FAILS, answer.words)
+    if answer.status >= 400 and answer.status != 404 and limits.is_quota(answer.words):
+        raise StoppedError(Cause.OVER_QUOTA, answer.words)
     return answer
 
 

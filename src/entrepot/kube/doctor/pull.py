@@ -1,6 +1,6 @@
 """A pull done again: the manifest, the one for the platform, and whether each part is there.
 
-Nothing large is fetched: layers are asked for by HEAD.
+Nothing large is fetched unless somebody watches: layers are asked for by HEAD.
 Source: OCI Distribution Specification, "Pulling"; containerd, core/remotes/docker.
 """
 
@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from entrepot.kube.doctor import parts
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.http import Answer, Http, StoppedError, shown
 from entrepot.kube.doctor.image import Image
+from entrepot.kube.doctor.limits import Count
+from entrepot.kube.doctor.parts import Watch
 from entrepot.kube.doctor.pull_secret import Credential
 
 _ACCEPT = ", ".join(
@@ -35,31 +38,48 @@ class Try:
     detail: str = ""
     near: tuple[str, ...] = ()
     """Names that are there, and are like what is not."""
+    notes: tuple[str, ...] = ()
+    """What else is to know."""
 
 
 def attempt(
-    image: Image, credential: Credential | None, platform: str, context: ssl.SSLContext
+    image: Image,
+    credential: Credential | None,
+    platform: str,
+    context: ssl.SSLContext,
+    watch: Watch | None = None,
 ) -> Try:
-    """Pull as a node of this platform (os/architecture, "" where it is not known)."""
+    """Pull as a node of this platform (os/architecture, "" where it is not known).
+
+    Layers are read whole where `watch` wants to be told of it.
+    """
+    notes: tuple[str, ...] = ()
     try:
         with Http(image.server, context, credential) as http:
-            _pull(http, image, platform)
+            try:
+                _pull(http, image, platform, watch)
+            finally:
+                notes = _notes(image, http.count)
     except StoppedError as stop:
-        return Try(credential, stop.cause, stop.detail, stop.near)
-    return Try(credential)
+        return Try(credential, stop.cause, stop.detail, stop.near, notes)
+    return Try(credential, notes=notes)
 
 
-def _pull(http: Http, image: Image, platform: str) -> None:
+def _notes(image: Image, count: Count | None) -> tuple[str, ...]:
+    return (f"{image.host} counts pulls: {count}",) if count and count.is_low else ()
+
+
+def _pull(http: Http, image: Image, platform: str, watch: Watch | None) -> None:
     manifest = _manifest(http, image)
     if "manifests" in manifest:
         digest = _chosen(manifest["manifests"], platform)
-        manifest = _part(http, image, f"manifests/{digest}", digest).document or {}
-        _parts(http, image, manifest.get("layers", ()))
-        return
+        manifest = parts.manifest(http, image, digest, _ACCEPT).document or {}
+        platform = ""  # the index has said it
     config = manifest.get("config") or {}
     if config.get("digest"):
-        _check_platform(http, image, str(config["digest"]), platform)
-    _parts(http, image, manifest.get("layers", ()))
+        _check_platform(parts.config(http, image, config).document, platform)
+    for each in manifest.get("layers", ()):
+        parts.layer(http, image, each, watch)
 
 
 def _manifest(http: Http, image: Image) -> dict[str, Any]:
@@ -67,6 +87,8 @@ def _manifest(http: Http, image: Image) -> dict[str, Any]:
     if answer.status == 404:
         raise _missing(http, image, answer)
     document = answer.document
+    if image.by_digest:
+        parts.whole(answer, "manifest", image.reference)
     if answer.status != 200 or not isinstance(document, dict):
         raise StoppedError(Cause.REGISTRY_FAILS, answer.words)
     return document
@@ -111,8 +133,7 @@ def _chosen(entries: list[dict[str, Any]], platform: str) -> str:
     return there[platform]
 
 
-def _check_platform(http: Http, image: Image, digest: str, platform: str) -> None:
-    config = http.follow(_part(http, image, f"blobs/{digest}", digest)).document
+def _check_platform(config: Any, platform: str) -> None:
     if not platform or not isinstance(config, dict) or not config.get("architecture"):
         return
     if (found := _platform(config)) != platform:
@@ -121,16 +142,3 @@ def _check_platform(http: Http, image: Image, digest: str, platform: str) -> Non
 
 def _platform(fields: dict[str, Any]) -> str:
     return f"{fields.get('os') or 'linux'}/{fields.get('architecture') or 'unknown'}"
-
-
-def _parts(http: Http, image: Image, layers: Iterable[dict[str, Any]]) -> None:
-    for each in layers:
-        if not each.get("urls"):
-            _part(http, image, f"blobs/{each['digest']}", str(each["digest"]), "HEAD")
-
-
-def _part(http: Http, image: Image, path: str, digest: str, method: str = "GET") -> Answer:
-    answer = http.ask(method, f"{image.repository}/{path}", _ACCEPT if "man" in path[:3] else "*/*")
-    if answer.status == 404:
-        raise StoppedError(Cause.LAYER_MISSING, shown(f"{path.partition('/')[0][:-1]} {digest}"))
-    return answer

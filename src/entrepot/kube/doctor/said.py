@@ -20,6 +20,12 @@ _MEANINGS = {
     ),
     r"connection refused|no route to host|network is unreachable": Cause.REFUSED,
     r"i/o timeout|context deadline exceeded|TLS handshake timeout": Cause.TIMED_OUT,
+    r"signature validation failed|Source image rejected|image verifier .*(blocked|rejected)": (
+        Cause.SIGNATURE_REFUSED
+    ),
+    r"pull QPS exceeded": Cause.PULLS_LIMITED,
+    r"unexpected commit (digest|size)|failed size validation|digest did not match|"
+    r"verification failed for digest": Cause.LAYER_CORRUPT,
     r"no match for platform|no image found in (manifest list|image index)": Cause.NO_PLATFORM,
     r"unauthorized|authorization failed|pull access denied|insufficient_scope|403 Forbidden": (
         Cause.NO_RIGHT
@@ -28,7 +34,9 @@ _MEANINGS = {
     r": not found$": Cause.TAG_MISSING,
 }
 
-PULLS = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"}
+PULLS = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"} | {
+    "SignatureValidationFailed"
+}
 """Reasons for which a container waits."""
 
 OF_THE_NODE = {
@@ -40,6 +48,8 @@ OF_THE_NODE = {
     Cause.PLAIN_HTTP,
     Cause.REFUSED,
     Cause.TIMED_OUT,
+    Cause.SIGNATURE_REFUSED,
+    Cause.PULLS_LIMITED,
 }
 """What may be otherwise there than here."""
 
