@@ -6,6 +6,7 @@ import typer
 
 from entrepot.cli import (
     audit,
+    backup,
     certificate,
     check,
     db,
@@ -73,6 +74,7 @@ app.add_typer(kube.app, name="kube")
 app.add_typer(encryption.app, name="encryption")
 app.add_typer(tls.app, name="tls")
 app.add_typer(db.app, name="db")
+app.add_typer(backup.app, name="backup")
 app.command("recover")(recover.recover)
 app.command("version")(version.version)
 

@@ -1,27 +1,24 @@
 """`entrepot db copy` and `thaw`: a registry moves to another database and another store."""
 
 import sqlite3
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entrepot import settings
+from entrepot.cli.ends import end_of
 from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.cli.output import done
+from entrepot.cli.progress import shown
 from entrepot.cli.size import show_size
 from entrepot.db import moving
 from entrepot.db.audit import By
 from entrepot.db.place import Place
 from entrepot.db.schema import SchemaError
-from entrepot.settings import Settings
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from entrepot.upkeep.moving.end import End
     from entrepot.upkeep.moving.move import Moved
 
@@ -61,7 +58,7 @@ def copy(
     """
     try:
         here, there = settings.load(config, data=data), settings.load_alone(to)
-        source, target = _end(here), _end(there)
+        source, target = end_of(here), end_of(there)
         seen_by_target = here.metadata(there.keyring())
     except (settings.SettingsError, OSError) as error:
         fail(str(error))
@@ -89,73 +86,12 @@ def _move(source: "End", target: "End", seen_by_target: Place, *, verify: bool) 
     from entrepot.upkeep.moving.move import move
 
     try:
-        with _shown() as show:
+        with shown() as show:
             return move(source, target, seen_by_target, show, verify=verify)
     except (MoveError, SchemaError) as error:
         fail(str(error))
     except (StoreError, EncryptionError, OSError, sqlite3.Error) as error:
         fail(_CUT.format(why=error), 1)
-
-
-def _end(chosen: Settings) -> "End":
-    from entrepot.blobstore.disk import folder_of
-    from entrepot.blobstore.store import StoreError
-    from entrepot.blobstore.stores import store_at
-    from entrepot.upkeep.moving.end import End
-
-    keyring = chosen.keyring()
-    try:
-        store = store_at(chosen.data, chosen.place, keyring)
-    except StoreError as error:
-        fail(str(error))
-    blobs = str(chosen.place or folder_of(chosen.data).absolute())
-    endpoint = f" at {chosen.storage_endpoint}" if chosen.storage_endpoint else ""
-    return End(chosen.metadata(keyring), store, blobs + endpoint)
-
-
-@contextmanager
-def _shown() -> "Iterator[Bar]":
-    """A bar on a terminal; nothing where nobody looks."""
-    if not sys.stderr.isatty():
-        yield Bar(None)
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield Bar(progress)
-
-
-class Bar:
-    """Shows how far it has come."""
-
-    def __init__(self, progress: "Progress | None") -> None:
-        self._progress = progress
-        self._task: TaskID | None = None
-
-    def begin(self, what: str, total: int, unit: str) -> None:
-        """A step begins, of so many bytes or rows."""
-        if self._progress is None:
-            return
-        size = show_size(total) if unit == "bytes" else f"{total} {unit}"
-        self._task = self._progress.add_task(f"{what} ({size})", total=total or 1)
-
-    def add(self, count: int) -> None:
-        """So many more are done; any thread may say so."""
-        if self._progress is not None and self._task is not None:
-            self._progress.advance(self._task, count)
 
 
 def thaw(*, data: Data = None, config: Config = None, as_json: Json = False) -> None:

@@ -24,6 +24,9 @@ FROZEN = "frozen"
 UNFINISHED = "moved from"
 """The marker of a copy that has not come to its end; its text says where it comes from."""
 
+BACKUP = "backup "
+"""How that text begins where it comes from a backup."""
+
 OWN = (FROZEN, UNFINISHED, audit.NEWEST)
 """Markers that belong to one database, and are not copied."""
 
@@ -83,19 +86,26 @@ def mark_unfinished(db: Connection, source: str) -> None:
     audit.mark(db, UNFINISHED, (1, source))
 
 
-def finish(db: Connection, by: By) -> None:
+def clear_markers(db: Connection) -> None:
+    """Take out those that are copied."""
+    marks = ", ".join("?" * len(OWN))
+    db.execute(f"delete from marker where name not in ({marks})", OWN)
+
+
+def finish(db: Connection, by: By, what: str = "registry moved") -> None:
     """Say that the copy is whole, and may be served."""
     source = unfinished(db)
     db.execute("delete from marker where name = ?", (UNFINISHED,))
-    record_access(db, Event("registry moved", by, reference=source or ""))
+    record_access(db, Event(what, by, reference=source or ""))
 
 
 def check(db: Connection) -> None:
     """Raise `SchemaError` for an unfinished copy: nobody may serve from it."""
     source = unfinished(db)
     if source is not None:
+        command = "backup restore" if source.startswith(BACKUP) else "db copy"
         raise SchemaError(
-            f"the copy of {source} into this database is not finished: run entrepot db copy again"
+            f"the copy of {source} into this database is not finished: run entrepot {command} again"
         )
 
 

@@ -172,9 +172,14 @@ def throw_away(db: Connection, found: list[tuple[str, int]], why: str) -> None:
 
 
 def garbage(db: Connection, limit: int) -> list[str]:
-    """Objects to be deleted from the store now, those that were tried in vain last."""
+    """Objects to be deleted from the store now, those that were tried in vain last; none while
+    somebody holds that off (`db.hold`).
+    """
+    now = time.time()
     rows = db.execute(
-        "select object from garbage where later <= ? order by later limit ?", (time.time(), limit)
+        "select object from garbage where later <= ? and not exists (select 1 from job "
+        "where name = 'backup' and lease_until >= ?) order by later limit ?",
+        (now, now, limit),
     )
     return [name for (name,) in rows]
 

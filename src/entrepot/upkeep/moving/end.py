@@ -62,11 +62,12 @@ def check_source(source: End, seen_by_target: Place) -> None:
             ) from None
 
 
-def claim(target: End, source: End) -> None:
-    """Mark an empty target as a copy that is not finished; raise where it holds anything else."""
+def claim(target: End, name: str) -> None:
+    """Mark an empty target as a copy of `name` that is not finished; raise where it holds anything
+    else.
+    """
     target.place.prepare()
     target.store.prepare()
-    name = str(source)
     with target.writing() as db, db.exclusive():
         before = moving.unfinished(db)
         if before is None:

@@ -52,7 +52,7 @@ def move(
     again. Raises `MoveError`, `SchemaError`, `StoreError`, `sqlite3.Error`.
     """
     check_source(source, seen_by_target)
-    claim(target, source)
+    claim(target, str(source))
     copying = Objects(source.store, target.store, show.add)
     if target.blobs != source.blobs:
         with source.reading() as db:

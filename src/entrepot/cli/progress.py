@@ -1,0 +1,56 @@
+"""`shown`: how far something has come, as a bar on a terminal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from entrepot.cli.size import show_size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+@contextmanager
+def shown() -> "Iterator[Bar]":
+    """A bar on a terminal; nothing where nobody looks."""
+    if not sys.stderr.isatty():
+        yield Bar(None)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield Bar(progress)
+
+
+class Bar:
+    """Shows how far it has come."""
+
+    def __init__(self, progress: "Progress | None") -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def begin(self, what: str, total: int, unit: str) -> None:
+        """A step begins, of so many bytes or rows."""
+        if self._progress is None:
+            return
+        size = show_size(total) if unit == "bytes" else f"{total} {unit}"
+        self._task = self._progress.add_task(f"{what} ({size})", total=total or 1)
+
+    def add(self, count: int) -> None:
+        """So many more are done; any thread may say so."""
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task, count)

@@ -1,0 +1,66 @@
+"""Contents: whatever has a digest, blobs and manifests, as a copy of all of them is made.
+
+A page of them is a few numbers each; the bytes, or where they lie, are asked for one by one, since
+mostly the copy has them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from entrepot.db import quarantine
+from entrepot.db.connection import Connection
+from entrepot.db.quarantine import Kept, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A row of a blob, or of a manifest in one of its repositories."""
+
+    kind: Kind
+    id: int
+    digest: str
+    size: int
+
+
+def pages(db: Connection, limit: int) -> Iterator[list[Content]]:
+    """All blobs, then all manifests."""
+    for kind in Kind:
+        last = 0
+        query = f"select id, digest, size from {kind.value} where id > ? order by id limit ?"
+        while rows := db.execute(query, (last, limit)).fetchall():
+            yield [Content(kind, *row) for row in rows]
+            last = rows[-1][0]
+
+
+def find(db: Connection, wanted: Content) -> Kept | None:
+    """How it is kept; None where it has gone."""
+    found = quarantine.after(db, wanted.kind, wanted.id - 1, 1)
+    return found[0] if found and found[0].id == wanted.id else None
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A tag, and the manifest that it names."""
+
+    repository: str
+    tag: str
+    media_type: str
+    artifact_type: str | None
+    digest: str
+    size: int
+
+
+def tagged(db: Connection) -> Iterator[Tagged]:
+    """All tags of repositories that are not in the trash."""
+    rows = db.execute(
+        "select r.name, t.name, m.media_type, m.artifact_type, m.digest, m.size "
+        "from tag t join repository r on r.id = t.repository and r.trash is null "
+        "join manifest m on m.repository = r.id and m.digest = t.digest order by r.name, t.name"
+    )
+    return (Tagged(*row) for row in rows)
+
+
+def keys(db: Connection) -> list[str]:
+    """Ids of the master keys that keys for tokens are sealed by: these stay sealed in a copy."""
+    rows = db.execute("select distinct key from signing_key where key is not null order by key")
+    return [key for (key,) in rows]

@@ -1,0 +1,195 @@
+"""`Backup`: what `backup.json` says. It is written last, and has the checksum of every other file
+of its backup, and its own.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Self, TypeVar
+
+from entrepot.oci.digest import HEX_LENGTH, Digest
+from entrepot.oci.errors import OCIError
+from entrepot.upkeep.backup.vault import BackupError, Vault, get
+
+T = TypeVar("T")
+
+FORMAT = 1
+"""Of backups. What reads one refuses a higher number."""
+
+FILE = "backup.json"
+CONTENTS = "contents.txt"
+FOLDER = "backups"
+BLOBS = "blobs"
+
+_id = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What a file of a backup comes to."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table in a backup."""
+
+    rows: int
+    highest: int
+    """The highest number that a row was ever given, where the database gives them; else 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A whole backup."""
+
+    id: str
+    """Which begins with the moment, so that ids sort by time."""
+    created_at: str
+    """RFC 3339; whatever came before is in it."""
+    source: str
+    """Which registry it is of."""
+    version: str
+    """Of the Entrepot that made it."""
+    schema: int
+    """Of the database that its tables are from."""
+    keys: tuple[str, ...]
+    """Ids of the master keys that some values in the tables are sealed by."""
+    lost: tuple[str, ...]
+    """Digests that the registry itself had not whole: they are in the tables, and not here."""
+    contents: int
+    """How many digests it has."""
+    size: int
+    """Bytes of those."""
+    added: int
+    """Bytes that were not there before it."""
+    tags: int
+    tables: dict[str, Rows]
+    files: dict[str, Sum]
+    """All others, by their names in the backup's folder."""
+
+    @property
+    def folder(self) -> str:
+        """Where its files are."""
+        return f"{FOLDER}/{self.id}"
+
+    def document(self) -> dict[str, Any]:
+        """What is written, but its checksum."""
+        return {"format": FORMAT, **asdict(self)}
+
+    def dump(self) -> bytes:
+        """The file."""
+        document = self.document()
+        return json.dumps({**document, "checksum": _checksum(document)}, indent=1).encode()
+
+    @classmethod
+    def parse(cls, text: bytes, id_: str) -> Self:
+        """Read it. Raises `BackupError`."""
+        try:
+            document = json.loads(text)
+            checksum, number = document.pop("checksum"), document.pop("format")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise BackupError(f"backup {id_} is damaged: its {FILE} cannot be read") from None
+        if number != FORMAT:
+            raise BackupError(f"backup {id_} has format {number}, this Entrepot knows {FORMAT}")
+        if checksum != _checksum({"format": number, **document}) or document.get("id") != id_:
+            raise BackupError(f"backup {id_} is damaged: its {FILE} is not as it was written")
+        document["keys"], document["lost"] = tuple(document["keys"]), tuple(document["lost"])
+        document["tables"] = {name: Rows(**each) for name, each in document["tables"].items()}
+        document["files"] = {name: Sum(**each) for name, each in document["files"].items()}
+        return cls(**document)
+
+
+def _checksum(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def new_id(now: datetime) -> str:
+    """Of a backup of this moment."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def place_of(digest: str) -> str:
+    """Where content lies. The digest is checked: it must never lead anywhere else."""
+    found = Digest.parse(digest)
+    return f"{BLOBS}/{found.algorithm}/{found.hex}"
+
+
+def digest_at(name: str) -> str | None:
+    """Whose place a file has; None where it has none."""
+    folder, _, rest = name.partition("/")
+    algorithm, _, hexadecimal = rest.partition("/")
+    if folder != BLOBS or algorithm not in HEX_LENGTH:
+        return None
+    try:
+        return str(Digest.parse(f"{algorithm}:{hexadecimal}"))
+    except OCIError:
+        return None
+
+
+def ids(vault: Vault) -> tuple[list[str], list[str]]:
+    """Of backups, the oldest first: those that are whole, and those that were not finished."""
+    seen: dict[str, bool] = {}
+    for file in vault.files(FOLDER):
+        _, id_, name = file.name.split("/", 2)
+        if _id(id_):
+            seen[id_] = seen.get(id_, False) or name == FILE
+    whole = sorted(id_ for id_, is_whole in seen.items() if is_whole)
+    return whole, sorted(seen.keys() - set(whole))
+
+
+def read(vault: Vault, id_: str) -> Backup:
+    """A backup by its id, or the newest by "". Raises `BackupError`."""
+    if not id_:
+        whole, _ = ids(vault)
+        if not whole:
+            raise BackupError(f"there is no backup at {vault}")
+        id_ = whole[-1]
+    try:
+        if not _id(id_):
+            raise FileNotFoundError(id_)
+        return Backup.parse(get(vault, f"{FOLDER}/{id_}/{FILE}"), id_)
+    except FileNotFoundError:
+        raise BackupError(
+            f"there is no backup {id_} at {vault}: see entrepot backup list"
+        ) from None
+
+
+def lines(vault: Vault, backup: Backup, name: str) -> Iterator[bytes]:
+    """The lines of a file of a backup. Raises `BackupError` where it is not as it was written,
+    which shows at its end.
+    """
+    wanted, hashed, rest = backup.files[name], hashlib.sha256(), b""
+    try:
+        for stride in vault.read(f"{backup.folder}/{name}"):
+            hashed.update(stride)
+            *whole, rest = (rest + bytes(stride)).split(b"\n")
+            yield from whole
+    except FileNotFoundError:
+        raise BackupError(f"backup {backup.id} is damaged: its {name} is missing") from None
+    if rest or hashed.hexdigest() != wanted.sha256:
+        raise BackupError(f"backup {backup.id} is damaged: its {name} is not as it was written")
+
+
+def contents(vault: Vault, backup: Backup) -> Iterator[tuple[str, int]]:
+    """Digests that it has, and their bytes."""
+    for line in lines(vault, backup, CONTENTS):
+        digest, _, size = line.decode("ascii", "replace").partition(" ")
+        try:
+            yield str(Digest.parse(digest)), int(size)
+        except (OCIError, ValueError):
+            raise BackupError(f"backup {backup.id} is damaged: its {CONTENTS} is wrong") from None
+
+
+def paged(found: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """So many at a time."""
+    rest = iter(found)
+    while page := tuple(islice(rest, size)):
+        yield page

@@ -1,0 +1,76 @@
+"""`prune`: the oldest backups go, and then the content that no other has.
+
+A backup that goes loses its `backup.json` first, so a prune that is killed leaves none that is
+half there. Content goes only where every backup that stays could be read: nothing on doubt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from entrepot.upkeep.backup import document
+from entrepot.upkeep.backup.document import BLOBS, FILE, FOLDER
+from entrepot.upkeep.backup.turn import Work, turn
+from entrepot.upkeep.backup.vault import Vault
+from entrepot.upkeep.moving.move import Show
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which backups stay, and which go, the oldest first."""
+
+    keep: tuple[str, ...]
+    remove: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was done."""
+
+    kept: tuple[str, ...]
+    removed: tuple[str, ...]
+    contents: int
+    """How many digests went."""
+    bytes: int
+    """Of those."""
+
+
+def plan(whole: Sequence[str], keep: int) -> Plan:
+    """The newest `keep` stay, which is one at least."""
+    keep = max(keep, 1)
+    return Plan(tuple(whole[-keep:]), tuple(whole[:-keep]))
+
+
+def prune(vault: Vault, keep: int, show: Show) -> Pruned:
+    """Take away what is too old. Raises `BackupError`, `OSError`."""
+    with turn(vault, Work.PRUNE) as renew:
+        whole, unfinished = document.ids(vault)
+        if not whole:  # one is being begun, perhaps: the next goes on from its content
+            return Pruned((), (), 0, 0)
+        chosen = plan(whole, keep)
+        needed: set[str] = set()
+        for id_ in chosen.keep:
+            backup = document.read(vault, id_)
+            needed.update(digest for digest, _ in document.contents(vault, backup))
+        vault.delete([f"{FOLDER}/{id_}/{FILE}" for id_ in chosen.remove])
+        vault.settle()
+        for id_ in (*chosen.remove, *unfinished):
+            vault.delete([each.name for each in vault.files(f"{FOLDER}/{id_}")])
+        renew()
+        contents, size = 0, 0
+        gone = [(f.name, f.size) for f in vault.files(BLOBS) if _is_unneeded(f.name, needed)]
+        show.begin("deleting content that no backup needs", sum(s for _, s in gone), "bytes")
+        for start in range(0, len(gone), _PAGE):
+            page = gone[start : start + _PAGE]
+            vault.delete([name for name, _ in page])
+            contents, size = contents + len(page), size + sum(each for _, each in page)
+            show.add(sum(each for _, each in page))
+            renew()
+    return Pruned(chosen.keep, chosen.remove, contents, size)
+
+
+def _is_unneeded(name: str, needed: set[str]) -> bool:
+    """Whether a file is content of ours, and no backup has it."""
+    digest = document.digest_at(name)
+    return digest is not None and digest not in needed

@@ -1,0 +1,132 @@
+"""`restore`: a backup becomes a registry, in an empty database and an empty store.
+
+Objects come first, all rows behind them in one transaction. Nobody serves from it before it is
+finished. What comes is written as the target's settings say, sealed by its keys where it has some.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from entrepot.db import keyed, moving, tables
+from entrepot.db.audit import By
+from entrepot.db.chain import Chain
+from entrepot.db.connection import Connection
+from entrepot.db.schema import VERSION
+from entrepot.db.tables import Table
+from entrepot.encryption.keys import Keyring
+from entrepot.upkeep.backup import rows
+from entrepot.upkeep.backup.document import Backup
+from entrepot.upkeep.backup.objects import Objects
+from entrepot.upkeep.backup.opened import Opened
+from entrepot.upkeep.backup.vault import BackupError
+from entrepot.upkeep.backup.verified import LostError
+from entrepot.upkeep.moving.end import End, MoveError, claim
+from entrepot.upkeep.moving.move import Show
+
+_BY = By("entrepot", via="backup restore")
+_THREADS = 8
+_PAGE = 64
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was done."""
+
+    rows: int
+    objects: int
+    """How many were written; others were there already."""
+    bytes: int
+    """Of all objects."""
+
+
+def restore(
+    opened: Opened, target: End, keyring: Keyring, show: Show, *, without_damaged: bool = False
+) -> Restored:
+    """Make the registry anew. Raises `BackupError`, `MoveError`, `EncryptionError`, `OSError`,
+    `sqlite3.Error`; then it can be run again.
+    """
+    backup = opened.backup
+    _check(backup, keyring)
+    claim(target, f"{moving.BACKUP}{backup.id}")
+    objects = Objects(opened, target.store, show.add)
+    large = objects.large()
+    show.begin("restoring objects", sum(large.values()), "bytes")
+    with target.writing() as db:
+        objects.write(db, large)
+        if not without_damaged:
+            _check_whole(opened)
+        with db.exclusive():
+            count = _restore_rows(db, opened, show)
+            if not without_damaged:
+                _check_whole(opened)
+    _finish(target)
+    return Restored(count, objects.written, sum(large.values()))
+
+
+def _check(backup: Backup, keyring: Keyring) -> None:
+    """Raise where this program, or these keys, cannot make it."""
+    if backup.schema != VERSION:
+        raise BackupError(
+            f"backup {backup.id} has schema {backup.schema}, this Entrepot has {VERSION}: restore "
+            f"it with Entrepot {backup.version}, then upgrade that"
+        )
+    missing = [key for key in backup.keys if not keyring.has(key)]
+    if missing:
+        raise BackupError(
+            f"backup {backup.id} has secrets that are sealed by the key {', '.join(missing)}: give "
+            "that key, too, by ENTREPOT_ENCRYPTION_KEY_FILE; it may come after the current one"
+        )
+
+
+def _check_whole(opened: Opened) -> None:
+    """Raise where something is damaged in the backup."""
+    found = opened.damaged
+    if found:
+        shown = "; ".join(f"{digest}: {why}" for digest, why in list(found.items())[:_SHOWN])
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise BackupError(
+            f"{len(found)} contents are damaged in backup {opened.backup.id}: {shown}{more}; take "
+            "another backup, or restore the rest with --without-damaged"
+        )
+
+
+def _restore_rows(db: Connection, opened: Opened, show: Show) -> int:
+    """All rows, in one transaction; how many."""
+    rows.clear(db)
+    total = sum(each.rows for each in opened.backup.tables.values())
+    show.begin("restoring tables", total, "rows")
+    has = opened.contents().keys() - opened.damaged.keys()
+    with ThreadPoolExecutor(_THREADS, "entrepot-restore") as pool:
+        for table in rows.kept():
+            for page in opened.pages(table.name, _PAGE):
+                contents = list(pool.map(partial(_content, opened, table, has), page))
+                found = zip(page, contents, strict=True)
+                tables.insert(db, table, [rows.row_of(db, table, *each) for each in found])
+                show.add(len(page))
+            if table.counted:
+                tables.count_from(db, table, opened.backup.tables[table.name].highest)
+    return total
+
+
+def _content(opened: Opened, table: Table, has: set[str], row: dict[str, Any]) -> bytes | None:
+    """What lies in the row itself; None where that lies elsewhere, or is lost."""
+    if not rows.is_small(table, row) or row["digest"] not in has:
+        return None
+    try:
+        return b"".join(bytes(stride) for stride in opened.strides(row["digest"]))
+    except LostError:
+        return None
+
+
+def _finish(target: End) -> None:
+    with target.reading() as db:
+        keyed.check(db)
+    faults = list(Chain(target.place.connect_to_read).faults())
+    if faults:
+        raise MoveError(f"the audit does not verify: {'; '.join(faults[:_SHOWN])}")
+    with target.writing() as db, db.exclusive():
+        moving.finish(db, _BY, "registry restored")
+    target.place.announce()

@@ -1,0 +1,134 @@
+"""Rows as lines of JSON: a file for each table, an object with the columns for each row.
+
+What content has of its own, and where it lies, is left out: it is found under its digest. So is
+what belongs to the one place alone: objects and garbage, uploads under way, jobs, the quarantine.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from entrepot.db import blobs, moving, sealed, tables
+from entrepot.db.connection import Connection
+from entrepot.db.sealed import Sealed
+from entrepot.db.tables import Row, Table
+from entrepot.upkeep.backup.document import Rows, Sum
+
+Told = Callable[[int], None]
+
+_LEFT = {
+    "garbage",
+    "gauge",
+    "job",
+    "piece",
+    "quarantine",
+    "quarantined_piece",
+    "sign_on",
+    "upload",
+}
+_WITHOUT = {"blob": ("content", "key", "object"), "manifest": ("content", "key")}
+
+
+def kept() -> list[Table]:
+    """Tables that a backup has, in an order in which what a row refers to comes before it."""
+    return [table for table in tables.tables() if table.name not in _LEFT]
+
+
+def file_of(table: str) -> str:
+    """The name of a table's file."""
+    return f"tables/{table}.jsonl"
+
+
+def write_lines(file: Path, lines: Iterable[str]) -> tuple[int, Sum]:
+    """Write a file; how many lines it has, and what it comes to."""
+    file.parent.mkdir(exist_ok=True)
+    count, size, hashed = 0, 0, hashlib.sha256()
+    with file.open("wb") as out:
+        for line in lines:
+            encoded = line.encode()
+            out.write(encoded)
+            hashed.update(encoded)
+            count, size = count + 1, size + len(encoded)
+    return count, Sum(size, hashed.hexdigest())
+
+
+def dump(db: Connection, table: Table, file: Path, told: Told) -> tuple[Rows, Sum]:
+    """Write a table to a file. Raises `EncryptionError`."""
+    highest = tables.highest(db, table) if table.counted else 0
+    count, total = write_lines(file, _lines(db, table, told))
+    return Rows(count, highest), total
+
+
+def _lines(db: Connection, table: Table, told: Told) -> Iterator[str]:
+    without = _WITHOUT.get(table.name, ())
+    for page in tables.pages(db, table):
+        for values in page:
+            row = dict(zip(table.columns, values, strict=True))
+            if table.name == "marker" and row["name"] in moving.OWN:
+                continue
+            if table.name == "manifest":
+                row["annotations"] = _opened(db, row)
+            yield json.dumps({k: v for k, v in row.items() if k not in without}) + "\n"
+        told(len(page))
+
+
+def _opened(db: Connection, row: Mapping[str, Any]) -> str | None:
+    text = row["annotations"]
+    if text is None:
+        return None
+    return sealed.unseal_text(db, (Sealed.ANNOTATIONS, row["digest"]), text, row["key"])
+
+
+def clear(db: Connection) -> None:
+    """Take out what a restore that was cut has left, but the mark that it is one."""
+    for table in reversed(kept()):
+        if table.name == "marker":
+            moving.clear_markers(db)
+        else:
+            tables.clear(db, table)
+
+
+def row_of(db: Connection, table: Table, found: dict[str, Any], content: bytes | None) -> Row:
+    """A row as it is kept here, of what a line says, and its content where it lies in the row."""
+    if table.name == "manifest":
+        found |= _manifest(db, found, content)
+    elif table.name == "blob":
+        found |= _blob(db, found, content)
+    return tuple(_storable(found[column]) for column in table.columns)
+
+
+def _storable(value: Any) -> Any:
+    """PostgreSQL keeps no NUL in a text."""
+    return value.replace("\0", "\u2400") if isinstance(value, str) else value
+
+
+def _manifest(db: Connection, row: Mapping[str, Any], content: bytes | None) -> dict[str, Any]:
+    """Without content where that is lost: then it is served no more, until it is pushed again."""
+    digest, text = row["digest"], row["annotations"]
+    key = db.keyring.current
+    if content is not None:
+        content, _ = sealed.seal(db, (Sealed.MANIFEST, digest), content)
+    if text is not None:
+        text, _ = sealed.seal_text(db, (Sealed.ANNOTATIONS, digest), text)
+    return {"content": content or b"", "annotations": text, "key": key.id if key else None}
+
+
+def _blob(db: Connection, row: Mapping[str, Any], content: bytes | None) -> dict[str, Any]:
+    """With its content, or the name that its pieces go by."""
+    digest = row["digest"]
+    if content is None:
+        return {"content": None, "key": None, "object": owner(digest)}
+    kept, key = sealed.seal(db, (Sealed.BLOB, digest), content)
+    return {"content": kept, "key": key, "object": None}
+
+
+def is_small(table: Table, row: Mapping[str, Any]) -> bool:
+    """Whether its content lies in the row."""
+    return table.name == "manifest" or (table.name == "blob" and row["size"] <= blobs.SMALL)
+
+
+def owner(digest: str) -> str:
+    """What the pieces of a blob go by: the same in each try of a restore."""
+    return hashlib.sha256(digest.encode()).hexdigest()[:32]

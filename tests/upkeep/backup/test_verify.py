@@ -1,0 +1,48 @@
+"""Every byte of a backup counts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.content import digest
+from tests.upkeep.backup.site import Site
+from tests.upkeep.filled import BIG
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+SPOILT: dict[str, Callable[[Path], object]] = {
+    "flipped": flip,
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-1]),
+    "missing": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_whatever_is_spoilt_is_told(site: Site, how: str) -> None:
+    made = site.create()
+    good = site.json("verify")
+    assert (good["damaged"], good["bytes"]) == ([], made["size"])
+    folder = Path(site.dest) / "backups" / made["id"]
+    blob = Path(site.dest) / "blobs" / digest(BIG).replace(":", "/")
+    files = [each for each in folder.rglob("*") if each.is_file() and each.stat().st_size > 2]
+    if how == "missing":
+        files.remove(folder / "backup.json")  # without it there is no backup
+    for file in (blob, *files):
+        content = file.read_bytes()
+        SPOILT[how](file)
+        done = site.run("verify")
+        assert done.status == 1, file
+        assert (digest(BIG) if file == blob else made["id"]) in done.output, done
+        file.write_bytes(content)
+    assert site.run("verify").status == 0
+
+
+def test_where_there_is_none_it_says_so(site: Site) -> None:
+    done = site.run("verify")
+    assert done.status == 2
+    assert "there is no backup at" in done.error
