@@ -1,5 +1,6 @@
 """`entrepot kube doctor` and the plugin of kubectl, without a cluster; with one: tests/cluster."""
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.command import entrepot
+from tests.registry import free_port
 
 from entrepot.kube.doctor.cause import Cause
 
@@ -27,6 +29,59 @@ def test_the_plugin_is_the_same_command() -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     assert "kubectl entrepot doctor" in done.stdout
     assert "--namespace" in done.stdout
+
+
+KUBECTL = """\
+#!/bin/sh
+case "$*" in
+  *"get pod "*) cat {folder}/pod.json ;;
+  *"get serviceaccount"*) echo '{{}}' ;;
+  *) echo '{{"items": []}}' ;;
+esac
+"""
+"""A cluster of one pod."""
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Path:
+    """A folder with a kubectl that knows one pod, of an image that nobody has."""
+    image = f"127.0.0.1:{free_port()}/team/app:1"
+    spec = {"containers": [{"name": "c", "image": image}]}
+    pod = {"metadata": {"name": "web", "namespace": "a"}, "spec": spec}
+    (tmp_path / "pod.json").write_text(json.dumps(pod))
+    (tmp_path / "kubectl").write_text(KUBECTL.format(folder=tmp_path))
+    (tmp_path / "kubectl").chmod(0o755)
+    return tmp_path
+
+
+def test_what_was_not_looked_at_is_said_once(waiting: Path) -> None:
+    done = entrepot("kube", "doctor", "web", PATH=f"{waiting}:/usr/bin:/bin")
+    assert done.status == 1
+    assert "\n  wrong  nothing listens at 127.0.0.1:" in done.output
+    assert done.output.endswith(
+        "\n\nnot looked at: the mirrors and credential providers of the nodes (--node-files DIR)\n"
+    )
+    assert "asked" not in done.output
+
+
+def test_mirrors_of_a_node_are_shown_in_their_order(waiting: Path) -> None:
+    hosts = waiting / "node" / "containerd" / "certs.d" / "_default" / "hosts.toml"
+    hosts.parent.mkdir(parents=True)
+    hosts.write_text(f'[host."https://127.0.0.1:{free_port()}"]\nca = "lost.crt"\n')
+    words = ("kube", "doctor", "web", "--node-files", str(waiting / "node"))
+    done = entrepot(*words, PATH=f"{waiting}:/usr/bin:/bin")
+    assert done.status == 1
+    first, second = [line for line in done.output.splitlines() if line.startswith("  asked")]
+    lost = "/etc/containerd/certs.d/_default/lost.crt"
+    assert first.endswith(f"/v2 with {lost}: refused; not among the files: {lost}")
+    assert second.endswith("/v2: refused")
+    assert "not looked at" not in done.output
+
+
+def test_files_of_a_node_that_are_not_there(waiting: Path) -> None:
+    words = ("kube", "doctor", "web", "--node-files", str(waiting / "nowhere"))
+    done = entrepot(*words, PATH=f"{waiting}:/usr/bin:/bin")
+    assert (done.status, done.error) == (2, f"entrepot: there is no folder {waiting}/nowhere\n")
 
 
 @pytest.mark.parametrize("cause", [each.name.lower() for each in Cause])

@@ -1,10 +1,12 @@
 """Pods pull with no stored secret, each as its own service account, by the kubelet's plugin."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.command import entrepot
 from tests.clients.image import GREETING
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator import Operator
@@ -86,6 +88,48 @@ def test_a_service_account_may_more_than_others(
     other["spec"]["containers"][0]["imagePullPolicy"] = "Always"  # it is on the node already
     pods.create(other)
     assert image in pods.refused("waits")
+
+
+def test_the_doctor_tries_the_plugin(
+    operator: Operator, cluster: Cluster, site: Site, namespace: str, tmp_path: Path
+) -> None:
+    """One pod, whose account may more and more; what is trusted is in the files alone."""
+    site.push("tried/greeter")
+    pods = Pods(cluster, namespace)
+    pods.create(pod("waits", f"{site.address}/tried/greeter:none"))
+    files = ("--node-files", str(tmp_path))
+
+    def says(*words: str) -> dict[str, Any]:
+        given = ("kube", "doctor", "waits", "-n", namespace, "--json", *words)
+        [found] = json.loads(entrepot(*given, **operator.env).output)
+        return dict(found)
+
+    pods.refused("waits")
+    assert operator.kube("disconnect", "--yes").status == 0
+    allowed = ("--allow", "elsewhere=reader:tried/*", "--ca", str(site.ca), *files)
+    assert operator.kube("connect", "--yes", *allowed).status == 0
+    found = says(*files)
+    assert found["cause"] == "provider_refused", found
+    assert "no rule here says whom it means" in found["wrong"]
+    assert f"-n {namespace} create token default --audience {site.address} " in found["mend"]
+    assert found["asked"][-1]["ca"] != []
+
+    connect(operator, f"{namespace}=reader:elsewhere/*")
+    found = says(*files)
+    assert found["cause"] == "account_forbidden", found
+    assert "; entrepot can workload:" in found["mend"]
+
+    connect(operator, f"{namespace}=reader:tried/*")
+    found = says(*files)
+    assert (found["cause"], found["notes"]) == ("tag_missing", []), found
+    found = says()
+    assert found["cause"] == "no_credential", found
+    assert "not looked at: " in found["notes"][-1]
+
+    assert operator.kube("disconnect", "--yes").status == 0
+    found = says(*files)
+    assert found["cause"] == "audience_forbidden", found
+    assert "the kubelet of node-1 may not ask tokens" in found["wrong"]
 
 
 def test_after_disconnecting_no_pod_pulls(

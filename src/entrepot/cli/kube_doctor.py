@@ -14,7 +14,9 @@ from entrepot.cli.reading import reading
 from entrepot.kube.kubectl import Kubectl, KubectlError
 
 if TYPE_CHECKING:
-    from entrepot.kube.doctor.examination import Finding, Trust
+    from entrepot.kube.doctor.examination import Finding
+    from entrepot.kube.doctor.node_view import NodeView
+    from entrepot.kube.doctor.replay import Trust
 
 _UNKNOWN = 2
 
@@ -39,6 +41,13 @@ def doctor(
             show_default="the login's, or the system's",
         ),
     ] = None,
+    node_files: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with a node's /etc, or the one of `kube connect --node-files`.",
+            show_default="mirrors and plugins of nodes are not looked at",
+        ),
+    ] = None,
     read_layers: Annotated[
         bool,
         typer.Option(
@@ -53,22 +62,26 @@ def doctor(
     something is, 2 where it cannot be known. Nothing is changed, and no password is shown.
 
     Examples: `entrepot kube doctor web-6d4f -n team-a`, `entrepot kube doctor deployment/web
-    -n team-a --context prod --ca ca.crt`, `entrepot kube doctor -n team-a --json`
+    -n team-a --context prod --ca ca.crt`, `entrepot kube doctor -n team-a --json`,
+    `entrepot kube doctor web-6d4f -n team-a --node-files ./nodes --read-layers`
     """
     from entrepot.kube.doctor.cases import AbsentError, Cases
-    from entrepot.kube.doctor.examination import examine
+    from entrepot.kube.doctor.examination import Examiner
 
-    trust = _trust(ca)
+    kubectl = Kubectl(context)
+    view = _view(node_files, kubectl) if node_files else None
+    trust = _trust(ca, view)
     try:
-        cases = Cases(Kubectl(context), namespace).of(target)
+        cases = Cases(kubectl, namespace).of(target)
     except (AbsentError, KubectlError) as error:
         fail(str(error), _UNKNOWN)
     with reading(wanted=read_layers) as watch:
-        findings = [examine(case, trust, watch) for case in cases]
+        findings = list(map(Examiner(trust, view, watch).examine, cases))
     if as_json:
         show_json([each.document() for each in findings])
     else:
-        typer.echo("\n\n".join(_told(each) for each in findings) or "there is no pod")
+        told = [_told(each) for each in findings] or ["there is no pod"]
+        typer.echo("\n\n".join(told + _untold(findings)))
     if any(each.diagnosis is not None for each in findings):
         raise typer.Exit(1)
 
@@ -80,18 +93,38 @@ def _told(finding: "Finding") -> str:
     lines = [("well", "nothing is wrong with its image")]
     if found is not None:
         lines = [("wrong", found.wrong), ("whose", found.cause.whose), ("mend", found.mend)]
+    lines += [("asked", str(each)) for each in finding.asked if finding.is_mirrored]
     lines += [("note", each) for each in finding.notes]
     return "\n".join([head, *(f"  {name:<6} {text}" for name, text in lines)])
 
 
-def _trust(ca: Path | None) -> "Trust":
-    """The system's CAs, with the one that is named, or else the one of a login at that host."""
+def _untold(findings: "list[Finding]") -> list[str]:
+    """One line on what nobody could see from here."""
+    from entrepot.kube.doctor.node_view import UNSEEN
+
+    return [UNSEEN] if any(each.unseen for each in findings) else []
+
+
+def _view(folder: Path, kubectl: Kubectl) -> "NodeView":
+    from entrepot.kube.doctor.etc import Etc
+    from entrepot.kube.doctor.node_view import NodeView
+
+    if not folder.is_dir():
+        fail(f"there is no folder {folder}", _UNKNOWN)
+    return NodeView(Etc(folder), kubectl)
+
+
+def _trust(ca: Path | None, view: "NodeView | None") -> "Trust":
+    """What the node trusts by its files; else the system's CAs and the one of a login there.
+
+    The one that is named is trusted in any case.
+    """
     _, known = contexts.read()
     files = {each.url.partition("://")[2]: each.ca for each in known.values() if each.ca}
 
     def of(host: str) -> ssl.SSLContext:
-        found = ssl.create_default_context()
-        named = str(ca) if ca else files.get(host)
+        found = view.trusted() if view else ssl.create_default_context()
+        named = str(ca) if ca else None if view else files.get(host)
         if named:
             try:
                 found.load_verify_locations(named)

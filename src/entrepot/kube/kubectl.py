@@ -5,6 +5,7 @@ So whatever a kubeconfig can say of logging in works here, and nothing more is i
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,22 @@ class Kubectl:
         text = self._run("get", kind, *everywhere, *selectors, "-o", "json")
         found: list[dict[str, Any]] = json.loads(text)["items"]
         return found
+
+    def token(self, namespace: str, account: str, audience: str, pod: str = "") -> str:
+        """A token of a service account, for an audience; bound to a pod where one is named."""
+        bound = ("--bound-object-kind", "Pod", "--bound-object-name", pod) if pod else ()
+        where = ("--namespace", namespace, "--audience", audience)
+        return self._run("create", "token", account, *where, *bound).strip()
+
+    def allows(self, user: str, groups: Sequence[str], wanted: dict[str, str]) -> bool:
+        """Whether someone may do something, in the words of `resourceAttributes`."""
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "groups": list(groups), "resourceAttributes": wanted},
+        }
+        text = self._run("create", "-f", "-", "-o", "json", text=json.dumps(review))
+        return bool(json.loads(text)["status"]["allowed"])
 
     def apply(self, document: dict[str, Any]) -> None:
         """Make an object, or make it so."""

@@ -14,6 +14,7 @@ from entrepot.kube.doctor.pull_secret import Credential, PullSecret, State
 from entrepot.kube.doctor.said import meaning
 
 U, W = Credential("one", "r.test", "u", "p"), Credential("two", "r.test", "w", "p")
+BY_NODE = Credential("plug", "r.test", "serviceaccount", "", by_node=True, audience="aud")
 OTHER = PullSecret("one", State.GOOD, (Credential("one", "o.test", "u", "p"),))
 HUNG = "ImagePullBackOff"
 NOBODY = Try(None, Cause.NO_CREDENTIAL, "log in first")
@@ -170,6 +171,42 @@ TABLE: dict[str, tuple[Case, list[Try], Cause | None, str]] = {
         Cause.PULLS_LIMITED,
         "at this moment: registryPullQPS 5",
     ),
+    "the plugin gets nothing": (
+        case(account="x"),
+        [Try(BY_NODE, Cause.PROVIDER_REFUSED, "no rule here says whom it means"), NOBODY],
+        Cause.PROVIDER_REFUSED,
+        "the node's plug gets no password for x of a: no rule here",
+    ),
+    "the kubelet may not ask": (
+        case(node=Node("n")),
+        [Try(BY_NODE, Cause.AUDIENCE_FORBIDDEN), NOBODY],
+        Cause.AUDIENCE_FORBIDDEN,
+        "the kubelet of n may not ask tokens for aud, which its plug wants",
+    ),
+    "the plugin cannot be tried": (
+        case(),
+        [Try(BY_NODE, Cause.PROVIDER_UNSEEN, "forbidden"), NOBODY],
+        Cause.PROVIDER_UNSEEN,
+        "cannot be tried: forbidden",
+    ),
+    "the account has no right": (
+        case(account="x"),
+        [Try(BY_NODE, Cause.NO_RIGHT, "denied")],
+        Cause.ACCOUNT_FORBIDDEN,
+        "x of a may not pull team/app",
+    ),
+    "the secret is wrong, and the plugin gets nothing": (
+        case(),
+        [Try(U, Cause.CREDENTIAL_REFUSED), Try(BY_NODE, Cause.PROVIDER_REFUSED)],
+        Cause.CREDENTIAL_REFUSED,
+        "u of secret one",
+    ),
+    "blocked on the node": (
+        case(),
+        [Try(None, Cause.BLOCKED, "registries.conf blocks r.test")],
+        Cause.BLOCKED,
+        "nothing from r.test: registries.conf blocks",
+    ),
     "no secret": (case(), [NOBODY], Cause.NO_CREDENTIAL, "log in first"),
     "no secret, but one is there": (case(unused=("s",)), [NOBODY], Cause.NO_CREDENTIAL, "s would"),
     "missing": (case(secrets=secret(State.MISSING)), [NOBODY], Cause.SECRET_MISSING, "one"),
@@ -239,18 +276,11 @@ def test_the_cause(name: str) -> None:
 
 @pytest.mark.parametrize("cause", Cause)
 def test_words_name_what_is_known(cause: Cause) -> None:
-    known = "image namespace account pod node platform host server repository reference secret"
-    told = {
-        *known.split(),
-        "refuses",
-        "look",
-        "detail",
-        "seen",
-        "near",
-        "user",
-        "among",
-        "elsewhere",
-    }
+    known = (
+        "image namespace account pod node platform host server repository reference secret refuses "
+        "look detail seen near user among elsewhere source provider audience can"
+    )
+    told = set(known.split())
     for words in (cause.wrong, cause.mend):
         assert {name for _, name, _, _ in string.Formatter().parse(words) if name} <= told
     assert cause.whose
@@ -284,3 +314,13 @@ def test_words_name_what_is_known(cause: Cause) -> None:
 )
 def test_what_the_kubelet_means(words: str, cause: Cause | None) -> None:
     assert meaning(words) is cause
+
+
+def test_the_rules_that_mean_an_account_can_be_asked() -> None:
+    by = Credential("plug", "r.test", "serviceaccount", "", by_node=True, rules=("a", "b"))
+    found = diagnose(case(account="x"), [Try(by, Cause.NO_RIGHT)])
+    assert found is not None
+    assert found.mend == (
+        "entrepot kube connect --allow 'a/x=reader:team/app'"
+        "; entrepot can workload:a pull team/app; entrepot can workload:b pull team/app"
+    )

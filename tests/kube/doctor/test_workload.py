@@ -46,8 +46,23 @@ def test_its_newest_event_counts() -> None:
         event("1", "2026-01-01T00:00:00Z", "old"),
         event("2", "2026-01-03T00:00:00Z", "of another"),
     ]
-    assert workload.last_refusal(made("Job", {}), events) == "new"
-    assert workload.last_refusal(made("Job", {}), events[2:]) == ""
+    assert workload.last_refusal(made("Job", {}), events, []) == "new"
+    assert workload.last_refusal(made("Job", {}), events[2:], []) == ""
+
+
+@pytest.mark.parametrize(
+    ("owner", "at", "wanted"),
+    [("1", "2026-01-02T00:00:00Z", ""), ("1", "2025-01-01T00:00:00Z", "no"), ("2", "2027", "no")],
+)
+def test_a_pod_that_was_made_since_makes_it_old(owner: str, at: str, wanted: str) -> None:
+    made_since = {"metadata": {"creationTimestamp": at, "ownerReferences": [{"uid": owner}]}}
+    events = [event("1", "2026-01-01T00:00:00Z", "no")]
+    assert workload.last_refusal(made("StatefulSet", {}), events, [made_since]) == wanted
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("Deployment", True), ("CronJob", False)])
+def test_who_tells_of_it(kind: str, wanted: bool) -> None:
+    assert workload.is_owned({"metadata": {"ownerReferences": [{"kind": kind}]}}) is wanted
 
 
 @pytest.mark.parametrize(

@@ -63,14 +63,15 @@ class Cases:
 
     def _of_namespace(self, namespace: str) -> Iterator[Case]:
         """Of its pods, and of what makes none because the cluster refuses them."""
-        for pod in self._kubectl.every("pods", namespace=namespace):
+        pods = self._kubectl.every("pods", namespace=namespace)
+        for pod in pods:
             yield from self._of_pod(pod)
         try:
             found = self._kubectl.every(workload.ALL, namespace=namespace)
         except KubectlError:
             return
         for each in found:
-            if not workload.is_owned(each) and (words := self._refused(each)):
+            if not workload.is_owned(each) and (words := self._refused(each, pods)):
                 yield from self._of_template(each, words)
 
     def _of_workload(self, found: Document) -> Iterator[Case]:
@@ -79,7 +80,7 @@ class Cases:
         pods = self._kubectl.every("pods", chosen, namespace=found["metadata"]["namespace"])
         for pod in pods:
             yield from self._of_pod(pod)
-        words = self._refused(found)
+        words = self._refused(found, pods)
         if words or not pods:
             yield from self._of_template(found, words)
 
@@ -89,15 +90,16 @@ class Cases:
         for case in self._of_pod({"metadata": metadata, "spec": spec}):
             yield replace(case, forbidden=refused, workload=workload.name(found))
 
-    def _refused(self, found: Document) -> str:
+    def _refused(self, found: Document, pods: list[Document]) -> str:
         """Why pods that it wants are not made; "" where they are, or nobody knows."""
         words = workload.refused(found)
         if words or not workload.is_short(found):
             return words
         try:
-            return workload.last_refusal(found, self._events(found["metadata"]["namespace"]))
+            events = self._events(found["metadata"]["namespace"])
         except KubectlError:
             return ""
+        return workload.last_refusal(found, events, pods)
 
     def _read_events(self, namespace: str) -> list[Document]:
         chosen = "--field-selector=reason=FailedCreate"
@@ -226,7 +228,14 @@ def _once(cases: Iterable[Case]) -> list[Case]:
     found: dict[object, Case] = {}
     for case in cases:
         alike = (case.namespace, case.image, case.secrets, case.started, meaning(case.said))
-        stays = (case.workload, case.forbidden, case.evicted, case.unscheduled, case.node.full)
+        stays = (
+            case.account,
+            case.workload,
+            case.forbidden,
+            case.evicted,
+            case.unscheduled,
+            case.node.full,
+        )
         key = (*alike, *stays, case.reason in _WAITING)
         first = found.setdefault(key, case)
         found[key] = replace(first, pods=tuple(dict.fromkeys((*first.pods, *case.pods))))

@@ -20,6 +20,10 @@ _NAME = (
     '{namespace} patch serviceaccount {account} -p \'{{"imagePullSecrets":[{{"name":"NAME"}}]}}\''
     " and make the pod anew"
 )
+_TRUST = (
+    "entrepot kube connect --allow '{namespace}/{account}=reader:{repository}'; why: kubectl -n "
+    "{namespace} create token {account} --audience {audience} | entrepot trust test --token-stdin"
+)
 _WEBHOOK = (
     "mend the service that it names: "
     "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml"
@@ -146,14 +150,44 @@ class Cause(Enum):
         _REMAKE,
     )
     CREDENTIAL_REFUSED = (
-        "{host} does not take {user} of secret {secret}{among}: {detail}",
+        "{host} does not take {user} of {source}{among}: {detail}",
         "the owner of the secret",
         _REMAKE,
     )
     NO_RIGHT = (
-        "{user} of secret {secret}{among} may not pull {repository}, or it is not there: {detail}",
+        "{user} of {source}{among} may not pull {repository}, or it is not there: {detail}",
         "the admin of the project",
         "entrepot can ACCOUNT pull {repository}; entrepot grant add ACCOUNT reader {repository}",
+    )
+    PROVIDER_REFUSED = (
+        "the node's {provider} gets no password for {account} of {namespace}: {detail}",
+        "the admin of the registry",
+        _TRUST,
+    )
+    AUDIENCE_FORBIDDEN = (
+        "the kubelet of {node} may not ask tokens for {audience}, which its {provider} wants",
+        "the admin of the cluster",
+        "entrepot kube credential-provider rbac --audience {audience} | kubectl apply -f -",
+    )
+    PROVIDER_UNSEEN = (
+        "{host} wants a login, for which the node has {provider}, which cannot be tried: {detail}",
+        "you, or who may try it",
+        "ask who may make tokens of {account}, or look on the node: journalctl -u kubelet",
+    )
+    ACCOUNT_FORBIDDEN = (
+        "{account} of {namespace} may not pull {repository}, or it is not there: {detail}",
+        "the admin of the registry",
+        "entrepot kube connect --allow '{namespace}/{account}=reader:{repository}'{can}",
+    )
+    BLOCKED = (
+        "the node pulls nothing from {host}: {detail}",
+        "the admin of the nodes",
+        "unblock it in the nodes' registries.conf, or name an image of another registry",
+    )
+    NODE_MISCONFIGURED = (
+        "the files of the node cannot be read as what they should be: {detail}",
+        "the admin of the nodes",
+        "correct that file",
     )
     REPOSITORY_MISSING = (
         "there is no repository {repository} at {host}{near}",

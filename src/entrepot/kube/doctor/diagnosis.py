@@ -11,7 +11,7 @@ from entrepot.kube.doctor.http import shown
 from entrepot.kube.doctor.image import Image, ImageError
 from entrepot.kube.doctor.placement import NOWHERE, Node, is_of_disk
 from entrepot.kube.doctor.pull import Try
-from entrepot.kube.doctor.pull_secret import PullSecret, State
+from entrepot.kube.doctor.pull_secret import Credential, PullSecret, State
 from entrepot.kube.doctor.said import OF_THE_NODE, PULLS, meaning
 
 
@@ -166,15 +166,33 @@ def _of_tries(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
     if last.cause in OF_THE_NODE:
         facts["seen"] = " from here"
     if last.credential is not None:
-        facts |= {"secret": last.credential.secret, "user": shown(last.credential.user)}
-        facts["among"] = _among(tries)
+        repository = _facts(case).get("repository", "")
+        facts |= _of_credential(last.credential, repository) | {"among": _among(tries)}
+        if last.credential.by_node and last.cause is Cause.NO_RIGHT:
+            return Diagnosis(Cause.ACCOUNT_FORBIDDEN, facts)
     return Diagnosis(last.cause, facts)
+
+
+def _of_credential(credential: Credential, repository: str) -> dict[str, str]:
+    rules = map(shown, credential.rules)
+    can = "".join(f"; entrepot can workload:{rule} pull {repository}" for rule in rules)
+    key = "provider" if credential.by_node else "secret"
+    return {
+        key: shown(credential.secret),
+        "source": shown(credential.source),
+        "user": shown(credential.user),
+        "audience": shown(credential.audience),
+        "can": can,
+    }
 
 
 _BEFORE = [
     Cause.NO_RIGHT,
     Cause.CREDENTIAL_EXPIRED,
     Cause.CREDENTIAL_REFUSED,
+    Cause.AUDIENCE_FORBIDDEN,
+    Cause.PROVIDER_REFUSED,
+    Cause.PROVIDER_UNSEEN,
     Cause.NO_CREDENTIAL,
 ]
 """Of several tries the one that came farthest tells most; others come farther than all these."""

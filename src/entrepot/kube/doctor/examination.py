@@ -1,21 +1,24 @@
 """An examination: each image of a pod is pulled again as the kubelet would, and diagnosed."""
 
-import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from entrepot.kube.doctor.cause import Cause
+from entrepot.kube.doctor.containerd_hosts import ConfigError
+from entrepot.kube.doctor.crio_registries import BlockedError
 from entrepot.kube.doctor.diagnosis import Case, Diagnosis, diagnose
+from entrepot.kube.doctor.endpoint import Endpoint
+from entrepot.kube.doctor.http import shown
 from entrepot.kube.doctor.image import Image, ImageError
 from entrepot.kube.doctor.matching import matching
+from entrepot.kube.doctor.node_view import UNSEEN, NodeView
 from entrepot.kube.doctor.parts import Watch
-from entrepot.kube.doctor.pull import Try, attempt
+from entrepot.kube.doctor.pull import Try
+from entrepot.kube.doctor.pull_secret import Credential
+from entrepot.kube.doctor.replay import Asked, Pull, Trust
 
 _DECIDED = {"ErrImageNeverPull", "InvalidImageName"}
-
-Trust = Callable[[str], ssl.SSLContext]
-"""What is trusted at a host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,15 @@ class Finding:
     """None where nothing is."""
     notes: tuple[str, ...] = ()
     """What else is to know."""
+    asked: tuple[Asked, ...] = ()
+    """Whom the runtime asks, and how they answered with the credential that was tried last."""
+    unseen: bool = False
+    """Whether what nodes are configured to do was not looked at."""
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether there is more to say of whom was asked than of the registry itself."""
+        return len(self.asked) > 1 or any(each.endpoint.lost for each in self.asked)
 
     def document(self) -> dict[str, Any]:
         """For programs."""
@@ -43,39 +55,85 @@ class Finding:
             "whose": found and found.cause.whose,
             "mend": found and found.mend,
             "kubelet": case.said or None,
-            "notes": list(self.notes),
+            "notes": [*self.notes, *([UNSEEN] if self.unseen else [])],
+            "asked": [each.document() for each in self.asked],
         }
 
 
-def examine(case: Case, trust: Trust, watch: Watch | None = None) -> Finding:
-    """Pull if need be, and diagnose; layers are read whole where `watch` wants to be told of it."""
-    tries = _tries(case, trust, watch)
-    notes = dict.fromkeys(note for each in tries for note in each.notes)
-    return Finding(case, diagnose(case, tries), tuple(notes))
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Examines cases, with what is trusted, and with what is known of the nodes."""
+
+    trust: Trust
+    view: NodeView | None = None
+    """None where nobody has files of a node."""
+    watch: Watch | None = None
+    """Wants to be told of layers that are read; None where none is to be."""
+
+    def examine(self, case: Case) -> Finding:
+        """Pull if need be, and diagnose."""
+        image = _to_pull(case)
+        if image is None:
+            return Finding(case, diagnose(case, ()))
+        try:
+            tries, asked = self._tries(case, image)
+        except (ConfigError, BlockedError) as error:
+            blocked = isinstance(error, BlockedError)
+            cause = Cause.BLOCKED if blocked else Cause.NODE_MISCONFIGURED
+            tries, asked = [Try(None, cause, shown(str(error)))], []
+        notes = [note for each in tries for note in each.notes]
+        found = diagnose(case, tries)
+        notes += self.view.notes(case.node.runtime) if self.view else []
+        unseen = self.view is None and found is not None
+        return Finding(case, found, tuple(dict.fromkeys(notes)), tuple(asked), unseen)
+
+    def _tries(self, case: Case, image: Image) -> tuple[list[Try], list[Asked]]:
+        """With each credential that is for the image, until one is good; with none where none is.
+
+        The kubelet takes those of secrets first, and goes on where a plugin of its own fails.
+        """
+        found: list[Credential] = matching(image, _of_secrets(case))
+        endpoints: tuple[Endpoint, ...] = (Endpoint.of(image),)
+        pull = Pull(image, case.node.platform, endpoints, self.trust, self.watch)
+        if self.view is None:
+            return _until_good(pull, found)
+        pull = replace(pull, endpoints=self.view.endpoints(image, case.node.runtime))
+        tries, asked = _until_good(pull, found) if found else ([], [])
+        if tries and tries[-1].cause in (None, *_CERTAIN):
+            return tries, asked
+        given = self.view.given(case, image)
+        if given.credentials or not found:
+            more, asked = _until_good(pull, given.credentials)
+            tries += [*given.failures, *more] if more[-1].cause is not None else more
+        else:
+            tries += given.failures
+        return tries, asked
 
 
-def _tries(case: Case, trust: Trust, watch: Watch | None) -> list[Try]:
-    """With each credential that is for the image, until one is good; with none where none is."""
-    if (
-        case.started
-        or case.evicted
-        or case.forbidden
-        or case.account_missing
-        or case.reason in _DECIDED
-    ):
-        return []
+def _to_pull(case: Case) -> Image | None:
+    """The image that a registry is to be asked for, if any is."""
+    decided = case.started or case.evicted or case.forbidden or case.account_missing
+    if decided or case.reason in _DECIDED:
+        return None
     try:
-        image = Image.parse(case.image)
+        return Image.parse(case.image)
     except ImageError:
-        return []
-    found = matching(image, [c for secret in case.secrets for c in secret.credentials])
+        return None
+
+
+def _of_secrets(case: Case) -> list[Credential]:
+    return [credential for secret in case.secrets for credential in secret.credentials]
+
+
+def _until_good(pull: Pull, credentials: Sequence[Credential]) -> tuple[list[Try], list[Asked]]:
     tries: list[Try] = []
-    for credential in found or (None,):
-        trusted = trust(image.host)
-        tries.append(attempt(image, credential, case.node.platform, trusted, watch))
-        if tries[-1].cause in (None, *_CERTAIN):
+    asked: list[Asked] = []
+    for credential in credentials or (None,):
+        last, asked = pull.by(credential)
+        tries.append(last)
+        if last.cause in (None, *_CERTAIN):
             break
-    return tries
+    return tries, asked
 
 
 _CERTAIN = (Cause.UNRESOLVED, Cause.TIMED_OUT, Cause.REFUSED)

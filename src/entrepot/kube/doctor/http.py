@@ -10,11 +10,12 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from entrepot import __version__
 from entrepot.kube.doctor import limits, reach
 from entrepot.kube.doctor.cause import Cause
+from entrepot.kube.doctor.endpoint import Endpoint
 from entrepot.kube.doctor.pull_secret import Credential
 
 if TYPE_CHECKING:
@@ -80,15 +81,16 @@ class Http:
     """A connection to where images of a host are, for one credential or none."""
 
     def __init__(
-        self, server: str, context: ssl.SSLContext, credential: Credential | None = None
+        self, at: Endpoint, context: ssl.SSLContext, credential: Credential | None = None
     ) -> None:
         import httpx2
 
-        found = reach.trouble(server, context)
-        plain = found is Cause.PLAIN_HTTP and reach.is_loopback(server)
-        if found is not None and not plain:
+        found = reach.trouble(at.server, None if at.plain else context)
+        plain = at.plain or (found is Cause.PLAIN_HTTP and reach.is_loopback(at.server))
+        if found is not None and not (plain and found is Cause.PLAIN_HTTP):
             raise StoppedError(found, "TLS fails" if found is Cause.REGISTRY_FAILS else "")
-        self._base = f"{'http' if plain else 'https'}://{server}"
+        self._base = f"{'http' if plain else 'https'}://{at.server}"
+        self._prefix, self._namespace = at.prefix, at.namespace
         self._credential = credential
         self._authorization = ""
         self.count: limits.Count | None = None
@@ -103,7 +105,9 @@ class Http:
 
     def ask(self, method: str, path: str, accept: str = "*/*", sink: Sink | None = None) -> Answer:
         """Ask below /v2/; it logs in where that is wanted. Raises `StoppedError`."""
-        url = f"{self._base}/v2/{path}"
+        url = f"{self._base}{self._prefix}/{path}"
+        if self._namespace:
+            url += f"{'&' if '?' in path else '?'}ns={quote(self._namespace, safe='')}"
         answer = self._send(method, url, accept, sink)
         if answer.status == 401:
             self._log_in(answer)

@@ -21,6 +21,8 @@ class Node:
     """os/architecture; "" where it is not known."""
     full: bool = False
     """Whether it is under disk pressure."""
+    runtime: str = ""
+    """Such as containerd://2.1.0."""
     limits: str = ""
     """How many pulls its kubelet begins, in its own words; "" where it was not asked."""
 
@@ -35,7 +37,8 @@ class Node:
             each["type"] == "DiskPressure" and each["status"] == "True"
             for each in status.get("conditions", ())
         )
-        return cls(document["metadata"]["name"], platform, full)
+        runtime = info.get("containerRuntimeVersion", "")
+        return cls(document["metadata"]["name"], platform, full, runtime)
 
 
 NOWHERE = Node()

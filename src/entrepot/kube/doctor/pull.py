@@ -12,6 +12,7 @@ from typing import Any
 
 from entrepot.kube.doctor import parts
 from entrepot.kube.doctor.cause import Cause
+from entrepot.kube.doctor.endpoint import Endpoint
 from entrepot.kube.doctor.http import Answer, Http, StoppedError, shown
 from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.limits import Count
@@ -48,25 +49,28 @@ def attempt(
     platform: str,
     context: ssl.SSLContext,
     watch: Watch | None = None,
+    *,
+    at: Endpoint | None = None,
 ) -> Try:
     """Pull as a node of this platform (os/architecture, "" where it is not known).
 
-    Layers are read whole where `watch` wants to be told of it.
+    Layers are read whole where `watch` wants to be told of it. `at` is a mirror, if one is.
     """
+    at = at or Endpoint.of(image)
     notes: tuple[str, ...] = ()
     try:
-        with Http(image.server, context, credential) as http:
+        with Http(at, context, credential) as http:
             try:
-                _pull(http, image, platform, watch)
+                _pull(http, at.image(image), platform, watch)
             finally:
-                notes = _notes(image, http.count)
+                notes = _notes(at, http.count)
     except StoppedError as stop:
         return Try(credential, stop.cause, stop.detail, stop.near, notes)
     return Try(credential, notes=notes)
 
 
-def _notes(image: Image, count: Count | None) -> tuple[str, ...]:
-    return (f"{image.host} counts pulls: {count}",) if count and count.is_low else ()
+def _notes(at: Endpoint, count: Count | None) -> tuple[str, ...]:
+    return (f"{at.server} counts pulls: {count}",) if count and count.is_low else ()
 
 
 def _pull(http: Http, image: Image, platform: str, watch: Watch | None) -> None:

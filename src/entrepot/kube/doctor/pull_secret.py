@@ -35,11 +35,22 @@ class Credential:
     """A name and a password for what matches a pattern."""
 
     secret: str
-    """The name of the secret it is in."""
+    """The name of the secret it is in, or of the kubelet's plugin that gave it."""
     pattern: str
     """HOST[:PORT][/PATH], where `*` stands for a part of a host's name."""
     user: str
     password: str
+    by_node: bool = False
+    """Whether a plugin of the kubelet gave it."""
+    audience: str = ""
+    """For whom the token was that the plugin got."""
+    rules: tuple[str, ...] = ()
+    """The trust rules of an Entrepot that say what it may."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
+        return f"the node's {self.secret}" if self.by_node else f"secret {self.secret}"
 
     def __repr__(self) -> str:
         return f"Credential({self.secret!r}, {self.pattern!r}, {self.user!r})"

@@ -13,13 +13,14 @@ _NAMES = {62, 64}
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
-def trouble(server: str, context: ssl.SSLContext, seconds: float = SECONDS) -> Cause | None:
-    """What goes wrong before the first request; None where TLS stands."""
-    address = address_of(server)
+def trouble(server: str, context: ssl.SSLContext | None, seconds: float = SECONDS) -> Cause | None:
+    """What goes wrong before the first request; None where TLS stands, or is not wanted."""
+    address = address_of(server, 443 if context else 80)
     try:
         with socket.create_connection(address, seconds) as plain:
             plain.settimeout(seconds)
-            context.wrap_socket(plain, server_hostname=address.host).close()
+            if context is not None:
+                context.wrap_socket(plain, server_hostname=address.host).close()
     except socket.gaierror:
         return Cause.UNRESOLVED
     except TimeoutError:
@@ -33,10 +34,10 @@ def trouble(server: str, context: ssl.SSLContext, seconds: float = SECONDS) -> C
     return None
 
 
-def address_of(server: str) -> Address:
-    """Host and port; HTTPS where no port is said."""
+def address_of(server: str, port: int = 443) -> Address:
+    """Host and port, or this one where none is said."""
     last = server.rpartition("]")[2]
-    return Address.parse(server if ":" in last else f"{server}:443")
+    return Address.parse(server if ":" in last else f"{server}:{port}")
 
 
 def is_loopback(server: str) -> bool:

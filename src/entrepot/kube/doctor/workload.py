@@ -26,8 +26,9 @@ def name(workload: Document) -> str:
 
 
 def is_owned(workload: Document) -> bool:
-    """Whether it is of another, which tells of it."""
-    return bool(workload["metadata"].get("ownerReferences"))
+    """Whether it is of another of these, which tells of it."""
+    owners = workload["metadata"].get("ownerReferences") or ()
+    return any(each["kind"].lower() in KINDS for each in owners)
 
 
 def refused(workload: Document) -> str:
@@ -48,13 +49,19 @@ def is_short(workload: Document) -> bool:
     return bool(status.get("replicas", 0) < spec.get("replicas", 1))
 
 
-def last_refusal(workload: Document, events: Iterable[Document]) -> str:
-    """By the events FailedCreate of its namespace, the newest of which is of now."""
+def last_refusal(workload: Document, events: Iterable[Document], pods: Iterable[Document]) -> str:
+    """By the newest event FailedCreate in its namespace; "" where a pod was made since."""
     uid = workload["metadata"]["uid"]
     own = [each for each in events if each["involvedObject"].get("uid") == uid]
     newest = max(own, key=_when, default=None)
-    words = str(newest.get("message", "")) if newest else ""
-    return words.removeprefix("Error creating: ")
+    made = [str(each["metadata"]["creationTimestamp"]) for each in pods if _is_of(each, uid)]
+    if newest is None or max(made, default="") > _when(newest):
+        return ""
+    return str(newest.get("message", "")).removeprefix("Error creating: ")
+
+
+def _is_of(pod: Document, uid: str) -> bool:
+    return any(each["uid"] == uid for each in pod["metadata"].get("ownerReferences") or ())
 
 
 def _when(event: Document) -> str:
