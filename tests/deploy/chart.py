@@ -48,6 +48,23 @@ MATRIX: dict[str, dict[str, Any]] = {
         "storage": STORAGE,
         "podDisruptionBudget": {"maxUnavailable": "25%"},
     },
+    "backed up to a volume": {"backup": {"enabled": True}},
+    "backed up to a bucket": {
+        "replicas": 2,
+        "database": DATABASE,
+        "storage": STORAGE,
+        "backup": {
+            "enabled": True,
+            "schedule": "@hourly",
+            "timeZone": "Europe/Berlin",
+            "url": "s3://backups/registry",
+            "endpoint": "https://s3.example.org",
+            "region": "eu-1",
+            "secret": "both",
+            "keep": 48,
+        },
+        "networkPolicy": {"backup": {"port": 9000}},
+    },
     "database alone": {"database": DATABASE, "networkPolicy": {"enabled": False}},
 }
 """Values that are accepted, with what an API server alone knows."""
@@ -103,6 +120,12 @@ class Rendered:
         """The registry's container."""
         (found,) = self.pod["containers"]
         return dict(found)
+
+    @property
+    def pods(self) -> list[Manifest]:
+        """Templates of all pods: the registry's, and that of the job that makes backups."""
+        jobs = [found["spec"]["jobTemplate"] for found in self.all("CronJob")]
+        return [each["spec"]["template"] for each in (*self.all("Deployment"), *jobs)]
 
     @property
     def toml(self) -> str:

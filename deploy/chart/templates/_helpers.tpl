@@ -6,6 +6,11 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* A CronJob's name has 52 characters at most, since its jobs' names are longer. */ -}}
+{{- define "entrepot.backup.name" -}}
+{{- printf "%s-backup" (include "entrepot.name" . | trunc 45 | trimSuffix "-") -}}
+{{- end -}}
+
 {{- define "entrepot.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -16,6 +21,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- /* Not those of the registry: no client may be led to a pod that makes backups. */ -}}
+{{- define "entrepot.backup.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-backup
+app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "entrepot.image" -}}
@@ -98,7 +109,7 @@ securityContext:
   capabilities: {drop: [ALL]}
 env:
   {{- include "entrepot.env" . | nindent 2 }}
-{{- with .Values.storage.secret }}
+{{- with .storeSecret | default .Values.storage.secret }}
 envFrom:
   - secretRef: {name: {{ . }}}
 {{- end }}
@@ -109,4 +120,43 @@ volumeMounts:
   {{- if ne .Values.tls.mode "proxy" }}
   - {name: tls, mountPath: /etc/entrepot/tls, readOnly: true}
   {{- end }}
+  {{- with .mounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{- define "entrepot.securityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "entrepot.pullSecrets" -}}
+{{- with .Values.image.pullSecrets -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{- define "entrepot.volumes" -}}
+- name: config
+  configMap: {name: {{ include "entrepot.name" . }}}
+- name: tmp
+  emptyDir: {}
+- name: data
+  {{- if include "entrepot.external" . }}
+  emptyDir: {}
+  {{- else }}
+  persistentVolumeClaim:
+    claimName: {{ .Values.persistence.existingClaim | default (include "entrepot.name" .) }}
+  {{- end }}
+{{- if ne .Values.tls.mode "proxy" }}
+- name: tls
+  secret: {secretName: {{ include "entrepot.certificate" . }}, defaultMode: 0440}
+{{- end }}
 {{- end -}}

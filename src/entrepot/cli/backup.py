@@ -28,21 +28,16 @@ Dest = Annotated[
 ]
 Endpoint = Annotated[
     str,
-    typer.Option(
-        envvar="ENTREPOT_BACKUP_ENDPOINT", help="https://HOST of a store that is one's own."
-    ),
+    typer.Option(help="https://HOST of a store that is one's own."),
 ]
-Region = Annotated[
-    str, typer.Option(envvar="ENTREPOT_BACKUP_REGION", help="The bucket's region, for S3.")
-]
+Region = Annotated[str, typer.Option(help="The bucket's region, for S3.")]
 Ca = Annotated[
     Path | None,
-    typer.Option(envvar="ENTREPOT_BACKUP_CA", help="Whom the store's certificate is of, PEM."),
+    typer.Option(help="Whom the store's certificate is of, PEM."),
 ]
 Addressed = Annotated[
     Addressing,
     typer.Option(
-        envvar="ENTREPOT_BACKUP_ADDRESSING",
         help="Where the bucket's name stands in a URL: auto, path or virtual.",
     ),
 ]
@@ -77,8 +72,8 @@ def create(
     """Make a backup of the whole registry, while it serves.
 
     It has all as it was at one moment. What DEST has already is not sent again. A backup that is
-    cut is none; the next goes on from what was sent. Ends with 1 where some content is damaged in
-    the registry itself: then all the rest is in the backup.
+    cut is none; the next goes on from what was sent. Ends with 3 where some content is damaged in
+    the registry itself: then all the rest is in the backup, and nothing is pruned.
 
     Examples: `entrepot backup create /mnt/backup`,
     `entrepot backup create s3://backups/registry --keep 30`
@@ -102,9 +97,10 @@ def create(
     if made.lost:
         words += _LOST.format(count=len(made.lost), some="\n  ".join(made.lost[:10]))
     done(words, {**_row(made), "removed": removed}, as_json=as_json)
-    raise typer.Exit(1 if made.lost else 0)
+    raise typer.Exit(_LACKS if made.lost else 0)
 
 
+_LACKS = 3
 _LOST = """
 {count} contents are damaged in the registry, and not in the backup; entrepot check says more:
   {some}"""
