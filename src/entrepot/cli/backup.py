@@ -173,6 +173,15 @@ def restore(
         bool,
         typer.Option("--without-damaged", help="Also where content is damaged in the backup."),
     ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of a registry that lives: a project, REPOSITORY or REPOSITORY:TAG; repeat it."
+        ),
+    ] = None,
+    move_tags: Annotated[
+        bool, typer.Option("--move-tags", help="With --only, also tags that point elsewhere now.")
+    ] = False,
     endpoint: Endpoint = "",
     region: Region = "",
     ca: Ca = None,
@@ -181,14 +190,25 @@ def restore(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Make a registry anew from a backup, in an empty database and an empty store.
+    """Make a registry anew from a backup, in an empty database and an empty store; or bring some
+    images back into one that lives.
 
     The settings say where that is, as for `entrepot serve`, which comes behind it. What was cut
     goes on when it is run again. Where the registry had encryption keys, these settings need them.
 
+    With `--only` images come back beside the server, as if they were pushed, with their signatures
+    and other referrers. Nothing is taken away. Grants and rules are not restored so.
+
     Examples: `entrepot backup restore /mnt/backup --data /srv/entrepot`,
-    `entrepot backup restore s3://backups/registry --backup 20260131T020000Z-3f9a`
+    `entrepot backup restore s3://backups/registry --backup 20260131T020000Z-3f9a`,
+    `entrepot backup restore /mnt/backup --only team/app:1.2 --move-tags`
     """
+    if only:
+        with _told("the restore is not finished; run it again to go on"):
+            vault = _vault(dest, endpoint, region, ca, addressing)
+            here = settings.load(config, data=data)
+            _merge(vault, backup, here, only, move_tags=move_tags, as_json=as_json)
+        return
     from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.opened import Opened
     from entrepot.upkeep.backup.restore import restore as make_anew
@@ -221,6 +241,34 @@ def restore(
     }
     done(words, document_, as_json=as_json)
     raise typer.Exit(1 if missing else 0)
+
+
+def _merge(
+    vault: "Vault",
+    backup: str,
+    here: settings.Settings,
+    only: list[str],
+    *,
+    move_tags: bool,
+    as_json: bool,
+) -> None:
+    from entrepot.upkeep.backup import document
+    from entrepot.upkeep.backup.choice import Choice
+    from entrepot.upkeep.backup.merge import merge
+    from entrepot.upkeep.backup.opened import Opened
+
+    choices = [Choice.parse(text) for text in only]
+    opened, target = Opened(vault, document.read(vault, backup)), end_of(here)
+    sparse = here.sparse_manifests
+    with shown() as show:
+        found = merge(opened, target, choices, show, move_tags=move_tags, sparse=sparse)
+    lines = [
+        f"{found.manifests} manifests and {len(found.tags)} tags of {opened.backup.id} are back"
+    ]
+    lines += [f"{tag} points elsewhere by now, and is left so: --move-tags" for tag in found.left]
+    lines += [f"{digest} cannot be restored: {why}" for digest, why in found.lost.items()]
+    done("\n".join(lines), {"backup": opened.backup.id, **asdict(found)}, as_json=as_json)
+    raise typer.Exit(1 if found.lost else 0)
 
 
 @app.command()

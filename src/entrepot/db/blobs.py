@@ -132,6 +132,15 @@ def linked(db: Connection, digest: Digest, limit: int) -> list[Repository]:
     return [Repository(name) for (name,) in rows]
 
 
+def link(db: Connection, repository: Repository, digest: Digest) -> bool:
+    """Link content that is here, for somebody who has it as well. False: it is not here."""
+    row = db.execute("select id, size from blob where digest = ?", (str(digest),)).fetchone()
+    if row is None:
+        return False
+    links.link(db, (repositories.ensure(db, repository), repository), *row)
+    return True
+
+
 def mount(db: Connection, target: Repository, source: Repository, digest: Digest) -> bool:
     """Link in `target` what `source` links. False: not there."""
     row = db.execute(

@@ -1,0 +1,191 @@
+"""`merge`: some images of a backup come into a registry that lives, beside its server.
+
+They come as if they were pushed: by the same checks, quotas and changes. A tag that points
+elsewhere by now is left alone, unless it is to be moved; nothing is ever taken away.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from entrepot.db import blobs, manifests, moving, pieces, projects, tags
+from entrepot.db.audit import By, Event
+from entrepot.db.blobs import Blob
+from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
+from entrepot.db.pieces import Piece
+from entrepot.db.projects import Project
+from entrepot.oci.descriptor import Descriptor
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.manifest import Manifest
+from entrepot.oci.names import Repository, Tag
+from entrepot.upkeep.backup.choice import Choice, Row, Wanted, plan
+from entrepot.upkeep.backup.opened import Opened
+from entrepot.upkeep.backup.vault import BackupError
+from entrepot.upkeep.backup.verified import LostError
+from entrepot.upkeep.moving.end import End
+from entrepot.upkeep.moving.move import Show
+
+_BY = By("entrepot", via="backup restore")
+_PAGE = 1000
+
+
+@dataclass(slots=True)
+class Merged:
+    """What was done."""
+
+    tags: list[str] = field(default_factory=list)
+    """Made or moved; what pointed there already is not among them."""
+    left: list[str] = field(default_factory=list)
+    """Left alone, since they point elsewhere by now."""
+    manifests: int = 0
+    """How many are there, be it that they were before."""
+    lost: dict[str, str] = field(default_factory=dict)
+    """Manifests that cannot be made whole, and why."""
+
+
+def merge(
+    opened: Opened,
+    target: End,
+    choices: Sequence[Choice],
+    show: Show,
+    *,
+    move_tags: bool,
+    sparse: bool,
+) -> Merged:
+    """Bring it in. Raises `BackupError`, `SchemaError`, `OSError`, `sqlite3.Error`; then it can be
+    run again.
+    """
+    if not target.place.exists():
+        raise BackupError(f"there is no registry in {target.place}: without --only one is made")
+    wanted = _planned(opened, choices)
+    made = Merged()
+    show.begin("restoring images", sum(len(each.manifests) for each in wanted), "manifests")
+    with target.writing() as db:
+        moving.check(db)
+        merging = _Merging(opened, target, db, made, move_tags=move_tags, sparse=sparse)
+        for each in wanted:
+            try:
+                merging.project(Repository(each.repository).project)
+                merging.repository(each, show)
+            except OCIError as error:
+                raise BackupError(f"{each.repository}: {error}") from None
+    target.place.announce()
+    return made
+
+
+def _planned(opened: Opened, choices: Sequence[Choice]) -> list[Wanted]:
+    repositories, found, edges, tagged = (
+        (row for page in opened.pages(table, _PAGE) for row in page)
+        for table in ("repository", "manifest", "edge", "tag")
+    )
+    return plan(choices, repositories, found, edges, tagged)
+
+
+class _Merging:
+    """One registry, and what comes into it."""
+
+    def __init__(
+        self,
+        opened: Opened,
+        target: End,
+        db: Connection,
+        made: Merged,
+        *,
+        move_tags: bool,
+        sparse: bool,
+    ) -> None:
+        self._opened = opened
+        self._target = target
+        self._db = db
+        self._made = made
+        self._move_tags = move_tags
+        self._sparse = sparse
+
+    def project(self, name: str) -> None:
+        """Have it, private where it is new: whom it is open to is for its owners to say again."""
+        with self._db.exclusive():
+            if projects.find(self._db, name) is None:
+                projects.create(self._db, Project(name), _BY.actor)
+                event = Event("project create", _BY, reference=f"project:{name}")
+                record_access(self._db, event)
+
+    def repository(self, wanted: Wanted, show: Show) -> None:
+        """All that is to be in a repository."""
+        name = Repository(wanted.repository)
+        names: dict[str, list[str]] = {}
+        for tag, digest in wanted.tags.items():
+            names.setdefault(digest, []).append(tag)
+        for row in wanted.manifests:
+            try:
+                self._manifest(name, row, names.get(row["digest"], []))
+            except LostError as error:
+                self._made.lost[row["digest"]] = str(error)
+            show.add(1)
+
+    def _manifest(self, name: Repository, row: Row, names: list[str]) -> None:
+        digest = Digest.parse(row["digest"])
+        content = b"".join(bytes(stride) for stride in self._opened.strides(str(digest)))
+        manifest = Manifest.read(content, row["media_type"], digest.algorithm)
+        for part in manifest.blobs:
+            self._blob(name, part)
+        with self._db.exclusive():
+            found = [tag for tag in names if self._takes(name, tag, digest)]
+            wanted = [Tag(tag) for tag in found]
+            try:
+                manifests.put(self._db, name, manifest, wanted, sparse=self._sparse, by=_BY)
+            except OCIError as error:
+                if error.code is not Code.MANIFEST_BLOB_UNKNOWN:
+                    raise
+                raise LostError(str(error)) from None
+        self._made.manifests += 1
+        self._made.tags += [f"{name}:{tag}" for tag in found]
+
+    def _takes(self, name: Repository, tag: str, digest: Digest) -> bool:
+        """Whether a tag is to be made or moved."""
+        old = tags.digest(self._db, name, Tag(tag))
+        if old is None or old == str(digest):
+            return old is None
+        if not self._move_tags:
+            self._made.left.append(f"{name}:{tag}")
+        return self._move_tags
+
+    def _blob(self, name: Repository, part: Descriptor) -> None:
+        """Have a blob in a repository; its bytes are sent where nobody has them."""
+        there = self._is_there(part.digest)
+        if there:
+            with self._db.exclusive():
+                if blobs.link(self._db, name, part.digest):
+                    return
+        if part.size <= blobs.SMALL:
+            content = b"".join(bytes(each) for each in self._opened.strides(str(part.digest)))
+            blob = Blob(len(content), content, None)
+        else:
+            blob = self._object(part)
+        with self._db.exclusive():
+            if blob.object is not None:
+                pieces.settle(self._db, blob.object, blob.pieces[0])
+            blobs.add(self._db, name, part.digest, blob, renew=not there)
+
+    def _is_there(self, digest: Digest) -> bool:
+        found = blobs.stored(self._db, digest)
+        if found is None or found.lost:
+            return False
+        return all(self._target.store.size(piece) == piece.size for piece in found.pieces)
+
+    def _object(self, part: Descriptor) -> Blob:
+        owner, piece = secrets.token_hex(16), Piece.new(self._db.keyring)
+        with self._db.exclusive():
+            pieces.begin(self._db, owner, piece)
+        try:
+            with self._target.store.part(piece, None, part.size) as out:
+                for stride in self._opened.strides(str(part.digest)):
+                    out.write(memoryview(stride))
+                out.seal()
+                size = out.size
+        except BaseException:
+            with self._db.exclusive():
+                pieces.drop(self._db, piece.name, "its restore was cut")
+            raise
+        return Blob(size, None, owner, (Piece(piece.name, size, piece.key, piece.data_key),))
