@@ -170,6 +170,7 @@ def _terms(settings: Settings) -> Terms:
         settings.trash_days * DAY,
         settings.untagged_days * DAY,
         settings.orphan_days * DAY,
+        settings.ran_days * DAY,
     )
 
 

@@ -127,6 +127,8 @@ class Settings(BaseSettings):
     """Days after which manifests go that no tag, index or subject keeps; 0 for never."""
     orphan_days: float = Field(default=14, ge=0)
     """Days after which they go whose index or subject was deleted; 0 for never."""
+    ran_days: float = Field(default=30, ge=0)
+    """Days for which an image is kept that a connected cluster had, and has no more."""
     scrub_days: float = Field(default=7, ge=0)
     """Days after which all that is stored is read again and compared with its digest; 0 for not."""
     scrub_rate: PositiveFloat = 20 * 1024 * 1024

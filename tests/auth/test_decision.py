@@ -34,6 +34,7 @@ ALLOWED: dict[Role, set[Action]] = {
     Role.MAINTAINER: {PULL, PUSH, MOVE, DELETE},
     Role.OWNER: {PULL, PUSH, MOVE, DELETE},
     Role.CREATOR: set(),
+    Role.REPORTER: set(),
     Role.AUDITOR: set(),
     Role.ADMIN: {PULL, PUSH, MOVE, DELETE},
 }
@@ -52,7 +53,7 @@ def test_roles(role: Role, action: Action) -> None:
 
 def test_no_role_is_missing_in_the_table() -> None:
     assert set(ACTIONS) == set(Role) == set(ALLOWED)
-    assert {Role.CREATOR, Role.AUDITOR, Role.ADMIN} == SYSTEM
+    assert {Role.CREATOR, Role.REPORTER, Role.AUDITOR, Role.ADMIN} == SYSTEM
     assert {PUSH, MOVE, DELETE} == CHANGING
     assert ACTIONS[Role.ADMIN] == set(Action)
     rising = [Role.READER, Role.WRITER, Role.MAINTAINER, Role.OWNER, Role.ADMIN]

@@ -26,6 +26,7 @@ HELD = {
     "stranger": ("owner:other/*",),
     "creator": ("creator:*",),
     "auditor": ("auditor:*",),
+    "reporter": ("reporter:*",),
     "bystander": (),  # whom others give something, and who never comes
 }
 """By user, the grants."""

@@ -31,6 +31,7 @@ RULE = {"field": "cn", "pattern": "nobody-has-this", "account": "user:bystander"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.e30.AA"
 EXCHANGE = {"code": "none", "verifier": "none"}
 TRUST = {"issuer": "https://not-there.test", "audience": "x", "claims": {"sub": "nobody"}}
+RUNS = {"namespace": "n", "kind": "Pod", "workload": "w", "container": "c", "image": "x"}
 
 TEAM = {"role": "reader", "pattern": "team/*"}
 
@@ -202,6 +203,17 @@ ROUTES = {
     ("PUT", "/trusts/{name}"): [Row("administer", "/trusts/not-there", TRUST)],
     ("DELETE", "/trusts/{name}"): [Row("administer", "/trusts/not-there")],
     ("POST", "/trusts/test"): [Row("administer", "/trusts/test", {"token": TOKEN})],
+    ("GET", "/clusters"): [Row("known", "/clusters")],
+    ("PUT", "/clusters/{cluster}/images"): [
+        Row("report", "/clusters/test/images", {"images": [RUNS]}),
+    ],
+    ("DELETE", "/clusters/{cluster}"): [Row("administer", "/clusters/not-there")],
+    ("GET", "/images"): [Row("known", "/images")],
+    ("GET", "/images/uses"): [
+        Row("pull team", "/images/uses?repository=team/app&reference=t"),
+        Row("pull other", "/images/uses?repository=other/secret"),
+        Row("known", "/images/uses?repository=open/app"),
+    ],
     ("GET", "/keys"): [Row("audit", "/keys")],
     ("POST", "/keys/rotate"): [Row("administer", "/keys/rotate")],
     **{
@@ -244,11 +256,20 @@ MAY: dict[str, frozenset[str]] = {
     | {"pull other", "delete other", "look other"},
     "creator": KNOWN | {"create"},
     "auditor": KNOWN | _AUDIT | _ALONE,
+    "reporter": KNOWN | {"report"},
     "admin": KNOWN
     | _AUDIT
     | _OWNS
     | _ALONE
-    | {"administer", "create", "configure other", "grant other", "pull other", "delete other"},
+    | {
+        "administer",
+        "create",
+        "report",
+        "configure other",
+        "grant other",
+        "pull other",
+        "delete other",
+    },
     "robot": ROBOT | {"see team", "pull team"},
     "limited": KNOWN | {"see team", "pull team"},
 }
@@ -354,6 +375,7 @@ TOO_MUCH = [
     ("owner", "admin", "*"),
     ("owner", "auditor", "*"),
     ("owner", "creator", "*"),
+    ("owner", "reporter", "*"),
     ("owner", "reader", "team-b"),
     ("auditor", "reader", "team/app"),
     ("creator", "owner", "team/*"),

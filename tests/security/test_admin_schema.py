@@ -35,6 +35,7 @@ KNOWN: dict[str, list[str]] = {
     "name": ["bystander", "reader", "ci", "admin", "a"],
     "user": ["bystander", "reader"],
     "project": ["team", "other", "open", "nowhere"],
+    "cluster": ["test", "prod"],
     "number": ["1", "2", "12", "999"],
 }
 """What is there, or might be: random names would find nothing."""
@@ -148,8 +149,9 @@ def properties(document: Any, method: str, path: str) -> list[str]:
     """The keys that a route's body may have."""
     operation = document["paths"][f"{PREFIX}{path}"][method.lower()]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    model = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return list(model["properties"])
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return list(schema["properties"])
 
 
 def spoil(document: Any, keys: list[str]) -> Iterator[Any]:

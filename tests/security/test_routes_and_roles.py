@@ -76,6 +76,7 @@ MAY = {
     "stranger": May(),
     "creator": May(nowhere=ALL),
     "auditor": May(),
+    "reporter": May(),
     "admin": May(ALL, ALL, ALL),
     "robot": May(PUSH),
     "limited": May(PULL),

@@ -241,7 +241,7 @@ def receive(sock: Any) -> int:
 
 BEHIND = [
     (who, way)
-    for who in ("anonymous", "nobody", "stranger", "auditor", "creator")
+    for who in ("anonymous", "nobody", "stranger", "auditor", "creator", "reporter")
     for way in ("basic", "bearer", "jwt")
     if (who, way) != ("anonymous", "bearer")  # who is nobody has no token
 ]

@@ -11,10 +11,12 @@ from entrepot.admin import (
     audit,
     can,
     certificates,
+    clusters,
     encryption,
     gc,
     grants,
     groups,
+    images,
     issuers,
     jobs,
     keys,
@@ -76,6 +78,8 @@ NOUNS = (
     can,
     issuers,
     trusts,
+    clusters,
+    images,
     audit,
 )
 

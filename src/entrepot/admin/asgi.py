@@ -13,7 +13,7 @@ ROUTE = "admin"
 """Label of the metrics."""
 
 MOST_BODY = 1024 * 1024
-"""Bytes of a request's body."""
+"""Bytes of a request's body, where its handler does not know better."""
 
 _SAFE: list[Header] = [
     (b"cache-control", b"no-store"),
@@ -90,10 +90,11 @@ class _Body:
     async def receive(self) -> Message:
         message = await self._receive()
         self._asked.received += len(message.get("body", b""))
-        if self._asked.received > MOST_BODY:
+        most = self._asked.most_body or MOST_BODY
+        if self._asked.received > most:
             from starlette.exceptions import HTTPException
 
-            raise HTTPException(413, f"at most {MOST_BODY} bytes are taken here")
+            raise HTTPException(413, f"at most {most} bytes are taken here")
         return message
 
 

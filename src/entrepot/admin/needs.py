@@ -115,6 +115,11 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("PUT", "/trusts/{name}"): _WRITE,
     ("DELETE", "/trusts/{name}"): _WRITE,
     ("POST", "/trusts/test"): _WRITE,
+    ("GET", "/clusters"): _SELF,
+    ("PUT", "/clusters/{cluster}/images"): Need(On.REGISTRY, Action.REPORT),
+    ("DELETE", "/clusters/{cluster}"): _WRITE,
+    ("GET", "/images"): _SELF,
+    ("GET", "/images/uses"): Need(On.OBJECT, Action.PULL),
     ("GET", "/keys"): _READ,
     ("POST", "/keys/rotate"): _WRITE,
     ("GET", "/audit"): Need(On.OBJECT, Action.AUDIT),  # an owner, of the own project alone

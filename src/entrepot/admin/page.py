@@ -21,7 +21,8 @@ MOST = 1000
 _USE = ("seen_at", "used_at")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Check a text. Raises ValueError."""
     if not text.isprintable():
         raise ValueError("use letters, digits, signs and spaces")
     return text
@@ -49,9 +50,13 @@ IfMatch = Annotated[
     str | None, Header(description="The entity tag that the object must still have.")
 ]
 
+EvenIfRunning = Annotated[
+    bool, Query(description="Also where a connected cluster has it, or had it of late.")
+]
+
 RepositoryName = Annotated[str, AfterValidator(_repository)]
 
-Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]
 Text = Annotated[str, Field(max_length=1000)]
 """A description, say. That it is Unicode is checked where there is something to check."""
 

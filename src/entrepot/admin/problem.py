@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from entrepot.db.running import RunsError
 from entrepot.oci.errors import OCIError
 from entrepot.redaction import redacted
 
@@ -65,10 +66,18 @@ async def on_problem(_request: Request, error: Exception) -> Response:
 
 
 async def on_oci(_request: Request, error: Exception) -> Response:
-    """An error of the guard's, which speaks as the distribution spec does."""
+    """An error that speaks as the distribution spec does."""
     assert isinstance(error, OCIError)
+    if isinstance(error, RunsError):
+        return render(runs(error))
     headers = {name.decode(): value.decode("latin-1") for name, value in error.headers}
     return render(Problem(error.status, error.message, headers))
+
+
+def runs(error: RunsError) -> Problem:
+    """The problem of something that runs, and so is deleted only by who says that they know."""
+    detail = f"{error.says}: stop it there first, or say even_if_running=true"
+    return Problem(409, detail, **error.detail)
 
 
 async def on_invalid(_request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from entrepot.admin.caller import Called, Caller, unknown
-from entrepot.admin.page import After, Limit, Model, Page, RepositoryName, moment
+from entrepot.admin.page import After, EvenIfRunning, Limit, Model, Page, RepositoryName, moment
 from entrepot.admin.problem import Problem
 from entrepot.admin.trash import Deleted, deleted
 from entrepot.auth.roles import Action
@@ -75,6 +75,7 @@ async def delete(
     caller: Called,
     name: Named,
     confirm: Annotated[str, Query(max_length=255, description="The name once more.")] = "",
+    even_if_running: EvenIfRunning = False,
 ) -> Deleted:
     """Delete a repository with all its images, into the trash. It must be named twice."""
     where = Name(name)
@@ -87,7 +88,11 @@ async def delete(
             f"say confirm={name}",
         )
     remove = partial(
-        repositories.remove, repository=where, keep=caller.registry.terms.keep, by=caller.by()
+        repositories.remove,
+        repository=where,
+        even_if_running=even_if_running,
+        keep=caller.registry.terms.keep,
+        by=caller.by(),
     )
     item = await caller.registry.database.write(remove, large=True)  # it may have many tags
     if item is None:

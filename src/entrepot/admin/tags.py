@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from entrepot.admin.caller import Called, unknown
-from entrepot.admin.page import After, Limit, Model, Page, RepositoryName, moment
+from entrepot.admin.page import After, EvenIfRunning, Limit, Model, Page, RepositoryName, moment
 from entrepot.admin.problem import Problem
 from entrepot.admin.trash import Deleted, deleted
 from entrepot.auth.roles import Action
@@ -59,7 +59,10 @@ async def index(
 
 @router.delete("")
 async def delete(
-    caller: Called, repository: Where, tag: Annotated[str, Query(max_length=128)]
+    caller: Called,
+    repository: Where,
+    tag: Annotated[str, Query(max_length=128)],
+    even_if_running: EvenIfRunning = False,
 ) -> Deleted:
     """Delete a tag, into the trash; its manifest stays."""
     where = Repository(repository)
@@ -69,7 +72,12 @@ async def delete(
     except OCIError as error:
         raise Problem(422, error.message) from None
     remove = partial(
-        tags.remove, repository=where, tag=name, keep=caller.registry.terms.keep, by=caller.by()
+        tags.remove,
+        repository=where,
+        tag=name,
+        even_if_running=even_if_running,
+        keep=caller.registry.terms.keep,
+        by=caller.by(),
     )
     item = await caller.registry.database.write(remove)
     if item is None:

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from entrepot.admin.caller import Called, Caller
-from entrepot.admin.page import Limit, Model, Page, RepositoryName, moment
+from entrepot.admin.page import EvenIfRunning, Limit, Model, Page, RepositoryName, moment
 from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action
-from entrepot.db import audit, trash
+from entrepot.db import audit, running, trash
 from entrepot.db.audit import Event
 from entrepot.db.connection import Connection
 from entrepot.db.restore import Restored as Result
@@ -202,7 +202,7 @@ async def restore(
 
 
 @router.delete("/{number}", status_code=204)
-async def purge(caller: Called, number: Number) -> Response:
+async def purge(caller: Called, number: Number, even_if_running: EvenIfRunning = False) -> Response:
     """Delete something for good. It takes an owner of the project, and cannot be undone."""
     item = await _find(caller, number)
     await caller.allow(Action.DELETE, item.repository, known=True)
@@ -212,6 +212,8 @@ async def purge(caller: Called, number: Number) -> Response:
         found = trash.find(db, number)
         if found is None:
             raise _unknown(number)
+        if not even_if_running:
+            running.check_trash(db, found)
         name = item.repository.name
         event = Event("trash purge", caller.by(), name, item.reference, item.digest)
         audit.append(db, event)

@@ -20,18 +20,21 @@ class Action(StrEnum):
     """Make a project, by name or by the first push."""
     AUDIT = "audit"
     """Read who did what, and all settings."""
+    REPORT = "report"
+    """Say what runs in a cluster, and so is kept."""
     ADMINISTER = "administer"
     """Accounts, issuers, keys: what belongs to no project."""
 
 
 class Role(StrEnum):
-    """What a grant gives; the last three are meant for the whole registry, on the pattern *."""
+    """What a grant gives; the last four are meant for the whole registry, on the pattern *."""
 
     READER = "reader"
     WRITER = "writer"
     MAINTAINER = "maintainer"
     OWNER = "owner"
     CREATOR = "creator"
+    REPORTER = "reporter"
     AUDITOR = "auditor"
     ADMIN = "admin"
 
@@ -46,11 +49,12 @@ ACTIONS: dict[Role, frozenset[Action]] = {
     Role.MAINTAINER: _MAINTAINER,
     Role.OWNER: _MAINTAINER | {Action.GRANT},
     Role.CREATOR: frozenset({Action.CREATE}),
+    Role.REPORTER: frozenset({Action.REPORT}),
     Role.AUDITOR: frozenset({Action.AUDIT}),
     Role.ADMIN: frozenset(Action),
 }
 
-SYSTEM = frozenset({Role.CREATOR, Role.AUDITOR, Role.ADMIN})
+SYSTEM = frozenset({Role.CREATOR, Role.REPORTER, Role.AUDITOR, Role.ADMIN})
 """Roles that only an admin gives, on the pattern * alone."""
 
 REPOSITORY = (Action.PULL, Action.PUSH, Action.MOVE, Action.DELETE)

@@ -30,6 +30,7 @@ class Role(StrEnum):
     MAINTAINER = "maintainer"
     OWNER = "owner"
     CREATOR = "creator"
+    REPORTER = "reporter"
     AUDITOR = "auditor"
     ADMIN = "admin"
 
@@ -62,7 +63,7 @@ def add(
     *,
     as_json: Json = False,
 ) -> None:
-    """Give someone a role. creator, auditor and admin are given on '*'.
+    """Give someone a role. creator, reporter, auditor and admin are given on '*'.
 
     Examples: `entrepot grant add user:alice reader 'team/*'`,
     `entrepot grant add group:dev writer team/app`

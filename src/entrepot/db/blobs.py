@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from entrepot.db import immutable, links, pieces, repositories, sealed
+from entrepot.db import immutable, links, pieces, repositories, running, sealed
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -160,12 +160,13 @@ def remove(
     digest: Digest,
     *,
     even_if_used: bool = False,
+    even_if_running: bool = False,
     by: By = NOBODY,
 ) -> bool:
     """Unlink a blob; the last link takes the content with it. False where it was not linked.
 
     Raises DENIED where a manifest of the repository needs it, unless `even_if_used`, and where an
-    immutable tag does.
+    immutable tag does; `RunsError` where a cluster has an image of it, unless `even_if_running`.
     """
     text = str(digest)
     row = db.execute(
@@ -180,6 +181,8 @@ def remove(
         immutable.check_part(db, number, repository, digest)
     else:
         check_unused(db, number, digest)
+    if not even_if_running:
+        running.check_part(db, (number, repository), digest)
     unlink(db, (number, repository), blob, size, stored)
     record(db, Change(Kind.BLOB_DELETED, repository, text, old=text, by=by))
     return True

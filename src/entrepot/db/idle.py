@@ -157,6 +157,14 @@ def forget(db: Connection, manifest: int) -> None:
     db.execute("delete from idle_manifest where manifest = ?", (manifest,))
 
 
+def postpone(db: Connection, found: Idle) -> None:
+    """Say that it is needed for now by something that will not tell when that ends."""
+    db.execute(
+        "update idle_manifest set since = ? where manifest = ? and since = ?",
+        (time.time(), found.id, found.since),
+    )
+
+
 def settle(db: Connection, found: Idle) -> None:
     """Say that it is kept; not where it was written down once more since it was found."""
     db.execute(

@@ -8,7 +8,17 @@ import json
 import time
 from dataclasses import dataclass
 
-from entrepot.db import idle, immutable, links, quotas, repositories, sealed, tags, trash
+from entrepot.db import (
+    idle,
+    immutable,
+    links,
+    quotas,
+    repositories,
+    running,
+    sealed,
+    tags,
+    trash,
+)
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.blobs import check_unused
 from entrepot.db.changes import Change, Kind, record
@@ -102,13 +112,14 @@ def remove(
     digest: Digest,
     *,
     even_if_used: bool = False,
+    even_if_running: bool = False,
     keep: Keep = NOT_AT_ALL,
     by: By = NOBODY,
 ) -> int | None:
     """Delete a manifest and the tags that point to it, into the trash; which row they have there.
 
     None where there is none. Raises DENIED where an index lists it, unless `even_if_used`, and
-    where an immutable tag needs it.
+    where an immutable tag needs it; `RunsError` where a cluster has it, unless `even_if_running`.
     """
     text = str(digest)
     row = db.execute(
@@ -123,6 +134,8 @@ def remove(
     if not even_if_used:
         check_unused(db, number, digest)
     immutable.check_part(db, number, repository, digest)
+    if not even_if_running:
+        running.check_part(db, (number, repository), digest)
     item = trash.add(db, repository, trash.Kind.MANIFEST, text, text, keep=keep, by=by)
     hidden = trash.hide(db, repository, item)
     gone = db.execute(

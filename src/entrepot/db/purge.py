@@ -3,7 +3,9 @@
 Cut anywhere, it goes on: an item whose time is up can no longer be restored, and its row goes last.
 """
 
-from entrepot.db import audit, blobs, quotas, trash
+from collections.abc import Iterable
+
+from entrepot.db import audit, blobs, quotas, running, trash
 from entrepot.db.audit import By, Event
 from entrepot.db.connection import Connection
 from entrepot.db.trash import Item, Place
@@ -14,10 +16,26 @@ EXPIRED = "trash expire"
 _COLLECTOR = By("entrepot", via="trash")
 
 
+def expire(db: Connection, items: Iterable[Item]) -> list[Item]:
+    """Of items whose time is up, end those that nothing needs, and write that down; what runs in a
+    cluster can be restored for another day.
+    """
+    found = []
+    for item in items:
+        if item.until > 0:  # else somebody has ended it, and written that down
+            if running.in_trash(db, item):
+                trash.postpone(db, item)
+                continue
+            name, reference = item.repository.name, item.reference
+            audit.append(db, Event(EXPIRED, _COLLECTOR, name, reference, item.digest))
+        found.append(trash.end(db, item))
+    return found
+
+
 def purge(db: Connection, item: Item, limit: int) -> bool:
     """Delete so many of its manifests, or so many of its links; whether nothing is left.
 
-    The item's time must be up (`trash.end`).
+    The item must have been ended (`trash.end`).
     """
     place = trash.hidden(db, item)
     if place is not None and (_manifests(db, place, limit) or _links(db, place, limit)):
@@ -25,10 +43,7 @@ def purge(db: Connection, item: Item, limit: int) -> bool:
     if place is not None:
         db.execute("delete from tag where repository = ?", (place[0],))
         db.execute("delete from repository where id = ?", (place[0],))
-    gone = db.execute("delete from trash where id = ? returning until", (item.id,)).fetchone()
-    if gone is not None and gone[0] > 0:  # else whoever ended it has written that down
-        name, reference = item.repository.name, item.reference
-        audit.append(db, Event(EXPIRED, _COLLECTOR, name, reference, item.digest))
+    db.execute("delete from trash where id = ?", (item.id,))
     return True
 
 

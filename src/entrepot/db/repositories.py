@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from entrepot.db import immutable, quotas, trash
+from entrepot.db import immutable, quotas, running, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -40,17 +40,25 @@ def ensure(db: Connection, repository: Repository) -> int:
 
 
 def remove(
-    db: Connection, repository: Repository, *, keep: Keep = NOT_AT_ALL, by: By = NOBODY
+    db: Connection,
+    repository: Repository,
+    *,
+    even_if_running: bool = False,
+    keep: Keep = NOT_AT_ALL,
+    by: By = NOBODY,
 ) -> int | None:
     """Delete a repository with all that is in it, into the trash; which row it has there.
 
     It is but hidden, so however much is in it, that is done at once. None where there is none.
-    Raises DENIED where a tag is immutable.
+    Raises DENIED where a tag is immutable, and `RunsError` where a cluster has something of it,
+    unless `even_if_running`.
     """
     number = identify(db, repository)
     if number is None:
         return None
     immutable.check_repository(db, number, repository)
+    if not even_if_running:
+        running.check_repository(db, (number, repository))
     by = keep.reasoned(by)
     item = trash.add(db, repository, trash.Kind.REPOSITORY, keep=keep, by=by)
     db.execute(

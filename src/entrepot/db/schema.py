@@ -12,7 +12,7 @@ from typing import Literal
 
 from entrepot.db.connection import Connection
 
-SCRIPTS = ("schema.sql", "accounts.sql", "storage.sql")
+SCRIPTS = ("schema.sql", "accounts.sql", "storage.sql", "clusters.sql")
 
 VERSION = len(SCRIPTS)
 

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from entrepot.db import idle, immutable, quotas, repositories, trash
+from entrepot.db import idle, immutable, quotas, repositories, running, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -73,11 +73,18 @@ def _held(repository: Repository, tag: Tag) -> OCIError:
 
 
 def remove(
-    db: Connection, repository: Repository, tag: Tag, *, keep: Keep = NOT_AT_ALL, by: By = NOBODY
+    db: Connection,
+    repository: Repository,
+    tag: Tag,
+    *,
+    even_if_running: bool = False,
+    keep: Keep = NOT_AT_ALL,
+    by: By = NOBODY,
 ) -> int | None:
     """Take a tag away, into the trash, and say which row there; the manifest stays.
 
-    None where there was no such tag. Raises DENIED for one that is immutable.
+    None where there was no such tag. Raises DENIED for one that is immutable, and `RunsError` for
+    one that a cluster has, unless `even_if_running`.
     """
     row = db.execute(
         "delete from tag where name = ? and repository = "
@@ -89,12 +96,24 @@ def remove(
     number, digest = row
     patterns = immutable.of(db, repository.project)
     immutable.check(repository, [tag.name], patterns, immutable.DELETE)
+    if not even_if_running:
+        running.check_tag(db, (number, repository), tag.name, digest)
     by = keep.reasoned(by)
     item = trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)
     quotas.charge(db, repository.project, tags=-1)
     idle.untagged(db, number, digest)
     record(db, Change(Kind.UNTAGGED, repository, tag.name, old=digest, by=by))
     return item
+
+
+def digest_of(db: Connection, repository: Repository, tag: Tag) -> str | None:
+    """What a tag points to; None where there is no such tag."""
+    row = db.execute(
+        "select t.digest from repository r join tag t on t.repository = r.id "
+        "where r.name = ? and t.name = ?",
+        (repository.name, tag.name),
+    ).fetchone()
+    return row[0] if row else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ class Terms:
     """How long a manifest stays that nothing keeps; 0 for ever."""
     orphaned: float = 0
     """How long one stays whose index or subject was deleted; 0 for ever."""
+    ran: float = 30 * DAY
+    """How long what a cluster had stays when its reports leave it out."""
 
     @property
     def keep(self) -> Keep:

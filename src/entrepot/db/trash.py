@@ -218,6 +218,11 @@ def end(db: Connection, item: Item) -> Item:
     return replace(item, until=0)
 
 
+def postpone(db: Connection, item: Item) -> None:
+    """Keep it for another day."""
+    db.execute("update trash set until = ? where id = ?", (time.time() + DAY, item.id))
+
+
 def ended(db: Connection, limit: int) -> list[Item]:
     """What is to be purged."""
     rows = db.execute(

@@ -166,6 +166,7 @@ async def delete(registry: Registry, request: Request) -> Response:
             repository=repository,
             digest=digest,
             even_if_used=registry.sparse,
+            even_if_running=request.even_if_running,
             by=request.by(),
         )
     )

@@ -185,6 +185,7 @@ async def delete(registry: Registry, request: Request) -> Response:
             tags.remove,
             repository=repository,
             tag=reference,
+            even_if_running=request.even_if_running,
             keep=registry.terms.keep,
             by=request.by(),
         )
@@ -194,6 +195,7 @@ async def delete(registry: Registry, request: Request) -> Response:
             repository=repository,
             digest=reference,
             even_if_used=registry.sparse,
+            even_if_running=request.even_if_running,
             keep=registry.terms.keep,
             by=request.by(),
         )

@@ -34,6 +34,8 @@ class Request:
         self.route = Route(Kind.NOWHERE)
         self.received = 0
         """Bytes of the body taken in."""
+        self.most_body = 0
+        """Bytes of the body that its handler takes; 0 where it has not said."""
         self.session = NO_SESSION
         self.identity = ""
         """What logs and the audit call the request."""
@@ -65,6 +67,11 @@ class Request:
         """The first value of a query parameter."""
         values = self.query.get(name)
         return values[0] if values else None
+
+    @property
+    def even_if_running(self) -> bool:
+        """Whether to delete also what a cluster has."""
+        return self.parameter("even_if_running") == "true"
 
     @property
     def target(self) -> str:

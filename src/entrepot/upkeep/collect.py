@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from entrepot.db import blobs, idle, links, manifests, repositories
+from entrepot.db import blobs, idle, links, manifests, repositories, running
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -79,6 +79,9 @@ def _sweep_manifests(db: Connection, total: Collected, why: Why, terms: Terms) -
     for each in found:
         if each.kept:
             idle.settle(db, each)
+            continue
+        if running.of(db, each.repository).of(each.digest):
+            idle.postpone(db, each)
             continue
         keep = Keep(terms.trash, reason(why, each.since))
         digest = Digest.parse(each.digest)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from entrepot.db import idle, links, pieces, trash, uploads
+from entrepot.db import idle, links, pieces, running, trash, uploads
 from entrepot.db.connection import Connection
 from entrepot.db.idle import Why
 from entrepot.db.terms import Terms
@@ -55,6 +55,8 @@ def survey(
         )
     yield from _manifests(db, terms, now, most)
     for item in trash.ended(db, most):
+        if item.until > 0 and running.in_trash(db, item):
+            continue
         who = item.deleted_by
         why = f"deleted by {who}, and its time in the trash is up"
         repository = item.repository.name
@@ -71,7 +73,7 @@ def survey(
 def _manifests(db: Connection, terms: Terms, now: float, most: int) -> Iterator[Garbage]:
     for why, seconds in ((Why.ORPHANED, terms.orphaned), (Why.UNTAGGED, terms.untagged)):
         for each in idle.overdue(db, why, now - seconds, most) if seconds else ():
-            if not each.kept:
+            if not (each.kept or running.of(db, each.repository).of(each.digest)):
                 text = reason(why, each.since)
                 yield Garbage(Kind.MANIFEST, each.repository.name, each.digest, 0, text)
 

@@ -96,7 +96,7 @@ class TakeTag(_Sure):
         name = Repository.parse(self.repository)
         if immutable.pattern_of(self.tag, immutable.of(db, name.project)):
             return False
-        tags.remove(db, name, Tag.parse(self.tag), by=BY)
+        tags.remove(db, name, Tag.parse(self.tag), even_if_running=True, by=BY)
         return True
 
 

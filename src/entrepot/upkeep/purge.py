@@ -11,12 +11,13 @@ _PAGE = 100
 
 
 async def purge_ended(database: Database) -> int:
-    """Purge all whose time is up; how many things those were."""
+    """Purge all whose time is up, and that no cluster runs; how many things those were."""
     count = 0
     while items := await database.read(partial(trash.ended, limit=_PAGE)):
-        for item in items:
+        ended = await database.write(partial(purge.expire, items=items), large=True)
+        for item in ended:
             await purge_one(database, item)
-        count += len(items)
+        count += len(ended)
     return count
 
 

@@ -1,7 +1,8 @@
 """Retention of tags and manifests: what the rules of a repository take goes to the trash.
 
 Each deletion is a transaction of its own, which looks again: a tag that was moved since the plan
-was made stays, one that has become immutable too, and a manifest that something has come to keep.
+was made stays, one that has become immutable or runs in a cluster too, and a manifest that
+something has come to keep.
 """
 
 import time
@@ -10,13 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from entrepot.auth import pattern
-from entrepot.db import idle, immutable, manifests, repositories, retention, tags
+from entrepot.db import idle, immutable, manifests, repositories, retention, running, tags
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.idle import Idle
 from entrepot.db.repositories import EVERYTHING
 from entrepot.db.retention import Rule
+from entrepot.db.running import words
 from entrepot.db.trash import Keep
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository, Tag
@@ -59,8 +61,12 @@ def look(db: Connection, repository: Repository, rules: Rules) -> Plan:
     """What would become of a repository now."""
     now = time.time()
     seen = [Seen(*row) for row in retention.tags(db, repository)]
-    fates = plan(seen, rules, now, immutable.of(db, repository.project))
-    return Plan(repository, fates, list(_going(db, repository, rules, now)))
+    kept = running.of(db, repository)
+    needed = {tag.name: uses for tag in seen if (uses := kept.of_tag(tag.name, tag.digest))}
+    why = {name: words(uses) for name, uses in needed.items()}
+    fates = plan(seen, rules, now, immutable.of(db, repository.project), why)
+    going = _going(db, repository, rules, now)
+    return Plan(repository, fates, [each for each in going if not kept.of(each.found.digest)])
 
 
 def _going(db: Connection, repository: Repository, rules: Rules, now: float) -> list[Going]:
@@ -121,6 +127,8 @@ def _take_tag(repository: Repository, decision: Decision, seconds: float, db: Co
         return False
     if immutable.pattern_of(seen.name, immutable.of(db, repository.project)):
         return False
+    if running.of(db, repository).of_tag(seen.name, seen.digest):
+        return False
     keep = Keep(seconds, decision.why)
     return tags.remove(db, repository, Tag.parse(seen.name), keep=keep, by=BY) is not None
 
@@ -129,6 +137,8 @@ def _take_manifest(going: Going, seconds: float, db: Connection) -> bool:
     found = going.found
     again = idle.loose(db, found.repository, _before(found.digest), 1)
     if not again or again[0].digest != found.digest or again[0].since != found.since:
+        return False
+    if running.of(db, found.repository).of(found.digest):
         return False
     keep, digest = Keep(seconds, going.why), Digest.parse(found.digest)
     return manifests.remove(db, found.repository, digest, keep=keep, by=BY) is not None

@@ -7,8 +7,9 @@ no tag, no index that lists them, no subject. Next: `upkeep.tag_retention` does 
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from semver import Version
 
@@ -88,12 +89,13 @@ def plan(
     rules: Rules,
     now: float | None = None,
     immutable: Sequence[str] = (),
+    running: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Decision]:
     """What becomes of the tags of one repository, in the order in which they are given; those that
-    its project's patterns make `immutable` stay.
+    its project's patterns make `immutable` stay, and those that are `running`: why, by name.
     """
     now = time.time() if now is None else now
-    reasons = dict(_by_project(tags, immutable))
+    reasons = {**running, **dict(_by_project(tags, immutable))}
     for keeps in (_by_name, _by_age, _by_count, _by_pulls, _by_version, _beyond):
         for name, why in keeps(tags, rules, now):
             reasons.setdefault(name, why)
