@@ -110,12 +110,17 @@ class Node:
 
     def trust(self, address: str, ca: Path) -> None:
         """Have containerd take the certificates of the registry at `address`."""
-        place = self._folder / "certs.d" / address
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "hosts.toml").write_text(
+        self.configure(
+            address,
             f'server = "https://{address}"\nca = "{ca}"\n\n[host."https://{address}"]\n'
-            f'  capabilities = ["pull", "resolve"]\n  ca = "{ca}"\n'
+            f'  capabilities = ["pull", "resolve"]\n  ca = "{ca}"\n',
         )
+
+    def configure(self, host: str, hosts_toml: str) -> None:
+        """Have containerd ask as this says for images of a host."""
+        place = self._folder / "certs.d" / host
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "hosts.toml").write_text(hosts_toml)
 
     @property
     def _pid(self) -> int:

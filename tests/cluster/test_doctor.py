@@ -1,13 +1,19 @@
 """`entrepot kube doctor` at the beds of pods that really do not pull, and of some that do."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.cli.command import entrepot
 from tests.cluster import policed
 from tests.cluster.cluster import Cluster
+from tests.cluster.pod import SLEEPS, Pods, pod
 from tests.cluster.site import Site
 from tests.cluster.ward import HEALTHY, NAME, Ward, filled
 from tests.content import digest
+from tests.registry import free_port
 
 BROKEN = {
     "invalid-name": ("invalid_name", "invalid repository name 'Ward/App'"),
@@ -130,6 +136,37 @@ def test_a_whole_namespace(ward: Ward) -> None:
     well = {pod for each in found if each["healthy"] for pod in each["pods"]}
     assert set(BROKEN) <= sick
     assert well == set(HEALTHY)
+
+
+def test_mirrors_of_a_node(cluster: Cluster, site: Site, namespace: str, tmp_path: Path) -> None:
+    """The registry's name does not resolve; a mirror has the image, and one before it is away."""
+    site.accounts.project("mirrored", public=True)
+    site.push("mirrored/app")
+    away = f"https://{cluster.network.host}:{free_port()}"
+    hosts = f'[host."{away}"]\n[host."https://{site.address}"]\nca = "{{}}"\n'
+    cluster.node.configure("images.invalid", hosts.format(site.ca))
+    certs = tmp_path / "containerd" / "certs.d" / "images.invalid"
+    certs.mkdir(parents=True)
+    (certs / "hosts.toml").write_text(hosts.format("ca.crt"))
+    (certs / "ca.crt").write_text(site.ca.read_text())
+    runs = pod("mirrored", "images.invalid/mirrored/app:1", command=SLEEPS)
+    cluster.apply(policed.deployment("template", runs, namespace, replicas=0))
+    pods = Pods(cluster, namespace)
+    pods.create(runs)
+    pods.until("mirrored", "Running")
+
+    def says(*words: str) -> dict[str, Any]:
+        given = ("kube", "doctor", "deployment/template", "-n", namespace, "--json", *words)
+        [found] = json.loads(entrepot(*given, KUBECONFIG=str(cluster.kubeconfig)).output)
+        return dict(found)
+
+    assert says()["cause"] == "unresolved"
+    found = says("--node-files", str(tmp_path))
+    assert found["healthy"], found
+    assert [(each["url"], each["cause"]) for each in found["asked"]] == [
+        (f"{away}/v2", "refused"),
+        (f"https://{site.address}/v2", None),
+    ]
 
 
 def test_who_may_not_read_the_secrets_is_told_so(ward: Ward) -> None:

@@ -45,6 +45,8 @@ BAD = {
     "": "invalid repository",
     "r.test/a b": "invalid repository",
     "-r.test/app": "'-r.test' is no host",
+    "r.test:65536/app": "has a port that there is not",
+    "[::1]:99999/app": "has a port that there is not",
     "0a" * 32: "the ID of an image",
 }
 

@@ -80,10 +80,10 @@ class Examiner:
         except (ConfigError, BlockedError) as error:
             blocked = isinstance(error, BlockedError)
             cause = Cause.BLOCKED if blocked else Cause.NODE_MISCONFIGURED
-            tries, asked = [Try(None, cause, shown(str(error)))], []
+            return Finding(case, diagnose(case, [Try(None, cause, shown(str(error)))]))
         notes = [note for each in tries for note in each.notes]
-        found = diagnose(case, tries)
         notes += self.view.notes(case.node.runtime) if self.view else []
+        found = diagnose(case, tries)
         unseen = self.view is None and found is not None
         return Finding(case, found, tuple(dict.fromkeys(notes)), tuple(asked), unseen)
 
@@ -92,22 +92,20 @@ class Examiner:
 
         The kubelet takes those of secrets first, and goes on where a plugin of its own fails.
         """
-        found: list[Credential] = matching(image, _of_secrets(case))
-        endpoints: tuple[Endpoint, ...] = (Endpoint.of(image),)
-        pull = Pull(image, case.node.platform, endpoints, self.trust, self.watch)
+        known = matching(image, _of_secrets(case))
+        pull = Pull(image, case.node.platform, (Endpoint.of(image),), self.trust, self.watch)
         if self.view is None:
-            return _until_good(pull, found)
+            return _until_good(pull, known)
         pull = replace(pull, endpoints=self.view.endpoints(image, case.node.runtime))
-        tries, asked = _until_good(pull, found) if found else ([], [])
+        tries, asked = _until_good(pull, known) if known else ([], [])
         if tries and tries[-1].cause in (None, *_CERTAIN):
             return tries, asked
         given = self.view.given(case, image)
-        if given.credentials or not found:
-            more, asked = _until_good(pull, given.credentials)
-            tries += [*given.failures, *more] if more[-1].cause is not None else more
-        else:
-            tries += given.failures
-        return tries, asked
+        tries += given.failures
+        if known and not given.credentials:
+            return tries, asked
+        more, asked = _until_good(pull, given.credentials)
+        return [*tries, *more], asked
 
 
 def _to_pull(case: Case) -> Image | None:

@@ -85,5 +85,7 @@ def _split_host(name: str) -> tuple[str, str]:
         first, rest = DOCKER, name
     if not _host(first):
         raise ImageError(f"{first!r} is no host: write HOST[:PORT]/REPOSITORY, without https://")
+    if int(first.rpartition("]")[2].partition(":")[2] or 0) > 65535:
+        raise ImageError(f"{first!r} has a port that there is not: they end with 65535")
     host = DOCKER if first in _DOCKER_NAMES else first
     return host, rest if host != DOCKER or "/" in rest else f"library/{rest}"

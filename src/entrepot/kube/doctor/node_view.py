@@ -9,6 +9,7 @@ from functools import cache
 
 from entrepot.kube.doctor import containerd_hosts, crio_registries, node_provider
 from entrepot.kube.doctor.cause import Cause
+from entrepot.kube.doctor.containerd_hosts import ConfigError
 from entrepot.kube.doctor.diagnosis import Case
 from entrepot.kube.doctor.endpoint import Endpoint
 from entrepot.kube.doctor.etc import Etc
@@ -17,6 +18,7 @@ from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.node_provider import NodeProvider
 from entrepot.kube.doctor.pull import Try
 from entrepot.kube.doctor.pull_secret import Credential
+from entrepot.kube.doctor.reach import address_of
 from entrepot.kube.kubectl import Kubectl, KubectlError
 
 UNSEEN = "not looked at: the mirrors and credential providers of the nodes (--node-files DIR)"
@@ -43,9 +45,16 @@ class NodeView:
 
     def endpoints(self, image: Image, runtime: str) -> tuple[Endpoint, ...]:
         """In the order in which the runtime asks them. Raises `ConfigError`, `BlockedError`."""
-        if crio_registries.is_there(self._etc) and not self._is_containerd(runtime):
-            return crio_registries.endpoints(self._etc, image)
-        return containerd_hosts.endpoints(self._etc, image)
+        crio = crio_registries.is_there(self._etc) and not self._is_containerd(runtime)
+        try:
+            read = crio_registries.endpoints if crio else containerd_hosts.endpoints
+            found = read(self._etc, image)
+            for each in found:
+                address_of(each.server)
+        except (AttributeError, TypeError, ValueError) as error:  # TOML of another shape
+            name = "registries.conf" if crio else "hosts.toml or config.toml"
+            raise ConfigError(f"{name} is not as it should be: {error}") from None
+        return found
 
     def notes(self, runtime: str) -> list[str]:
         """What is odd about the files."""

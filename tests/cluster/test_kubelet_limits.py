@@ -1,4 +1,4 @@
-"""`entrepot kube doctor` where the disk of the only node is full, as the kubelet itself says."""
+"""`entrepot kube doctor` where the kubelet itself says no: its disk is full, or pulls too many."""
 
 import json
 import re
@@ -56,3 +56,24 @@ def test_a_node_whose_disk_is_full(
     status, [found] = says(cluster, site, "runs", "-n", namespace)
     assert (status, found["cause"]) == (1, "disk_pressure")
     assert re.search("low on resource|DiskPressure", found["wrong"])
+
+
+def test_a_kubelet_that_pulls_too_many(cluster: Cluster, site: Site, namespace: str) -> None:
+    site.accounts.project("often", public=True)
+    image = site.push("often/app")
+    cluster.node.start_kubelet("--registry-qps=1", "--registry-burst=1")
+    pods = Pods(cluster, namespace)
+    for number in range(6):
+        wanted = pod(f"pulls-{number}", image, command=SLEEPS)
+        wanted["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+        pods.create(wanted)
+
+    def limited() -> dict[str, Any] | None:
+        _, found = says(cluster, site, "-n", namespace)
+        return next((each for each in found if each["cause"] == "pulls_limited"), None)
+
+    try:
+        found = cluster.until("one is told to wait", limited, namespace=namespace)
+    finally:
+        cluster.node.start_kubelet()
+    assert found["wrong"].endswith(": registryPullQPS 1, registryBurst 1")

@@ -1,0 +1,30 @@
+"""The bar for what is read, on a real terminal."""
+
+import os
+import pty
+import subprocess
+import sys
+
+CALL = """
+from entrepot.cli.reading import reading
+with reading(wanted=True) as watch:
+    watch("sha256:0123456789abcdef", 512, 1024)
+    watch("sha256:0123456789abcdef", 1024, 1024)
+"""
+
+
+def test_it_shows_each_part() -> None:
+    terminal, end = pty.openpty()
+    with os.fdopen(terminal, "rb") as shown:
+        words = [sys.executable, "-c", CALL]
+        env = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+        subprocess.run(words, stderr=end, env=env, timeout=60, check=True)
+        os.close(end)
+        text = shown.read1(65536).decode()
+    assert "sha256:0123456789ab" in text
+    assert "1.0/1.0 kB" in text
+
+
+def test_nobody_looks() -> None:
+    done = subprocess.run([sys.executable, "-c", CALL], capture_output=True, timeout=60, check=True)
+    assert done.stderr == b""
