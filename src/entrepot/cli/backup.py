@@ -80,20 +80,24 @@ def create(
     """
     from entrepot.upkeep.backup.create import create as make
     from entrepot.upkeep.backup.prune import prune as take_away
+    from entrepot.upkeep.backup.vault import BusyError
 
     with _told("the backup is not finished; run it again to go on"):
         vault = _vault(dest, endpoint, region, ca, addressing)
         here = settings.load(config, data=data)
         with shown() as show:
             made = make(end_of(here), here.keyring(), vault, show)
-            pruned = take_away(vault, keep, show) if keep and not made.lost else None
-    removed = list(pruned.removed) if pruned else []
+            removed, stay = list[str](), ""
+            if keep and not made.lost:
+                try:
+                    removed = list(take_away(vault, keep, show).removed)
+                except BusyError as error:  # the next one does it
+                    stay = f"; older ones stay for now: {error}"
     words = (
         f"backup {made.id} is made at {vault}: {made.tags} tags, {show_size(made.size)}, of which "
         f"{show_size(made.added)} are new"
     )
-    if removed:
-        words += f"; {len(removed)} older ones are gone"
+    words += f"; {len(removed)} older ones are gone" if removed else stay
     if made.lost:
         words += _LOST.format(count=len(made.lost), some="\n  ".join(made.lost[:10]))
     done(words, {**_row(made), "removed": removed}, as_json=as_json)

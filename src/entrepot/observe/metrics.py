@@ -19,6 +19,7 @@ UPLOADS_OPEN = "entrepot_uploads_open"
 STORE_BYTES = "entrepot_store_bytes"
 STORE_BLOBS = "entrepot_store_blobs"
 SCRUB_DAMAGED = "entrepot_scrub_damaged"
+BACKUP_AT = "entrepot_backup_timestamp_seconds"
 
 JOB_RUNNING = "entrepot_job_running"
 JOB_SECONDS = "entrepot_job_last_seconds"
@@ -30,6 +31,7 @@ _GAUGES = {
     STORE_BYTES: ("", "Bytes of all blobs and manifests, each once."),
     STORE_BLOBS: ("", "Blobs kept."),
     SCRUB_DAMAGED: ("", "Blobs and manifests in quarantine that nobody has pushed again."),
+    BACKUP_AT: ("", "When the newest backup was made."),
     JOB_RUNNING: ("job", "Whether some process does the job right now."),
     JOB_SECONDS: ("job", "How long the job ran last."),
     JOB_SUCCESS: ("job", "When the job ended well last."),

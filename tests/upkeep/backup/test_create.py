@@ -3,6 +3,7 @@
 import json
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -17,6 +18,7 @@ from tests.upkeep.filled import BIG
 from tests.upkeep.spoilt import spoil
 
 from entrepot.db import engine, hold, pieces
+from entrepot.observe.metrics import BACKUP_AT
 
 
 def test_the_next_one_sends_what_is_new(site: Site) -> None:
@@ -137,6 +139,15 @@ def test_only_its_owner_reads_it(site: Site) -> None:
     site.create()
     for path in (Path(site.dest), *Path(site.dest).rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_registry_knows_when_it_was(site: Site) -> None:
+    made = site.create()
+    metrics = site.http.get("/metrics").text
+    (at,) = [float(line.split()[1]) for line in metrics.splitlines() if line.startswith(BACKUP_AT)]
+    assert datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") == made["created_at"]
+    (row,) = site.http.get("/api/v1/audit", params={"action": "backup create"}).json()["items"]
+    assert row["reference"] == f"{made['id']} {site.dest}"
 
 
 def test_the_admin_sees_that_one_is_under_way(site: Site) -> None:

@@ -74,3 +74,13 @@ def test_who_prunes_is_alone(tmp_path: Path, one: Work, other: Work, may: bool) 
     with turn(vault, other):
         pass
     assert list(vault.files("working")) == []
+
+
+def test_a_backup_is_made_where_older_ones_must_stay(site: Site) -> None:
+    first = site.create()
+    with turn(FolderVault(Path(site.dest)), Work.CREATE):
+        done = site.run("create", *site.config, "--keep", "1")
+    assert done.status == 0, done
+    assert "older ones stay for now" in done.output
+    assert first["id"] in [each["id"] for each in site.json("list")]
+    assert len(site.create("--keep", "1")["removed"]) == 2

@@ -5,17 +5,22 @@ database is written down, and what came last is copied; no object is deleted in 
 the backup is as the registry was at one moment, and it is one once its last file is there.
 """
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from entrepot import __version__
-from entrepot.db import contents, keyed, moving, quarantine, tables
+from entrepot.db import contents, gauges, keyed, moving, quarantine, tables
+from entrepot.db.audit import By, Event
+from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
 from entrepot.db.schema import VERSION
 from entrepot.encryption.keys import Keyring
+from entrepot.observe.metrics import BACKUP_AT
 from entrepot.upkeep.backup import document, layout, rows
 from entrepot.upkeep.backup.copying import Copying, Pass
 from entrepot.upkeep.backup.document import CONTENTS, Backup, Rows, Sum
@@ -24,6 +29,7 @@ from entrepot.upkeep.backup.vault import BackupError, Bytes, Vault
 from entrepot.upkeep.moving.end import End
 from entrepot.upkeep.moving.move import Show
 
+_BY = By("entrepot", via="backup create")
 _FEW = 64 * 1024 * 1024
 """Bytes that may be left to copy while the state of the database is held."""
 _PASSES = 5
@@ -64,7 +70,15 @@ def create(source: End, keyring: Keyring, vault: Vault, show: Show) -> Backup:
         text = made.dump()
         vault.put(f"{made.folder}/{document.FILE}", [text], len(text))
         vault.settle()
+    _tell(source, made, str(vault), now)
     return made
+
+
+def _tell(source: End, made: Backup, where: str, now: datetime) -> None:
+    """Have the registry know of it. The backup is made, also where that cannot be."""
+    with suppress(sqlite3.Error), source.writing() as db, db.exclusive():
+        gauges.put(db, {BACKUP_AT: now.timestamp()})
+        record_access(db, Event("backup create", _BY, reference=f"{made.id} {where}"))
 
 
 def _copy(db: Connection, copying: Copying, held: Held, show: Show) -> None:
