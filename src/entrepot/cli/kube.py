@@ -6,19 +6,22 @@ from typing import Annotated
 
 import typer
 
-from entrepot.cli import kube_connect, kube_doctor
+from entrepot.cli import kube_connect, kube_doctor, kube_images
 from entrepot.cli.hosts import parse_host, read_ca
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import done
 from entrepot.kube.connecting import audience_roles
 from entrepot.kube.provider_config import PYTHON, Installation, InUseError
 
-app = typer.Typer(no_args_is_help=True, help="Kubernetes: pulls with no stored secret.")
+app = typer.Typer(no_args_is_help=True, help="Kubernetes: pulls with no stored secret; what runs.")
 provider = typer.Typer(no_args_is_help=True, help="The kubelet's plugin that gets passwords here.")
 app.add_typer(provider, name="credential-provider")
 app.command("connect")(kube_connect.connect)
 app.command("disconnect")(kube_connect.disconnect)
 app.command("doctor")(kube_doctor.doctor)
+app.command("images")(kube_images.images)
+app.command("clusters")(kube_images.clusters)
+app.command("forget")(kube_images.forget)
 
 
 @provider.command()

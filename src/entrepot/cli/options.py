@@ -18,12 +18,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something that cannot be undone; without a terminal it takes --yes."""
+def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
+    """Ask before something that cannot be undone; without a terminal it takes the option."""
     if yes:
         return
     if not sys.stdin.isatty():
-        fail(f"{question} Say --yes, since there is no terminal to ask at")
+        fail(f"{question} Say {option}, since there is no terminal to ask at")
     typer.confirm(question, abort=True, err=True)
 
 

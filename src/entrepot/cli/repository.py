@@ -8,6 +8,7 @@ import typer
 from entrepot.cli.client import connect
 from entrepot.cli.options import Json, Yes, confirm
 from entrepot.cli.output import Columns, done, show_list, show_one, when
+from entrepot.cli.running import EvenIfRunning, ask_first
 from entrepot.cli.size import show_size
 
 app = typer.Typer(no_args_is_help=True, help="Repositories: what is in them; deleting them.")
@@ -52,8 +53,17 @@ def show(ctx: typer.Context, name: Name, *, as_json: Json = False) -> None:
 
 
 @app.command()
-def delete(ctx: typer.Context, name: Name, *, yes: Yes = False, as_json: Json = False) -> None:
+def delete(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    yes: Yes = False,
+    even_if_running: EvenIfRunning = False,
+    as_json: Json = False,
+) -> None:
     """Delete a repository with all its images, into the trash.
+
+    Where a connected cluster has one of them, it is told where, and asked once more.
 
     Example: `entrepot repository delete team/app --yes`
     """
@@ -61,7 +71,9 @@ def delete(ctx: typer.Context, name: Name, *, yes: Yes = False, as_json: Json = 
     found = client.get(f"/repositories/{name}")
     what = f"{name} with {found['tags']} tags and {found['manifests']} manifests"
     confirm(f"delete {what}?", yes=yes)
-    gone = client.call("DELETE", f"/repositories/{name}", params={"confirm": name})
+    known = ask_first(client, name, said=even_if_running)
+    how = {"confirm": name, "even_if_running": known}
+    gone = client.call("DELETE", f"/repositories/{name}", params=how)
     done(f"{what} is deleted{way_back(gone)}", gone, as_json=as_json)
 
 

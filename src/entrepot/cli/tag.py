@@ -8,6 +8,7 @@ from entrepot.cli.client import connect
 from entrepot.cli.options import Json, Yes, confirm
 from entrepot.cli.output import Columns, done, show_list, when
 from entrepot.cli.repository import Name, way_back
+from entrepot.cli.running import EvenIfRunning, ask_first
 
 app = typer.Typer(no_args_is_help=True, help="Tags: what they point to; deleting them.")
 
@@ -36,13 +37,19 @@ def delete(
     tag: Annotated[str, typer.Argument(help="The tag.")],
     *,
     yes: Yes = False,
+    even_if_running: EvenIfRunning = False,
     as_json: Json = False,
 ) -> None:
     """Delete a tag, into the trash; its manifest stays, and so do other tags of it.
 
-    Example: `entrepot tag delete team/app 1.0 --yes`
+    Where a connected cluster has it, it is told where, and asked once more.
+
+    Examples: `entrepot tag delete team/app 1.0 --yes`, `entrepot tag delete team/app 1.0 --yes
+    --even-if-running`
     """
+    client = connect(ctx)
     confirm(f"delete the tag {repository}:{tag}?", yes=yes)
-    where = {"repository": repository, "tag": tag}
-    gone = connect(ctx).call("DELETE", "/tags", params=where)
+    known = ask_first(client, repository, tag, said=even_if_running)
+    where = {"repository": repository, "tag": tag, "even_if_running": known}
+    gone = client.call("DELETE", "/tags", params=where)
     done(f"{repository}:{tag} is deleted{way_back(gone)}", gone, as_json=as_json)

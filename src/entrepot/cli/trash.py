@@ -7,6 +7,7 @@ import typer
 from entrepot.cli.client import connect
 from entrepot.cli.options import Json, Yes, confirm
 from entrepot.cli.output import Columns, Row, done, show_json, show_list, when
+from entrepot.cli.running import EvenIfRunning
 from entrepot.cli.size import show_size
 
 app = typer.Typer(no_args_is_help=True, help="What was deleted, until its time is up.")
@@ -94,14 +95,18 @@ def purge(
     number: Annotated[int, typer.Argument(help="Id, as the list shows it.")],
     *,
     yes: Yes = False,
+    even_if_running: EvenIfRunning = False,
     as_json: Json = False,
 ) -> None:
     """Delete something for good, before its time; takes an owner of the project.
+
+    What a connected cluster has is purged with --even-if-running alone.
 
     Example: `entrepot trash purge 17 --yes`
     """
     client = connect(ctx)
     row = client.get(f"/trash/{number}")
     confirm(f"delete {name(row)} for good? Nobody can bring it back then.", yes=yes)
-    client.delete(f"/trash/{number}")
+    how = {"even_if_running": even_if_running}
+    client.call("DELETE", f"/trash/{number}", params=how)
     done(f"{name(row)} is gone for good", {"id": number}, as_json=as_json)
