@@ -61,6 +61,7 @@ MATRIX: dict[str, dict[str, Any]] = {
             "endpoint": "https://s3.example.org",
             "region": "eu-1",
             "secret": "both",
+            "encryption": {"secret": {"name": "backup-key"}},
             "keep": 48,
         },
         "networkPolicy": {"backup": {"port": 9000}},

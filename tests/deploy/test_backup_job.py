@@ -1,5 +1,6 @@
 """The job that makes backups: where it runs, what it may reach, and what it says to the program."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,24 @@ def job(found: Rendered) -> Manifest:
 def test_the_program_understands_it(values: dict[str, Any]) -> None:
     (container,) = job(render(values))["containers"]
     parse(" ".join(["entrepot", *container["args"]]))
+
+
+def test_its_key_is_a_file() -> None:
+    pod = job(render(BUCKET))
+    (container,) = pod["containers"]
+    file = Path(container["args"][container["args"].index("--key-file") + 1])
+    (mount,) = [each for each in container["volumeMounts"] if each["name"] == "key"]
+    (volume,) = [each["secret"] for each in pod["volumes"] if each["name"] == "key"]
+    assert (Path(mount["mountPath"]), volume["items"][0]["path"]) == (file.parent, file.name)
+    assert (volume["secretName"], volume["defaultMode"]) == ("backup-key", 0o440)
+
+
+@pytest.mark.parametrize("values", [FOLDER, BUCKET], ids=["volume", "bucket"])
+def test_its_volumes_are_there(values: dict[str, Any]) -> None:
+    pod = job(render(values))
+    (container,) = pod["containers"]
+    mounts = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounts == {volume["name"] for volume in pod["volumes"]}
 
 
 def test_one_at_a_time_and_none_that_must_be_mended_again() -> None:

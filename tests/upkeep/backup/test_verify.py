@@ -42,6 +42,15 @@ def test_whatever_is_spoilt_is_told(site: Site, how: str) -> None:
     assert site.run("verify").status == 0
 
 
+def test_one_that_is_damaged_hides_no_other(site: Site) -> None:
+    first, second = site.create(), site.create()
+    flip(Path(site.dest) / "backups" / first["id"] / "backup.json")
+    done = site.run("list")
+    assert done.status == 1
+    assert second["id"] in done.output
+    assert f"backup {first['id']} is damaged" in done.error
+
+
 def test_where_there_is_none_it_says_so(site: Site) -> None:
     done = site.run("verify")
     assert done.status == 2

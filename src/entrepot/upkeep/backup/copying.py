@@ -21,8 +21,8 @@ from entrepot.encryption.keys import Keyring
 from entrepot.oci.digest import Digest
 from entrepot.oci.ranges import Span
 from entrepot.upkeep.backup.document import BLOBS, digest_at, place_of
-from entrepot.upkeep.backup.vault import BackupError, Bytes, Vault
-from entrepot.upkeep.backup.verified import LostError, verified
+from entrepot.upkeep.backup.vault import BackupError, Bytes, LostError, Vault
+from entrepot.upkeep.backup.verified import verified
 
 _THREADS = 8
 _PAGE = 1000

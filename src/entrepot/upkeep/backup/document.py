@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from entrepot.oci.digest import HEX_LENGTH, Digest
 from entrepot.oci.errors import OCIError
-from entrepot.upkeep.backup.vault import BackupError, Vault, get
+from entrepot.upkeep.backup.vault import BackupError, LostError, Vault, get
 
 T = TypeVar("T")
 
@@ -150,7 +150,9 @@ def read(vault: Vault, id_: str) -> Backup:
     if not id_:
         whole, _ = ids(vault)
         if not whole:
-            raise BackupError(f"there is no backup at {vault}")
+            sealed = next(vault.files(f"sealed/{FOLDER}"), None)
+            more = ", but some that are sealed: give --key-file" if sealed else ""
+            raise BackupError(f"there is no backup at {vault}{more}")
         id_ = whole[-1]
     try:
         if not _id(id_):
@@ -160,6 +162,8 @@ def read(vault: Vault, id_: str) -> Backup:
         raise BackupError(
             f"there is no backup {id_} at {vault}: see entrepot backup list"
         ) from None
+    except LostError as error:
+        raise BackupError(f"backup {id_} is damaged: its {FILE}: {error}") from None
 
 
 def lines(vault: Vault, backup: Backup, name: str) -> Iterator[bytes]:
@@ -174,6 +178,8 @@ def lines(vault: Vault, backup: Backup, name: str) -> Iterator[bytes]:
             yield from whole
     except FileNotFoundError:
         raise BackupError(f"backup {backup.id} is damaged: its {name} is missing") from None
+    except LostError as error:
+        raise BackupError(f"backup {backup.id} is damaged: its {name}: {error}") from None
     if rest or hashed.hexdigest() != wanted.sha256:
         raise BackupError(f"backup {backup.id} is damaged: its {name} is not as it was written")
 

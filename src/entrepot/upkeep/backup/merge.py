@@ -22,8 +22,7 @@ from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag
 from entrepot.upkeep.backup.choice import Choice, Row, Wanted, plan
 from entrepot.upkeep.backup.opened import Opened
-from entrepot.upkeep.backup.vault import BackupError
-from entrepot.upkeep.backup.verified import LostError
+from entrepot.upkeep.backup.vault import BackupError, LostError
 from entrepot.upkeep.moving.end import End
 from entrepot.upkeep.moving.move import Show
 

@@ -12,7 +12,7 @@ from entrepot.db.pieces import Piece
 from entrepot.upkeep.backup import rows
 from entrepot.upkeep.backup.document import paged
 from entrepot.upkeep.backup.opened import Opened
-from entrepot.upkeep.backup.verified import LostError
+from entrepot.upkeep.backup.vault import LostError
 
 _THREADS = 8
 _PAGE = 64

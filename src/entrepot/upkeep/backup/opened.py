@@ -8,8 +8,8 @@ from typing import Any
 from entrepot.oci.digest import Digest
 from entrepot.upkeep.backup import document, rows
 from entrepot.upkeep.backup.document import Backup
-from entrepot.upkeep.backup.vault import Bytes, Vault
-from entrepot.upkeep.backup.verified import LostError, verified
+from entrepot.upkeep.backup.vault import Bytes, LostError, Vault
+from entrepot.upkeep.backup.verified import verified
 
 
 @dataclass(slots=True)

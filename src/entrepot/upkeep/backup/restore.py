@@ -20,8 +20,7 @@ from entrepot.upkeep.backup import rows
 from entrepot.upkeep.backup.document import Backup
 from entrepot.upkeep.backup.objects import Objects
 from entrepot.upkeep.backup.opened import Opened
-from entrepot.upkeep.backup.vault import BackupError
-from entrepot.upkeep.backup.verified import LostError
+from entrepot.upkeep.backup.vault import BackupError, LostError
 from entrepot.upkeep.moving.end import End, MoveError, claim
 from entrepot.upkeep.moving.move import Show
 

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from entrepot.blobstore.place import SCHEMES, Place
 from entrepot.blobstore.store import StoreError
+from entrepot.encryption.keys import NO_KEYS, Keyring
 
 Bytes: TypeAlias = bytes | memoryview
 
@@ -17,6 +18,10 @@ class BackupError(Exception):
 
 class BusyError(BackupError):
     """Somebody else is at it; later it goes."""
+
+
+class LostError(Exception):
+    """Bytes are missing, or do not match their digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,9 @@ class Vault(Protocol):
         """
 
     def read(self, name: str) -> Iterator[memoryview]:
-        """The bytes of a file, each stride good until the next. Raises FileNotFoundError."""
+        """The bytes of a file, each stride good until the next. Raises FileNotFoundError, and
+        `LostError` where it can be seen that they are not what was written.
+        """
 
     def files(self, folder: str) -> Iterator[File]:
         """All files below a folder; none where there is none."""
@@ -56,11 +63,21 @@ def get(vault: Vault, name: str) -> bytes:
     return b"".join(bytes(stride) for stride in vault.read(name))
 
 
-def vault_at(where: str, options: Place) -> Vault:
-    """The vault at a folder or a URL, with the endpoint and so on of `options`.
+def vault_at(where: str, options: Place, keyring: Keyring = NO_KEYS) -> Vault:
+    """The vault at a folder or a URL, with the endpoint and so on of `options`; where there are
+    keys, that of backups which are sealed by them.
 
     Raises `BackupError`, `StoreError`.
     """
+    found = _plain(where, options)
+    if keyring.current is None:
+        return found
+    from entrepot.upkeep.backup.sealed import SealedVault
+
+    return SealedVault(found, keyring, keyring.current)
+
+
+def _plain(where: str, options: Place) -> Vault:
     if where.partition("://")[0] not in SCHEMES:
         if "://" in where:
             raise BackupError(

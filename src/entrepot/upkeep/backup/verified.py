@@ -3,11 +3,7 @@
 from collections.abc import Iterator
 
 from entrepot.oci.digest import Digest, hasher
-from entrepot.upkeep.backup.vault import Bytes
-
-
-class LostError(Exception):
-    """Bytes are missing, or do not match their digest."""
+from entrepot.upkeep.backup.vault import Bytes, LostError
 
 
 def verified(strides: Iterator[Bytes], digest: Digest) -> Iterator[Bytes]:

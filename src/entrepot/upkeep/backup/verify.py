@@ -9,8 +9,8 @@ from functools import partial
 from entrepot.oci.digest import Digest
 from entrepot.upkeep.backup import document
 from entrepot.upkeep.backup.document import CONTENTS, Backup
-from entrepot.upkeep.backup.vault import BackupError, Vault
-from entrepot.upkeep.backup.verified import LostError, verified
+from entrepot.upkeep.backup.vault import BackupError, LostError, Vault
+from entrepot.upkeep.backup.verified import verified
 from entrepot.upkeep.moving.move import Show
 
 _THREADS = 4

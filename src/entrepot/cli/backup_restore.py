@@ -1,0 +1,138 @@
+"""`entrepot backup restore`: the whole registry, or some images of it, from a backup."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entrepot import settings
+from entrepot.cli.ends import end_of
+from entrepot.cli.options import Config, Data, Json
+from entrepot.cli.output import done
+from entrepot.cli.progress import shown
+from entrepot.cli.size import show_size
+from entrepot.cli.vaults import (
+    Addressed,
+    Ca,
+    Dest,
+    Endpoint,
+    KeyFile,
+    Region,
+    Which,
+    told,
+    vault_of,
+)
+
+if TYPE_CHECKING:
+    from entrepot.upkeep.backup.vault import Vault
+
+
+def restore(
+    dest: Dest,
+    *,
+    backup: Which = "",
+    without_damaged: Annotated[
+        bool,
+        typer.Option("--without-damaged", help="Also where content is damaged in the backup."),
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of a registry that lives: a project, REPOSITORY or REPOSITORY:TAG; repeat it."
+        ),
+    ] = None,
+    move_tags: Annotated[
+        bool, typer.Option("--move-tags", help="With --only, also tags that point elsewhere now.")
+    ] = False,
+    key_file: KeyFile = None,
+    endpoint: Endpoint = "",
+    region: Region = "",
+    ca: Ca = None,
+    addressing: Addressed = "auto",
+    data: Data = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Make a registry anew from a backup, in an empty database and an empty store; or bring some
+    images back into one that lives.
+
+    The settings say where that is, as for `entrepot serve`, which comes behind it. What was cut
+    goes on when it is run again. Where the registry had encryption keys, these settings need them.
+
+    With `--only` images come back beside the server, as if they were pushed, with their signatures
+    and other referrers. Nothing is taken away. Grants and rules are not restored so.
+
+    Examples: `entrepot backup restore /mnt/backup --data /srv/entrepot`,
+    `entrepot backup restore s3://backups/registry --backup 20260131T020000Z-3f9a`,
+    `entrepot backup restore /mnt/backup --only team/app:1.2 --move-tags`
+    """
+    if only:
+        with told("the restore is not finished; run it again to go on"):
+            vault = vault_of(
+                dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
+            )
+            here = settings.load(config, data=data)
+            _merge(vault, backup, here, only, move_tags=move_tags, as_json=as_json)
+        return
+    from entrepot.upkeep.backup import document
+    from entrepot.upkeep.backup.opened import Opened
+    from entrepot.upkeep.backup.restore import restore as make_anew
+
+    with told("the restore is not finished; run it again to go on"):
+        vault = vault_of(
+            dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
+        )
+        there = settings.load(config, data=data)
+        chosen, target = document.read(vault, backup), end_of(there)
+        opened = Opened(vault, chosen)
+        with shown() as show:
+            found = make_anew(
+                opened, target, there.keyring(), show, without_damaged=without_damaged
+            )
+    words = (
+        f"backup {chosen.id} is restored to {target}: {found.rows} rows, {chosen.tags} tags, "
+        f"{show_size(found.bytes)} of objects"
+    )
+    missing = sorted({*opened.damaged, *chosen.lost})
+    if missing:
+        words += f"\n{len(missing)} contents are lost, and pushed again are healed:\n  "
+        words += "\n  ".join(missing[:10])
+    document_ = {
+        "backup": chosen.id,
+        "database": str(target.place),
+        "blobs": target.blobs,
+        "rows": found.rows,
+        "tags": chosen.tags,
+        "bytes": found.bytes,
+        "lost": missing,
+    }
+    done(words, document_, as_json=as_json)
+    raise typer.Exit(1 if missing else 0)
+
+
+def _merge(
+    vault: "Vault",
+    backup: str,
+    here: settings.Settings,
+    only: list[str],
+    *,
+    move_tags: bool,
+    as_json: bool,
+) -> None:
+    from entrepot.upkeep.backup import document
+    from entrepot.upkeep.backup.choice import Choice
+    from entrepot.upkeep.backup.merge import merge
+    from entrepot.upkeep.backup.opened import Opened
+
+    choices = [Choice.parse(text) for text in only]
+    opened, target = Opened(vault, document.read(vault, backup)), end_of(here)
+    sparse = here.sparse_manifests
+    with shown() as show:
+        found = merge(opened, target, choices, show, move_tags=move_tags, sparse=sparse)
+    lines = [
+        f"{found.manifests} manifests and {len(found.tags)} tags of {opened.backup.id} are back"
+    ]
+    lines += [f"{tag} points elsewhere by now, and is left so: --move-tags" for tag in found.left]
+    lines += [f"{digest} cannot be restored: {why}" for digest, why in found.lost.items()]
+    done("\n".join(lines), {"backup": opened.backup.id, **asdict(found)}, as_json=as_json)
+    raise typer.Exit(1 if found.lost else 0)

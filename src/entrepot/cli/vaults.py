@@ -1,0 +1,83 @@
+"""Options that say where backups are, and how commands on them fail."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entrepot import settings
+from entrepot.blobstore.place import Addressing, Place
+from entrepot.cli.options import fail
+
+if TYPE_CHECKING:
+    from entrepot.upkeep.backup.vault import Vault
+
+Dest = Annotated[
+    str, typer.Argument(help="Folder, or s3://BUCKET/PREFIX, gs://…, az://…", show_default=False)
+]
+Endpoint = Annotated[
+    str,
+    typer.Option(help="https://HOST of a store that is one's own."),
+]
+Region = Annotated[str, typer.Option(help="The bucket's region, for S3.")]
+Ca = Annotated[
+    Path | None,
+    typer.Option(help="Whom the store's certificate is of, PEM."),
+]
+Addressed = Annotated[
+    Addressing,
+    typer.Option(
+        help="Where the bucket's name stands in a URL: auto, path or virtual.",
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="File with the keys that the backups are sealed by, the current one first."),
+]
+Which = Annotated[str, typer.Option("--backup", help="Its id.", show_default="the newest")]
+
+
+def vault_of(
+    dest: str,
+    key_file: Path | None,
+    *,
+    endpoint: str,
+    region: str,
+    ca: Path | None,
+    addressing: Addressing,
+) -> "Vault":
+    """The place that the options name."""
+    from entrepot.encryption import source
+    from entrepot.upkeep.backup.vault import vault_at
+
+    if endpoint and not endpoint.startswith(("https://", "http://")):
+        fail(f"--endpoint is {endpoint!r}: write https://HOST[:PORT]")
+    options = Place("", "", endpoint=endpoint, region=region, ca=ca, addressing=addressing)
+    try:
+        keyring = source.load(None, key_file, "")
+    except source.SourceError as error:
+        fail(str(error).replace("encryption_key_file", "--key-file"))
+    return vault_at(dest, options, keyring)
+
+
+@contextmanager
+def told(cut: str) -> Iterator[None]:
+    """Say what went wrong: with 2 where something must be changed, with 1 where trying again may
+    do.
+    """
+    from entrepot.db.schema import SchemaError
+    from entrepot.encryption.keys import EncryptionError
+    from entrepot.upkeep.backup.vault import BackupError, BusyError
+    from entrepot.upkeep.moving.end import MoveError
+
+    try:
+        yield
+    except BusyError as error:
+        fail(str(error), 1)
+    except (BackupError, MoveError, SchemaError, EncryptionError, settings.SettingsError) as error:
+        fail(str(error))
+    except (OSError, sqlite3.Error) as error:
+        fail(f"{error}; {cut}", 1)
