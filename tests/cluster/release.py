@@ -63,6 +63,11 @@ class Release:
         self._helm("uninstall", "entrepot", "--namespace", self._namespace)
         self._cluster.until("all else is gone", lambda: self._left() == set(kept))
 
+    def run(self, source: str) -> None:
+        """Have a job done now that is else done at its time."""
+        self._kubectl("create", "job", f"--from={source}", "now")
+        self._kubectl("wait", "--for=condition=complete", "job/now", "--timeout=150s")
+
     @property
     def address(self) -> str:
         """Where clients come."""

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests import seaweed as store
 from tests.accounts import ADMIN
+from tests.cli.command import entrepot
 from tests.clients.carriers import Skopeo
 from tests.clients.client import Reach
 from tests.clients.image import GREETING, MIB, Image, make_image
@@ -79,26 +80,40 @@ def release(
 
 @pytest.fixture
 def volume(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Path]:
-    """A folder on the node that is the only volume of its kind."""
-    folder = tmp_path / "volume"
+    """A folder on the node that is the registry's volume."""
+    with volume_for(cluster, namespace, "entrepot", tmp_path / "volume") as folder:
+        yield folder
+
+
+@pytest.fixture
+def backups(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Path]:
+    """One for its backups."""
+    with volume_for(cluster, namespace, "entrepot-backup", tmp_path / "backups") as folder:
+        yield folder
+
+
+@contextmanager
+def volume_for(cluster: Cluster, namespace: str, claim: str, folder: Path) -> Iterator[Path]:
+    """A folder on the node that is the only volume for a claim."""
     folder.mkdir()
     folder.chmod(0o777)
     spec = {
-        "capacity": {"storage": "20Gi"},
+        "capacity": {"storage": "100Gi"},
         "accessModes": ["ReadWriteOnce"],
         "persistentVolumeReclaimPolicy": "Retain",
         "hostPath": {"path": str(folder)},
-        "claimRef": {"namespace": namespace, "name": "entrepot"},
+        "claimRef": {"namespace": namespace, "name": claim},
     }
-    named = {"metadata": {"name": namespace}, "spec": spec}
+    name = f"{namespace}-{claim}"
+    named = {"metadata": {"name": name}, "spec": spec}
     cluster.apply({"apiVersion": "v1", "kind": "PersistentVolume", **named})
     yield folder
-    cluster.kubectl("delete", "persistentvolume", namespace, "--wait=false")
+    cluster.kubectl("delete", "persistentvolume", name, "--wait=false")
 
 
 @pytest.mark.timeout(600)
 def test_one_over_a_volume(
-    cluster: Cluster, release: Release, volume: Path, tmp_path: Path
+    cluster: Cluster, release: Release, volume: Path, backups: Path, tmp_path: Path
 ) -> None:
     release.install(persistence={"storageClass": ""})
     skopeo, name = client(release, tmp_path), f"{release.address}/team/app:1"
@@ -108,12 +123,19 @@ def test_one_over_a_volume(
     assert greets(cluster, name, release.ca)
 
     before = release.pods
-    release.upgrade(config={"trash_days": 3})
+    small = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
+    backup = {"enabled": True, "persistence": {"storageClass": ""}, "resources": small}
+    release.upgrade(config={"trash_days": 3}, backup=backup)
 
     assert not release.pods & before
     assert skopeo.pull(name).digest == pushed
-    release.uninstall("PersistentVolumeClaim/entrepot")
+    release.run("cronjob/entrepot-backup")
+    release.uninstall("PersistentVolumeClaim/entrepot", "PersistentVolumeClaim/entrepot-backup")
     assert (volume / "entrepot.sqlite").exists()
+    verified = entrepot("backup", "verify", str(backups))
+    assert verified.status == 0, verified
+    restored = entrepot("backup", "restore", str(backups), "--data", str(tmp_path / "restored"))
+    assert " 1 tags" in restored.output, restored
 
 
 @pytest.mark.timeout(600)
