@@ -182,3 +182,24 @@ def test_what_is_no_token(admin: httpx.Client, text: str) -> None:
     answer = admin.post("/trusts/test", json={"token": text})
     assert answer.status_code == 422
     assert text not in answer.text or not text
+
+
+def test_a_controller_reports_by_its_own_token(admin: httpx.Client, administered: Served) -> None:
+    """As `entrepot kube connect` sets it up; whatever other rules mean it, too."""
+    reporter = {"role": "reporter", "pattern": "*"}
+    rule = {**RULE, "claims": {"sub": KUBERNETES["sub"]}, "grants": [reporter]}
+    assert admin.put("/trusts/kube.prod.b", json=rule).status_code == 200
+    narrow = {**rule, "grants": [{**reporter, "pattern": "team/*"}]}
+    assert admin.put("/trusts/kube.prod.c", json=narrow).status_code == 422
+    shown = ("controller", sign(claims(CLUSTER, **KUBERNETES)))
+    path = f"{administered.url}/api/v1/clusters/prod/images"
+    for more in ("", "kube.prod.a"):
+        if more:
+            reader = {**rule, "grants": [{"role": "reader", "pattern": "*"}]}
+            assert admin.put(f"/trusts/{more}", json=reader).status_code == 200
+        answer = httpx.put(path, json={"images": []}, auth=shown)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["reported_by"] == "workload:kube.prod.b"
+    [row] = admin.get("/audit", params={"action": "cluster connect"}).json()["items"]
+    assert row["actor"] == "workload:kube.prod.b"
+    assert admin.delete("/clusters/prod").status_code == 204

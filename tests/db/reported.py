@@ -27,4 +27,5 @@ def row(
 
 
 def report(db: Connection, *rows: Row, cluster: str = "prod", keep: float = KEEP) -> None:
-    inventory.report(db, cluster, dict(rows), keep=keep, by=By(f"robot:{cluster}"))
+    who = f"robot:{cluster}"
+    inventory.report(db, cluster, dict(rows), keep=keep, reporters=[who], by=By(who))

@@ -99,8 +99,11 @@ def test_clusters_are_apart(db: Connection) -> None:
 def test_a_name_belongs_to_who_reports_it(db: Connection) -> None:
     report(db, WEB)
     with pytest.raises(TakenError, match="robot:prod"):
-        inventory.report(db, "prod", {}, keep=9, by=By("robot:other"))
+        inventory.report(db, "prod", {}, keep=9, reporters=["robot:other"], by=By("robot:other"))
     assert [each.key for each in listed(db)] == [KEY]
+    several = ["robot:a", "robot:prod"]
+    found = inventory.report(db, "prod", {}, keep=9, reporters=several, by=By("robot:a"))
+    assert found.reported_by == "robot:prod"
 
 
 def test_the_first_report_of_a_cluster_is_written_down(db: Connection) -> None:

@@ -124,15 +124,19 @@ QUERIES: dict[str, Callable[[SQLite], object]] = {
     "job claimed": lambda db: jobs.claim(db, "count", "us", 30),
     "lease renewed": lambda db: jobs.renew(db, "count", "us", 30, Progress()),
     "job finished": lambda db: jobs.finish(db, "count", "us", Progress()),
-    "report": lambda db: inventory.report(db, "prod", {KEY: SAID}, keep=9, by=NOBODY),
-    "report of none": lambda db: inventory.report(db, "prod", {}, keep=9, by=NOBODY),
+    "report": lambda db: inventory.report(
+        db, "prod", {KEY: SAID}, keep=9, reporters=["x"], by=NOBODY
+    ),
+    "report of none": lambda db: inventory.report(
+        db, "prod", {}, keep=9, reporters=["x"], by=NOBODY
+    ),
     "what runs of a repository": lambda db: (
-        inventory.report(db, "prod", {KEY: SAID}, keep=9, by=NOBODY),
+        inventory.report(db, "prod", {KEY: SAID}, keep=9, reporters=["x"], by=NOBODY),
         running.of(db, APP),
     ),
     "what runs and lies in the trash": lambda db: (
         manifests.remove(db, APP, DIGEST, keep=Keep(9)),
-        inventory.report(db, "prod", {KEY: SAID}, keep=9, by=NOBODY),
+        inventory.report(db, "prod", {KEY: SAID}, keep=9, reporters=["x"], by=NOBODY),
         [running.in_trash(db, item) for item in (trash.find(db, 1),) if item],
     ),
     "idle uploads": lambda db: uploads.idle(db, 60, (0, ""), 10),

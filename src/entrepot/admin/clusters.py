@@ -16,7 +16,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from entrepot.admin.caller import Called, Caller
 from entrepot.admin.page import Model, Name, Page, moment, printable
 from entrepot.admin.problem import Problem
-from entrepot.auth.roles import Action
+from entrepot.auth.pattern import ANY
+from entrepot.auth.roles import ACTIONS, Action, Role
 from entrepot.db import inventory
 from entrepot.db.connection import Connection
 from entrepot.db.inventory import Key, Said, TakenError
@@ -139,6 +140,7 @@ async def report(caller: Called, cluster: Name, request: Request) -> Cluster:
         name=cluster,
         reported=found,
         keep=caller.registry.terms.ran,
+        reporters=await _reporters(caller),
         by=caller.by(),
     )
     try:
@@ -150,6 +152,13 @@ async def report(caller: Called, cluster: Name, request: Request) -> Cluster:
             f"admin forget that one: entrepot kube forget {cluster}",
         ) from None
     return _shown(known, len(found))
+
+
+async def _reporters(caller: Caller) -> list[str]:
+    """The subjects that let them report: a workload's other rules may come and go."""
+    granted = (await caller.registry.guard.directory.granted(caller.actor)).over(ANY)
+    found = {each.subject for each in granted if Action.REPORT in ACTIONS[Role(each.role)]}
+    return sorted(found) or [caller.actor.subject]
 
 
 def _own_hosts(caller: Caller) -> set[str]:

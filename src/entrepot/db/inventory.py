@@ -105,21 +105,28 @@ def every(db: Connection) -> list[Cluster]:
 
 
 def report(
-    db: Connection, name: str, reported: Mapping[Key, Said], *, keep: float, by: By
+    db: Connection,
+    name: str,
+    reported: Mapping[Key, Said],
+    *,
+    keep: float,
+    reporters: Sequence[str],
+    by: By,
 ) -> Cluster:
-    """Take a report; what it leaves out is kept for so many seconds more.
+    """Take a report; what it leaves out is kept for so many seconds more. `reporters` are the
+    subjects whose grants let the actor report.
 
-    Raises `TakenError` where another actor reports for a cluster of this name.
+    Raises `TakenError` where none of them has reported for the cluster of this name before.
     """
     before, now = find(db, name), time.time()
-    if before is not None and before.reported_by != by.actor:
+    if before is not None and before.reported_by not in reporters:
         raise TakenError(before.reported_by)
     if before is None:
         audit.append(db, Event(CONNECTED, by, reference=f"cluster:{name}"))
     found = db.execute(
         f"insert into cluster ({_CLUSTER}) values (?, ?, ?, ?) on conflict (name) do update "
         f"set seen_at = excluded.seen_at returning {_CLUSTER}",
-        (name, by.actor, now, now),
+        (name, reporters[0], now, now),
     ).fetchone()
     last_seen = before.seen_at if before else now
     _apply(db, name, plan(_standing(db, name), reported), now, (last_seen, now + keep))
