@@ -50,6 +50,8 @@ class Rival(threading.Thread):
         self._login = {"Authorization": f"Basic {b64encode(f'admin:{password}'.encode()).decode()}"}
         self._sure: dict[tuple[str, str], float] = {}
         """By repository and digest, until when a blob was promised to stay."""
+        self._runs: tuple[str, bytes] | None = None
+        """A repository, and a manifest there that a cluster runs."""
 
     def run(self) -> None:
         try:
@@ -75,6 +77,7 @@ class Rival(threading.Thread):
             self._push_index: 3,
             self._rely: 2,
             self._sign: 2,
+            self._run: 4,
             self._pull: 10,
             self._retag: 3,
             self._untag: 3,
@@ -163,9 +166,7 @@ class Rival(threading.Thread):
         repository, parts = self._random.choice(LASTING), self._parts()
         for part in parts:
             self._bring(at, repository, part)
-        unique = f"{self._number}-{self._random.getrandbits(60)}"
-        document = json.loads(image(*parts)) | {"annotations": {"of": unique}}
-        manifest = json.dumps(document).encode()
+        manifest = self._unique(parts)
         tag = f"own{self._number}-{self._random.randrange(3)}"
         states = self.own.tags.setdefault((repository, tag), [None])
         states.append(digest_of(manifest))
@@ -174,6 +175,46 @@ class Rival(threading.Thread):
             return "pushed in vain"
         self.own.tags[repository, tag] = [digest_of(manifest)]
         return "pushed own"
+
+    def _unique(self, parts: tuple[Content, Content]) -> bytes:
+        unique = f"{self._number}-{self._random.getrandbits(60)}"
+        document = json.loads(image(*parts)) | {"annotations": {"of": unique}}
+        return json.dumps(document).encode()
+
+    def _run(self, at: Connection) -> str:
+        """Have a cluster run something else, that no tag names; what it ran until now is there."""
+        self._verify_running(at)
+        repository, parts = self._random.choice(LASTING), self._parts()
+        for part in parts:
+            self._bring(at, repository, part)
+        manifest = self._unique(parts)
+        self._runs = None
+        self._report(at, repository, digest_of(manifest))
+        if not self._put(at, repository, digest_of(manifest), manifest):
+            return "pushed in vain"
+        self._runs = repository, manifest
+        return "ran"
+
+    def _verify_running(self, at: Connection) -> None:
+        """Rounds may not take it, and hands only if they say that they know."""
+        if self._runs is None:
+            return
+        repository, manifest = self._runs
+        path = f"/v2/{repository}/manifests/{digest_of(manifest)}"
+        assert self._ask(at, "GET", path, headers=_ACCEPT).status == 200, f"{path} runs"
+        self.whole(at, repository, manifest)
+        assert self._ask(at, "DELETE", path).status == 403
+
+    def _report(self, at: Connection, repository: str = "", digest: str = "") -> None:
+        """Say that a cluster of this rival's own has this, and nothing else."""
+        name = f"rival{self._number}"
+        words = dict.fromkeys(("namespace", "kind", "workload", "container"), name)
+        has = {"host": "race.test", "repository": repository, "digest": digest, "pinned": True}
+        images = [{**words, "image": f"race.test/{repository}@{digest}", **has}]
+        body = json.dumps({"hosts": ["race.test"], "images": images if digest else []}).encode()
+        kind = {"Content-Type": "application/json"}
+        answer = self._ask(at, "PUT", f"/api/v1/clusters/{name}/images", body, kind)
+        assert answer.status == 200, answer.body
 
     def _rely(self, at: Connection) -> str:
         """Push a blob that nobody else has, ask for it or bring it again when most of its grace is
@@ -279,6 +320,7 @@ class Rival(threading.Thread):
 
     def verify(self, at: Connection) -> None:
         """After a crash: what is this client's own is there, and whole."""
+        self._verify_running(at)
         for (repository, tag), states in self.own.tags.items():
             path = f"/v2/{repository}/manifests/{tag}"
             found = self._ask(at, "GET", path, headers=_ACCEPT)

@@ -4,6 +4,7 @@ Whatever they do at once: a tag resolves wholly, what a client was told to be he
 grace, and in the end the store has what the rows name. `ENTREPOT_CRASH_ROUNDS` says for how long.
 """
 
+import json
 import random
 import time
 from collections import Counter
@@ -31,6 +32,7 @@ WANTED = {
     "pushed an index",
     "relied",
     "signed",
+    "ran",
     "pulled",
     "retagged",
     "untagged",
@@ -61,6 +63,7 @@ def test_nothing_that_is_needed_goes(
         trash_days=str(2 / _DAY),
         untagged_days=str(1 / _DAY),
         orphan_days=str(1 / _DAY),
+        ran_days=0,
     )
     did: Counter[str] = Counter()
     rivals: list[Rival] = []
@@ -102,6 +105,9 @@ def _end(registry: Registry, behind: Backend, rival: Rival) -> None:
         await_none(lambda: _unsettled(db, store), 30)
         assert behind.damage(registry.data, read=True) == []
         assert quotas.recount(db) == 0
+        for cluster in json.loads(at.ask("GET", "/api/v1/clusters").body)["items"]:
+            path = f"/api/v1/clusters/{cluster['name']}"
+            assert at.ask("DELETE", path).status == 204
         for repository in (*LASTING, PASSING):
             path = f"/api/v1/repositories/{repository}?confirm={repository}"
             assert at.ask("DELETE", path).status in (200, 404)
