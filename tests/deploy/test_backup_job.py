@@ -26,8 +26,8 @@ def test_its_key_is_a_file() -> None:
     pod = job(render(BUCKET))
     (container,) = pod["containers"]
     file = Path(container["args"][container["args"].index("--key-file") + 1])
-    (mount,) = [each for each in container["volumeMounts"] if each["name"] == "key"]
-    (volume,) = [each["secret"] for each in pod["volumes"] if each["name"] == "key"]
+    (mount,) = [each for each in container["volumeMounts"] if each["name"] == "backup-key"]
+    (volume,) = [each["secret"] for each in pod["volumes"] if each["name"] == "backup-key"]
     assert (Path(mount["mountPath"]), volume["items"][0]["path"]) == (file.parent, file.name)
     assert (volume["secretName"], volume["defaultMode"]) == ("backup-key", 0o440)
 
@@ -94,6 +94,23 @@ def test_it_reaches_what_it_needs() -> None:
     assert ports == [[53, 53], [5432], [443], [9000]]
     (container,) = job(found)["containers"]
     assert container["envFrom"] == [{"secretRef": {"name": "both"}}]
+
+
+@pytest.mark.parametrize("values", [FOLDER, BUCKET], ids=["volume", "bucket"])
+def test_a_registry_comes_back_from_them(values: dict[str, Any]) -> None:
+    found = render({**values, "backup": {**values["backup"], "restore": True}})
+    (first,) = found.pod["initContainers"]
+    parse(" ".join(["entrepot", *first["args"]]))
+    assert "--if-empty" in first["args"]
+    mounts = {mount["name"] for mount in first["volumeMounts"]}
+    assert mounts == {volume["name"] for volume in found.pod["volumes"]}
+    (policy,) = [
+        each["spec"]["egress"]
+        for each in found.all("NetworkPolicy")
+        if not each["metadata"]["name"].endswith("-backup")
+    ]
+    ports = [port["port"] for rule in policy for port in rule["ports"]]
+    assert (9000 in ports) == ("url" in values["backup"])
 
 
 def test_backups_outlive_the_release() -> None:

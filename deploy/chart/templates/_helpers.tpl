@@ -29,6 +29,40 @@ app.kubernetes.io/name: {{ .Chart.Name }}-backup
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* Where backups are, and by which key: the options of the commands on them, as JSON. */ -}}
+{{- define "entrepot.backup.place" -}}
+{{- $backup := .Values.backup -}}
+{{- $args := list ($backup.url | default "/backup") -}}
+{{- if $backup.encryption.secret.name }}{{ $args = concat $args (list "--key-file" "/etc/entrepot/backup/key") }}{{ end -}}
+{{- with $backup.endpoint }}{{ $args = concat $args (list "--endpoint" .) }}{{ end -}}
+{{- with $backup.region }}{{ $args = concat $args (list "--region" .) }}{{ end -}}
+{{- toJson $args -}}
+{{- end -}}
+
+{{- define "entrepot.backup.mounts" -}}
+{{- $mounts := list -}}
+{{- if not .Values.backup.url }}{{ $mounts = append $mounts (dict "name" "backup" "mountPath" "/backup") }}{{ end -}}
+{{- if .Values.backup.encryption.secret.name }}{{ $mounts = append $mounts (dict "name" "backup-key" "mountPath" "/etc/entrepot/backup" "readOnly" true) }}{{ end -}}
+{{- toJson $mounts -}}
+{{- end -}}
+
+{{- define "entrepot.backup.claim" -}}
+{{- .Values.backup.persistence.existingClaim | default (include "entrepot.backup.name" .) -}}
+{{- end -}}
+
+{{- define "entrepot.backup.volumes" -}}
+{{- if not .Values.backup.url }}
+- name: backup
+  persistentVolumeClaim: {claimName: {{ include "entrepot.backup.claim" . }}}
+{{- end }}
+{{- with .Values.backup.encryption.secret }}
+{{- if .name }}
+- name: backup-key
+  secret: {secretName: {{ .name }}, defaultMode: 0440, items: [{key: {{ .key }}, path: key}]}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "entrepot.image" -}}
 {{- $repository := required "say where the image lies: image.repository" .Values.image.repository -}}
 {{- if .Values.image.digest -}}

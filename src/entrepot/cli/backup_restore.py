@@ -44,6 +44,9 @@ def restore(
     move_tags: Annotated[
         bool, typer.Option("--move-tags", help="With --only, also tags that point elsewhere now.")
     ] = False,
+    if_empty: Annotated[
+        bool, typer.Option("--if-empty", help="Do nothing where there is a registry already.")
+    ] = False,
     key_file: KeyFile = None,
     endpoint: Endpoint = "",
     region: Region = "",
@@ -76,6 +79,7 @@ def restore(
         return
     from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.opened import Opened
+    from entrepot.upkeep.backup.restore import is_taken
     from entrepot.upkeep.backup.restore import restore as make_anew
 
     with told("the restore is not finished; run it again to go on"):
@@ -83,7 +87,12 @@ def restore(
             dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
         )
         there = settings.load(config, data=data)
-        chosen, target = document.read(vault, backup), end_of(there)
+        target = end_of(there)
+        if if_empty and is_taken(target):
+            found_one = {"database": str(target.place), "backup": None}
+            done(f"{target.place} holds a registry already", found_one, as_json=as_json)
+            return
+        chosen = document.read(vault, backup)
         opened = Opened(vault, chosen)
         with shown() as show:
             found = make_anew(

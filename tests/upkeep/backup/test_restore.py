@@ -15,7 +15,7 @@ from tests.upkeep.backup.killing import kill_often
 from tests.upkeep.backup.site import Site, write
 from tests.upkeep.filled import APP
 
-from entrepot.db import engine
+from entrepot.db import engine, hold, moving
 from entrepot.encryption.keys import MasterKey
 
 
@@ -122,6 +122,28 @@ def test_a_registry_that_is_there_is_left_alone(site: Site) -> None:
     assert refused.status == 2
     assert "holds a registry already" in refused.error
     site.pull(site.http)
+
+
+def test_where_a_registry_may_be_it_is_asked_for_politely(site: Site, tmp_path: Path) -> None:
+    site.create()
+    assert site.json("restore", *site.config, "--if-empty")["backup"] is None
+    found = site.json("restore", "--data", str(tmp_path / "new"), "--if-empty")
+    assert found["tags"] == 5
+    assert site.json("restore", "--data", str(tmp_path / "new"), "--if-empty")["backup"] is None
+
+
+def test_two_do_not_restore_at_once(site: Site, tmp_path: Path) -> None:
+    made, new = site.create(), tmp_path / "new"
+    engine.prepare(new)
+    with closing(engine.connect(new)) as db, db.exclusive():
+        moving.mark_unfinished(db, f"backup {made['id']}")
+        hold.take(db, "host 1 2 3 4", 60, lambda _: False)
+    refused = site.run("restore", "--data", str(new), "--if-empty")
+    assert refused.status == 1
+    assert "restored, by host/1" in refused.error
+    with closing(engine.connect(new)) as db, db.exclusive():
+        hold.give_back(db, "host 1 2 3 4")
+    assert site.json("restore", "--data", str(new))["tags"] == 5
 
 
 @pytest.mark.parametrize("content", ["small", "large"])

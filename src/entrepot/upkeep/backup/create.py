@@ -25,6 +25,7 @@ from entrepot.upkeep.backup import document, layout, rows
 from entrepot.upkeep.backup.copying import Copying, Pass
 from entrepot.upkeep.backup.document import CONTENTS, Backup, Rows, Sum
 from entrepot.upkeep.backup.held import Held, holding
+from entrepot.upkeep.backup.turn import Work, turn
 from entrepot.upkeep.backup.vault import BackupError, Bytes, Vault
 from entrepot.upkeep.moving.end import End
 from entrepot.upkeep.moving.move import Show
@@ -53,7 +54,11 @@ def create(source: End, keyring: Keyring, vault: Vault, show: Show) -> Backup:
     """
     if not source.place.exists():
         raise BackupError(f"there is no registry in {source.place}: name its folder with --data")
-    with holding(source.place, vault) as held, TemporaryDirectory(prefix="entrepot-") as spool:
+    with (
+        turn(vault, Work.CREATE) as renew,
+        holding(source.place, renew) as held,
+        TemporaryDirectory(prefix="entrepot-") as spool,
+    ):
         copying = Copying(source.store, keyring, vault, show.add)
         with source.reading() as db:
             moving.check(db)

@@ -1,4 +1,5 @@
-"""While a backup is made: a thread that keeps the registry's objects, and the turn at the vault.
+"""While a backup is made, or restored: a thread that keeps the registry's objects, and that nobody
+else does the same; and the turn at the vault.
 
 Where one of them cannot be kept, since the process or the other side stood still for too long,
 objects may have gone that the backup was to have: then it is not finished.
@@ -13,8 +14,8 @@ from contextlib import closing, contextmanager
 from entrepot.db import hold
 from entrepot.db.place import Place
 from entrepot.upkeep import holder
-from entrepot.upkeep.backup.turn import RENEW, Work, turn
-from entrepot.upkeep.backup.vault import BackupError, BusyError, Vault
+from entrepot.upkeep.backup.turn import RENEW
+from entrepot.upkeep.backup.vault import BackupError, BusyError
 
 _LEASE = 120.0
 _EACH = 15.0
@@ -47,8 +48,8 @@ class Held:
             other = hold.take(db, self._name, _LEASE, holder.gone)
         if other is not None:
             raise BusyError(
-                f"{self._place} is being backed up by {holder.shown(other)}: wait for that; after "
-                "a kill, two minutes"
+                f"{self._place} is being backed up, or restored, by {holder.shown(other)}: wait "
+                "for that; after a kill, two minutes"
             )
 
     def renew(self) -> None:
@@ -80,16 +81,19 @@ class Held:
             pass
 
 
+def _nothing() -> None:
+    """There is no turn to be renewed."""
+
+
 @contextmanager
-def holding(place: Place, vault: Vault) -> Iterator[Held]:
-    """Nothing that is copied, or was, goes until the block ends. Raises `BusyError`."""
-    with turn(vault, Work.CREATE) as renew:
-        held = Held(place, renew)
-        held.take()
-        thread = threading.Thread(target=held.renew, name="entrepot-hold", daemon=True)
-        thread.start()
-        try:
-            yield held
-        finally:
-            held.stop()
-            thread.join()
+def holding(place: Place, renew_turn: Callable[[], None] = _nothing) -> Iterator[Held]:
+    """No object goes until the block ends. Raises `BusyError`."""
+    held = Held(place, renew_turn)
+    held.take()
+    thread = threading.Thread(target=held.renew, name="entrepot-hold", daemon=True)
+    thread.start()
+    try:
+        yield held
+    finally:
+        held.stop()
+        thread.join()

@@ -18,10 +18,11 @@ from entrepot.db.tables import Table
 from entrepot.encryption.keys import Keyring
 from entrepot.upkeep.backup import rows
 from entrepot.upkeep.backup.document import Backup
+from entrepot.upkeep.backup.held import holding
 from entrepot.upkeep.backup.objects import Objects
 from entrepot.upkeep.backup.opened import Opened
 from entrepot.upkeep.backup.vault import BackupError, LostError
-from entrepot.upkeep.moving.end import End, MoveError, claim
+from entrepot.upkeep.moving.end import End, MoveError, TakenError, claim
 from entrepot.upkeep.moving.move import Show
 
 _BY = By("entrepot", via="backup restore")
@@ -49,7 +50,27 @@ def restore(
     """
     backup = opened.backup
     _check(backup, keyring)
-    claim(target, f"{moving.BACKUP}{backup.id}")
+    name = f"{moving.BACKUP}{backup.id}"
+    claim(target, name)
+    with holding(target.place):
+        claim(target, name)  # another may have finished it meanwhile
+        made = _restore(opened, target, show, without_damaged=without_damaged)
+        _finish(target)
+    return made
+
+
+def is_taken(target: End) -> bool:
+    """Whether there is a registry already; one that is half restored is none."""
+    found, wanted = target.place.versions()
+    if found != wanted:
+        return found > 0
+    with target.reading() as db:
+        if moving.unfinished(db) is not None:
+            return False
+        return any(tables.has_rows(db, table) for table in tables.tables())
+
+
+def _restore(opened: Opened, target: End, show: Show, *, without_damaged: bool) -> Restored:
     objects = Objects(opened, target.store, show.add)
     large = objects.large()
     show.begin("restoring objects", sum(large.values()), "bytes")
@@ -58,10 +79,10 @@ def restore(
         if not without_damaged:
             _check_whole(opened)
         with db.exclusive():
+            _check_unfinished(db, target)
             count = _restore_rows(db, opened, show)
             if not without_damaged:
                 _check_whole(opened)
-    _finish(target)
     return Restored(count, objects.written, sum(large.values()))
 
 
@@ -90,6 +111,12 @@ def _check_whole(opened: Opened) -> None:
             f"{len(found)} contents are damaged in backup {opened.backup.id}: {shown}{more}; take "
             "another backup, or restore the rest with --without-damaged"
         )
+
+
+def _check_unfinished(db: Connection, target: End) -> None:
+    """The hold may have lapsed while others wrote: nothing is taken out that is served."""
+    if moving.unfinished(db) is None:
+        raise TakenError(f"{target.place} was restored by another meanwhile")
 
 
 def _restore_rows(db: Connection, opened: Opened, show: Show) -> int:

@@ -15,6 +15,10 @@ class MoveError(Exception):
     """The registry cannot be moved so; the message says why, and what to do."""
 
 
+class TakenError(MoveError):
+    """There is a registry already, which is left alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """One of the two ends of a move."""
@@ -71,9 +75,8 @@ def claim(target: End, name: str) -> None:
     with target.writing() as db, db.exclusive():
         before = moving.unfinished(db)
         if before is None:
-            taken = [table.name for table in tables() if has_rows(db, table)]
-            if taken:
-                raise MoveError(f"{target.place} holds a registry already: name an empty database")
+            if any(has_rows(db, table) for table in tables()):
+                raise TakenError(f"{target.place} holds a registry already: name an empty database")
             moving.mark_unfinished(db, name)
         elif before != name:
             raise MoveError(
