@@ -4,7 +4,9 @@ They are gone before tests elsewhere run: even an idle cluster takes half a GB a
 """
 
 import itertools
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.clients.conftest import containerd, docker, folder  # noqa: F401 - fixtures
@@ -40,3 +42,13 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace that is gone when the test is."""
     with cluster.namespace(f"test-{next(_numbers)}") as name:
         yield name
+
+
+@pytest.fixture
+def trusted(site: Site) -> Iterator[None]:
+    """docker trusts the registry, as docs/tls.md says it."""
+    place = Path("/etc/docker/certs.d") / site.address
+    place.mkdir(parents=True)
+    shutil.copy(site.ca, place / "ca.crt")
+    yield
+    shutil.rmtree(place)

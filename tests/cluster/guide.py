@@ -1,4 +1,7 @@
-"""A page of docs/ as a shell script: its files are written and its commands run, in their order."""
+"""A page of docs/ as a shell script: its files are written and its commands run, in their order.
+
+What cannot be run here has a line above it that says why: `<!-- not run: REASON -->`.
+"""
 
 import os
 import re
@@ -11,8 +14,10 @@ from tests.tools import SEARCH, run
 
 _DOCS = Path(__file__).parents[2] / "docs"
 
-_blocks = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL).findall
-_named = re.compile(r"# (\S+\.\w+)\n").match
+_blocks = re.compile(
+    r"^(?:<!-- not run: (\S.*\S) -->\n)?```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE
+).findall
+_named = re.compile(r"# (\S+)\n").match
 
 
 def page(name: str, replaced: Mapping[str, str]) -> str:
@@ -37,10 +42,11 @@ def follow(text: str, folder: Path, env: Mapping[str, str], *before: str, within
 def _script(text: str) -> str:
     """A Dockerfile and blocks that begin with their name are files; `console` are commands."""
     lines = []
-    for kind, block in _blocks(text):
+    for unrun, kind, block in _blocks(text):
         named = _named(block)
-        if kind == "console":
+        if kind == "console" and not unrun:
             lines += [line.removeprefix("$ ") for line in block.splitlines()]
         elif kind == "dockerfile" or named:
-            lines.append(f"cat > {named[1] if named else 'Dockerfile'} <<'END'\n{block}END")
+            name = Path(named[1] if named else "Dockerfile")
+            lines.append(f"mkdir -p {name.parent}; cat > {name} <<'END'\n{block}END")
     return "\n".join(lines)

@@ -1,8 +1,6 @@
 """docs/kubernetes-deploy.md, from its first command to its last, as somebody would follow it."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +9,6 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.guide import follow, page
 from tests.cluster.operator import Operator
 from tests.cluster.site import Site
-
-
-@pytest.fixture
-def trusted(site: Site) -> Iterator[None]:
-    """docker trusts the registry, as docs/tls.md says it."""
-    place = Path("/etc/docker/certs.d") / site.address
-    place.mkdir(parents=True)
-    shutil.copy(site.ca, place / "ca.crt")
-    yield
-    shutil.rmtree(place)
 
 
 @pytest.mark.usefixtures("trusted")
