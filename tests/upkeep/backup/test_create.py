@@ -157,4 +157,4 @@ def test_the_admin_sees_that_one_is_under_way(site: Site) -> None:
     assert jobs["backup"]["state"] == "running"
     refused = site.run("create", *site.config)
     assert refused.status == 1
-    assert "is being backed up by host/1" in refused.error
+    assert "is being backed up, or restored, by host/1" in refused.error
