@@ -3,16 +3,14 @@
 import time
 
 import pytest
-from tests.content import dump, image, index
-from tests.db.pushed import APP, blob, manifest
-from tests.db.reported import Row, report, row
+from tests.db.reported import report, row
 
-from entrepot.db import inventory
+from entrepot.db import inventory, workload_images
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.engine import SQLite
-from entrepot.db.inventory import Key, Listed, Plan, Said, Standing, TakenError, Wanted, plan
-from entrepot.oci.digest import Digest
+from entrepot.db.inventory import Key, Plan, Said, Standing, TakenError, plan
+from entrepot.db.workload_images import Listed, Wanted
 
 WEB, JOB = row(), row("team/job:2", workload="job")
 KEY, SAID = WEB
@@ -41,7 +39,7 @@ def test_what_a_report_changes(
 
 
 def listed(db: Connection, **wanted: object) -> list[Listed]:
-    return inventory.listed(db, Wanted(**wanted), None, 0, 100)  # type: ignore[arg-type]
+    return workload_images.listed(db, Wanted(**wanted), None, 0, 100)  # type: ignore[arg-type]
 
 
 def test_one_takes_the_place_of_the_one_before(db: Connection) -> None:
@@ -87,9 +85,9 @@ def test_clusters_are_apart(db: Connection) -> None:
         ("test", "web"),
         ("test", "job"),
     }
-    assert inventory.counts(db, None) == {"test": 2}
-    assert inventory.counts(db, [("team/app", "team/app")]) == {"test": 1}
-    assert inventory.counts(db, []) == {}
+    assert workload_images.counts(db, None) == {"test": 2}
+    assert workload_images.counts(db, [("team/app", "team/app")]) == {"test": 1}
+    assert workload_images.counts(db, []) == {}
     assert [each.name for each in inventory.every(db)] == ["prod", "test"]
     assert inventory.forget(db, "test")
     assert not inventory.forget(db, "test")
@@ -124,48 +122,3 @@ def test_a_report_that_says_the_same_writes_no_image(sqlite: SQLite) -> None:
     assert len(written) == 2
     assert written[0] == "insert into cluster"
     assert written[1].startswith("delete from workload_image where until")
-
-
-STANDS: dict[str, tuple[Row, tuple[bool, bool, bool]]] = {
-    "by its tag": (row("team/app:1"), (False, True, False)),
-    "with what it means": (row("team/app:1", "INDEX"), (True, True, False)),
-    "with a platform of it": (row("team/app:1", "CHILD"), (True, True, True)),
-    "pinned": (row("team/app@INDEX"), (True, False, False)),
-    "no such tag": (row("team/app:2"), (False, False, False)),
-    "no such digest": (row(f"team/app@{Digest.of(b'?')}"), (False, False, False)),
-    "no such repository": (row("team/none:1"), (False, False, False)),
-    "foreign": (row("team/app:1", ours=False), (False, False, False)),
-}
-
-
-@pytest.mark.parametrize(("reported", "wanted"), STANDS.values(), ids=STANDS)
-def test_how_it_stands_with_the_registry(
-    db: Connection, reported: Row, wanted: tuple[bool, bool, bool]
-) -> None:
-    blob(db, b"{}")
-    child, whole = manifest(db, image()), manifest(db, index(image()), "1")
-    digests = {"INDEX": str(whole), "CHILD": str(child)}
-    key, said = reported
-    report(db, (key._replace(digest=digests.get(key.digest, key.digest)), said))
-    [found] = listed(db)
-    assert (found.there, found.named is not None, found.part) == wanted
-    assert found.named in (None, str(whole))
-    assert Digest.of(dump(image())) == child
-
-
-def test_pages_and_filters(db: Connection) -> None:
-    rows = [row(f"team/app{number % 2}:1", workload=f"w{number}") for number in range(5)]
-    report(db, *rows)
-    report(db, row(f"{APP}:1"), cluster="test")
-    first = inventory.listed(db, Wanted(), None, 0, 4)
-    rest = inventory.listed(db, Wanted(), None, first[-1].id, 4)
-    assert (len(first), len(rest)) == (4, 2)
-    only = [("team/app1", "team/app1")]
-    assert [each.key.workload for each in inventory.listed(db, Wanted(), only, 0, 9)] == [
-        "w1",
-        "w3",
-    ]
-    assert inventory.listed(db, Wanted(), [], 0, 9) == []
-    assert [each.cluster for each in listed(db, cluster="test")] == ["test"]
-    assert len(listed(db, repository="team/app0", namespace="team-a")) == 3
-    assert listed(db, namespace="team-b") == []

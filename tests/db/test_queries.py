@@ -30,6 +30,7 @@ from entrepot.db import (
     tags,
     trash,
     uploads,
+    workload_images,
 )
 from entrepot.db.audit import NOBODY
 from entrepot.db.engine import SQLite
@@ -129,6 +130,9 @@ QUERIES: dict[str, Callable[[SQLite], object]] = {
     ),
     "report of none": lambda db: inventory.report(
         db, "prod", {}, keep=9, reporters=["x"], by=NOBODY
+    ),
+    "images of workloads": lambda db: workload_images.listed(
+        db, workload_images.Wanted(), None, 1, 10
     ),
     "what runs of a repository": lambda db: (
         inventory.report(db, "prod", {KEY: SAID}, keep=9, reporters=["x"], by=NOBODY),

@@ -3,7 +3,7 @@
 import pytest
 from tests.db.reported import row
 
-from entrepot.db.inventory import Listed
+from entrepot.db.workload_images import Listed
 from entrepot.oci.digest import Digest
 from entrepot.upkeep.marks import Mark, marks, newer
 

@@ -18,7 +18,7 @@ from entrepot.admin.page import Model, Name, Page, moment, printable
 from entrepot.admin.problem import Problem
 from entrepot.auth.pattern import ANY
 from entrepot.auth.roles import ACTIONS, Action, Role
-from entrepot.db import inventory
+from entrepot.db import inventory, workload_images
 from entrepot.db.connection import Connection
 from entrepot.db.inventory import Key, Said, TakenError
 from entrepot.oci.digest import Digest
@@ -111,7 +111,7 @@ async def index(caller: Called) -> Page[Cluster]:
     ranges = None if sees else await caller.registry.guard.directory.readable(caller.actor)
 
     def ask(db: Connection) -> tuple[list[inventory.Cluster], dict[str, int]]:
-        return inventory.every(db), inventory.counts(db, ranges)
+        return inventory.every(db), workload_images.counts(db, ranges)
 
     found, counts = await caller.registry.database.scan(ask)
     return Page(

@@ -11,9 +11,9 @@ from entrepot.admin.caller import Called
 from entrepot.admin.page import Limit, Model, Page, RepositoryName, moment, printable
 from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action
-from entrepot.db import inventory, running, tags
+from entrepot.db import running, tags, workload_images
 from entrepot.db.connection import Connection
-from entrepot.db.inventory import Listed, Wanted
+from entrepot.db.workload_images import Listed, Wanted
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository, parse_reference
@@ -86,9 +86,9 @@ async def index(
     wanted = Wanted(cluster, namespace, repository, past)
 
     def ask(db: Connection) -> list[Image]:
-        found = inventory.listed(db, wanted, ranges, after, limit + 1)
+        found = workload_images.listed(db, wanted, ranges, after, limit + 1)
         names = {each.said.repository for each in found} - {""}
-        known = {name: inventory.tags_of(db, name) for name in names}
+        known = {name: workload_images.tags_of(db, name) for name in names}
         return [_shown(each, known.get(each.said.repository, [])) for each in found]
 
     found = await caller.registry.database.scan(ask)

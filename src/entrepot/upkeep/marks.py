@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from semver import Version
 
-from entrepot.db.inventory import Listed
+from entrepot.db.workload_images import Listed
 from entrepot.upkeep.tag_rules import read
 
 
