@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from entrepot.admin.clusters import Report
 from entrepot.kube.inventory import SOURCES, report
 
 HOST = "registry.test"
@@ -250,6 +251,17 @@ def test_containers_of_all_kinds() -> None:
         "debug": (TWO, ""),
         "volume model": (TEN, ""),
     }
+
+
+def test_nobody_spoils_the_report_of_all() -> None:
+    """A pod may be made with any text for its image, and for its owner."""
+    odd = pod("a", owner("Th\ning", "n" * 9999), image="a\x00b\ud800" + "c" * 9999)
+    long = pod("b", image=f"{'h.' * 300}test/web:1")
+    found = report({"Pod": [odd, long, pod("c")]})
+    assert len(found) == 3
+    given = Report.model_validate_json(json.dumps({"images": found}))
+    assert {each.kind for each in given.images} == {"Th?ing", "Pod"}
+    assert {each.host for each in given.images} == {"", HOST}
 
 
 def test_each_is_said_once() -> None:

@@ -26,8 +26,8 @@ from entrepot.oci.errors import OCIError
 
 router = APIRouter(prefix="/clusters", tags=["clusters"])
 
-MOST_BYTES = 32 * 1024 * 1024
-"""Of a report: enough for some 80,000 images."""
+MOST_BYTES = 16 * 1024 * 1024
+"""Of a report: enough for some 40,000 images."""
 
 _MOST_ERRORS = 10
 
@@ -173,7 +173,7 @@ def _read(content: bytes, hosts: set[str]) -> dict[Key, Said]:
     except ValidationError as error:
         errors: list[Any] = error.errors(include_input=False, include_context=False)
         raise RequestValidationError(errors[:_MOST_ERRORS]) from None
-    return dict(_rows(given, {_bare(each) for each in (*hosts, *given.hosts)}))
+    return dict(_rows(given, {_bare(each) for each in (*hosts, *given.hosts) if each}))
 
 
 def _rows(given: Report, hosts: set[str]) -> Iterable[tuple[Key, Said]]:

@@ -27,6 +27,9 @@ SOURCES: Mapping[str, str] = {
 """By kind, where a report's objects are listed. More is not needed: owners say who they are."""
 
 RUNNING, WAITING, ROLLBACK = "running", "waiting", "rollback"
+MOST_TEXT = 512
+"""Characters of a word that a report may have."""
+
 _RANK = (RUNNING, WAITING, ROLLBACK)
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -196,17 +199,22 @@ def _entry(workload: Workload, container: str, image: str, state: str, pulled: s
         host = repository = tag = digest = ""
     return Entry(
         workload.namespace,
-        workload.kind,
-        workload.name,
+        _plain(workload.kind),
+        _plain(workload.name),
         container,
-        image,
-        host,
+        _plain(image),
+        host if len(host) <= MOST_TEXT else "",
         repository,
         tag,
         digest or pulled,
         bool(digest),
         state,
     )
+
+
+def _plain(text: str) -> str:
+    """Whoever makes pods may write nearly anything there, and would else spoil the whole report."""
+    return "".join(each if each.isprintable() else "?" for each in text[:MOST_TEXT])
 
 
 def _read(image: str) -> tuple[str, str, str, str]:
