@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from entrepot.cli import kube_connect, kube_doctor, kube_images
+from entrepot.cli import kube_connect, kube_controller, kube_doctor, kube_images
 from entrepot.cli.hosts import parse_host, read_ca
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import done
@@ -22,6 +22,7 @@ app.command("doctor")(kube_doctor.doctor)
 app.command("images")(kube_images.images)
 app.command("clusters")(kube_images.clusters)
 app.command("forget")(kube_images.forget)
+app.command("controller")(kube_controller.controller)
 
 
 @provider.command()

@@ -1,0 +1,84 @@
+"""`Registry`: the admin API of a registry, as the controller calls it."""
+
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx2
+
+from entrepot import __version__
+
+Login = Callable[[], Awaitable[tuple[str, str]]]
+"""Name and password to come with; asked again where they are refused."""
+
+_PAGE = 500
+
+
+class RegistryError(Exception):
+    """A registry did not do what it was asked to; the message says why."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of its answer; 0 where there was none."""
+
+
+class Registry:
+    """One registry. Everything raises `RegistryError`."""
+
+    def __init__(self, url: str, trust: ssl.SSLContext, login: Login) -> None:
+        self.url = url
+        self._login = login
+        self._auth: tuple[str, str] | None = None
+        self._http = httpx2.AsyncClient(
+            base_url=f"{url}/api/v1",
+            headers={"user-agent": f"entrepot-controller/{__version__}"},
+            verify=trust if url.startswith("https://") else False,
+            timeout=20,
+        )
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.aclose()
+
+    async def call(self, method: str, path: str, document: Any = None, **query: Any) -> Any:
+        """One request; its document, None where there is none."""
+        answer = await self._ask(method, path, document, query)
+        if answer.status_code == 401:  # what let us in has ended
+            self._auth = None
+            answer = await self._ask(method, path, document, query)
+        if answer.status_code >= 400:
+            raise RegistryError(f"{self.url}: {_detail(answer)}", answer.status_code)
+        return answer.json() if answer.content else None
+
+    async def every(self, path: str, **query: Any) -> AsyncIterator[Any]:
+        """All entries of a list, page after page."""
+        after = ""
+        while True:
+            page = await self.call("GET", path, after=after, limit=_PAGE, **query)
+            for each in page["items"]:
+                yield each
+            if page["next"] is None:
+                return
+            after = page["next"]
+
+    async def _ask(
+        self, method: str, path: str, document: Any, query: dict[str, Any]
+    ) -> httpx2.Response:
+        if self._auth is None:
+            self._auth = await self._login()
+        try:
+            return await self._http.request(
+                method, path, json=document, params=query, auth=self._auth
+            )
+        except httpx2.HTTPError as error:
+            why = str(error) or type(error).__name__
+            raise RegistryError(f"cannot reach {self.url}: {why}") from None
+
+
+def _detail(answer: httpx2.Response) -> str:
+    try:
+        return str(json.loads(answer.text)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the answer was {answer.status_code}: is this an Entrepot?"
