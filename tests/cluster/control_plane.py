@@ -3,10 +3,13 @@
 Whoever asks needs a certificate or a token, and rights by RBAC and the Node authorizer.
 """
 
+import json
 import ssl
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 from tests.cluster.certificates import Certificates
@@ -24,6 +27,7 @@ class ControlPlane:
         self._network = network
         self._etcd = f"http://127.0.0.1:{free_port()}"
         self._port = free_port()
+        self._audit = folder / "audit.log"
         self.certificates = Certificates(folder / "certificates")
         self.processes: list[Process] = []
         self.url = f"https://{network.host}:{self._port}"
@@ -34,11 +38,26 @@ class ControlPlane:
         """Return when the API server says that it is ready."""
         etcd = self._run("etcd", self._etcd_flags())
         etcd.until(lambda: _healthy(f"{self._etcd}/health", None))
-        server = self._run("kube-apiserver", self._server_flags())
-        trusted = ssl.create_default_context(cafile=str(self.certificates.ca))
-        server.until(lambda: _healthy(f"{self.url}/readyz", trusted))
+        self._serve()
         self._run("kube-controller-manager", self._manager_flags())
         self._run("kube-scheduler", self._client_flags("kube-scheduler"))
+
+    def restart_server(self, pause: float = 0) -> None:
+        """Kill the API server, and start it again after so many seconds."""
+        self._server.kill()
+        self.processes.remove(self._server)
+        time.sleep(pause)
+        self._serve()
+
+    def audited(self, user: str) -> list[dict[str, Any]]:
+        """What the API server wrote down of a user's requests, once answered."""
+        lines = (json.loads(line) for line in self._audit.read_text().splitlines())
+        return [each for each in lines if each["user"]["username"] == user]
+
+    def _serve(self) -> None:
+        self._server = self._run("kube-apiserver", self._server_flags())
+        trusted = ssl.create_default_context(cafile=str(self.certificates.ca))
+        self._server.until(lambda: _healthy(f"{self.url}/readyz", trusted))
 
     def stop(self) -> None:
         for process in reversed(self.processes):
@@ -87,7 +106,22 @@ class ControlPlane:
             "authorization-mode": "Node,RBAC",
             "enable-admission-plugins": "NodeRestriction",
             "allow-privileged": True,
+            "audit-log-path": self._audit,
+            "audit-policy-file": self._audit_policy(),
         }
+
+    def _audit_policy(self) -> Path:
+        """Service accounts' requests, by who and what."""
+        level = {"level": "Metadata", "userGroups": ["system:serviceaccounts"]}
+        policy = {
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived", "ResponseStarted"],
+            "rules": [level, {"level": "None"}],
+        }
+        path = self._folder / "audit-policy.json"
+        path.write_text(json.dumps(policy))
+        return path
 
     def _manager_flags(self) -> dict[str, object]:
         issued = self.certificates

@@ -135,13 +135,18 @@ class Rendered:
         return next(str(data["entrepot.toml"]) for data in maps if "entrepot.toml" in data)
 
 
-def render(values: Mapping[str, Any], release: str = "entrepot", *served: str) -> Rendered:
+def render(
+    values: Mapping[str, Any],
+    release: str = "entrepot",
+    *served: str,
+    namespace: str = "images",
+) -> Rendered:
     """What `helm template` makes of values, and the name of an image, for a cluster that serves
     these kinds, and Kubernetes' own.
     """
     said = run(
         tool("helm"),
-        *("template", release, CHART, "--namespace=images", "--values=-"),
+        *("template", release, CHART, f"--namespace={namespace}", "--values=-"),
         *(f"--api-versions={kind}" for kind in served),
         text=json.dumps({"image": IMAGE, **values}),
     ).stdout

@@ -61,6 +61,20 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   secret: {secretName: {{ .name }}, defaultMode: 0440, items: [{key: {{ .key }}, path: key}]}
 {{- end }}
 {{- end }}
+{{- define "entrepot.controller" -}}
+{{ include "entrepot.name" . }}-controller
+{{- end -}}
+
+{{- define "entrepot.controller.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-controller
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "entrepot.controller.labels" -}}
+{{ include "entrepot.controller.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{- define "entrepot.image" -}}

@@ -9,6 +9,7 @@ from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.generic_resource import create_global_resource
 from lightkube.models.authentication_v1 import TokenRequestSpec
+from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import (
     ControllerRevision,
     DaemonSet,
@@ -144,11 +145,12 @@ class Cluster:
 
     async def token(self, namespace: str, account: str, audience: str) -> str:
         """A token of a service account for an audience, good for an hour."""
-        spec = TokenRequestSpec(audiences=[audience], expirationSeconds=3600)
+        wanted = ServiceAccountToken(
+            metadata=ObjectMeta(name=account, namespace=namespace),
+            spec=TokenRequestSpec(audiences=[audience], expirationSeconds=3600),
+        )
         with _told(f"asking a token of {namespace}/{account} for {audience}"):
-            made = await self._client.create(
-                ServiceAccountToken(spec=spec), account, namespace=namespace
-            )
+            made = await self._client.create(wanted, account, namespace=namespace)
         return str(made.to_dict()["status"]["token"])
 
     async def _all(self, resource: Any, version: str, kind: str) -> list[dict[str, Any]]:

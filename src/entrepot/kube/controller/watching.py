@@ -27,7 +27,7 @@ _TEMPLATES = (
 
 async def watch(hint: Hint, stop: asyncio.Event, *, templates: bool) -> None:
     """Watch until told to stop."""
-    for name in ("kopf", "aiohttp"):
+    for name in ("kopf", "aiohttp", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     await kopf.operator(
         registry=_handlers(hint, templates=templates),
