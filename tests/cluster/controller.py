@@ -135,7 +135,9 @@ def used(entries: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
     """The same, of what the API server wrote down."""
     found = set()
     for each in entries:
-        about = each["objectRef"]
+        about = each.get("objectRef")
+        if about is None:  # which kinds there are, which anyone may ask
+            continue
         part = f"/{about['subresource']}" if "subresource" in about else ""
         found.add((about.get("apiGroup", ""), about["resource"] + part, each["verb"]))
     return found

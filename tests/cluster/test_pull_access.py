@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from tests.cluster.controller import ACCOUNT, Fleet, Running, granted, used
 from tests.cluster.operator import Operator
 from tests.cluster.pod import SLEEPS, Pods, pod
 from tests.cluster.site import Site
+
+from entrepot.db import engine
 
 HOME = "entrepot-home"
 """Where the controllers live."""
@@ -105,13 +109,9 @@ def secrets(cluster: Cluster, namespace: str) -> set[str]:
     return {each["metadata"]["name"] for each in found}
 
 
-def robots(operator_site: Site, namespace: str) -> list[str]:
+def robots(site: Site, namespace: str) -> list[str]:
     """Robots of a namespace, at the registry."""
-    from contextlib import closing
-
-    from entrepot.db import engine
-
-    with closing(engine.connect(operator_site.registry.data)) as db:
+    with closing(engine.connect(site.registry.data)) as db:
         rows = db.execute("select name from account where name like ?", (f"kube.%.{namespace}",))
         return [str(name) for (name,) in rows]
 
@@ -243,11 +243,13 @@ def test_what_others_made_is_left_alone(
 
     cluster.kubectl(*where, "delete", "secret", access.secret)
     access.ready(within=90)
-    assert attached(cluster, namespace) == ["theirs", access.secret]
+    both = ["theirs", access.secret]
+    cluster.until("both are referred to", lambda: attached(cluster, namespace) == both)
     access.delete()
     cluster.until("theirs stays", lambda: attached(cluster, namespace) == ["theirs"])
 
 
+@pytest.mark.timeout(180)
 def test_a_spoiled_secret_and_what_is_handed_on(
     controller: Running, cluster: Cluster, site: Site, access: Access, namespace: str
 ) -> None:
@@ -409,12 +411,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(fleet: Fleet, cluster: Cluster, access: Access, case: str) -> None:
-    import subprocess
-
     spec, why = REFUSED[case]
-    with pytest.raises(subprocess.CalledProcessError) as refused:
+    with pytest.raises(pytest.fail.Exception, match=re.escape(why)):
         access.say(**spec)
-    assert why in refused.value.stderr
 
 
 def test_it_has_no_right_too_many_and_none_too_few(fleet: Fleet, cluster: Cluster) -> None:
@@ -437,6 +436,6 @@ def test_with_a_right_less_it_says_so(
     with fleet.one() as controller:
         said = access.failed("secrets", "forbidden")
         assert fleet.user in said
-        assert said in controller.log
+        assert said in controller.log.replace("\\", "")
         cluster.apply(role)
         access.ready(within=90)

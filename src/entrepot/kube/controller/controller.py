@@ -20,7 +20,7 @@ from entrepot.kube.controller.sweep import Sweep
 logger = logging.getLogger("entrepot.controller")
 
 LEASE = "entrepot-controller"
-_LOOKS = 60.0
+_LOOKS = 30.0
 """Seconds after which it looks again even if nothing was seen to change."""
 _GATHERS = 0.3
 """Seconds in which changes come together."""
@@ -53,6 +53,8 @@ class Controller:
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises `ClusterError` and OSError where it cannot begin."""
+        for name in ("kopf", "aiohttp", "httpx2"):  # each request would be a line
+            logging.getLogger(name).setLevel(logging.WARNING)
         options = self._options
         context = trust(options.ca)
         cluster = Cluster.open()

@@ -138,8 +138,9 @@ class Rounds:
     def _note_foreign(self, access: PullAccess, kept: Mapping[str, Kept], outcome: Outcome) -> None:
         """Nothing is to refer to somebody else's secret; what does already is mended at once."""
         foreign = {(access.name, name) for name, each in kept.items() if each.foreign}
-        outcome.again |= not self._foreign.issuperset(foreign)
-        self._foreign = {each for each in self._foreign if each[0] != access.name} | foreign
+        others = {each for each in self._foreign if each[0] != access.name}
+        outcome.again |= self._foreign != others | foreign
+        self._foreign = others | foreign
 
     async def _tell(
         self, access: str, wanted: dict[str, Any], stood: Mapping[str, Any] | None

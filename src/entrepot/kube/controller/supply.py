@@ -17,7 +17,7 @@ from entrepot.kube.controller.registries import Registries
 from entrepot.kube.controller.registry import RegistryError
 from entrepot.kube.controller.robots import Robots
 
-LOOKS = 60.0
+LOOKS = 25.0
 """Seconds after which a secret is read again, to see whether somebody spoiled it."""
 
 Copies = Mapping[str, Mapping[str, str] | str]

@@ -5,7 +5,6 @@ missed, while the API server was away or its history was cut short, does no harm
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,8 +26,6 @@ _TEMPLATES = (
 
 async def watch(hint: Hint, stop: asyncio.Event, *, templates: bool) -> None:
     """Watch until told to stop."""
-    for name in ("kopf", "aiohttp", "httpx2", "httpcore2"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     await kopf.operator(
         registry=_handlers(hint, templates=templates),
         settings=_settings(),
