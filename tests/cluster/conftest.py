@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.clients.conftest import containerd, docker, folder  # noqa: F401 - fixtures
 from tests.cluster.cluster import Cluster, running
+from tests.cluster.controller import ACCOUNT, Fleet
+from tests.cluster.operator import Operator
 from tests.cluster.site import Site, beside
 
 _numbers = itertools.count(1)
@@ -35,6 +37,21 @@ def other_site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
     """One more registry, with other accounts."""
     with beside(cluster, tmp_path_factory.mktemp("site") / "other") as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def fleet(
+    cluster: Cluster, site: Site, other_site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
+    """Controllers: at one registry they are who they are; for the other one there is a secret."""
+    with cluster.namespace(f"home-{next(_numbers)}") as home:
+        operator = Operator(cluster, site, tmp_path_factory.mktemp("operator"))
+        allowed = [f"{home}/{ACCOUNT}={role}:*" for role in ("owner", "reporter")]
+        words = [word for each in allowed for word in ("--allow", each)]
+        done = operator.kube("connect", *words, "--yes")
+        assert done.status == 0, done.error
+        yield Fleet(cluster, home, tmp_path_factory.mktemp("fleet"), operator, site, other_site)
+        operator.kube("disconnect", "--yes")
 
 
 @pytest.fixture

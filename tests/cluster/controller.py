@@ -11,24 +11,32 @@ from typing import Any
 
 import httpx
 from tests.cluster.cluster import Cluster
+from tests.cluster.operator import Operator
 from tests.cluster.process import Process
 from tests.cluster.site import Site
 from tests.deploy.chart import CHART, Manifest, render
 from tests.registry import free_port
 
 ACCOUNT = "entrepot-controller"
-VALUES = {"enabled": True, "cluster": "test", "podTemplates": True}
+VALUES = {
+    "enabled": True,
+    "cluster": "test",
+    "podTemplates": True,
+    "report": "https://registry.test",
+}
 _RIGHTS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 
 
 class Running:
     """One controller."""
 
-    def __init__(self, folder: Path, kubeconfig: Path, namespace: str, ca: Path) -> None:
+    def __init__(
+        self, folder: Path, kubeconfig: Path, namespace: str, ca: Path, report: str
+    ) -> None:
         self.port = free_port()
         number = len(list(folder.glob("controller-*.log")))
         options = ["--cluster", "test", "--namespace", namespace, "--ca", str(ca)]
-        listen = ["--pod-templates", "--listen", f"127.0.0.1:{self.port}"]
+        listen = ["--pod-templates", "--report", report, "--listen", f"127.0.0.1:{self.port}"]
         source = os.pathsep.join(path for path in sys.path if path)
         self._process = Process(
             [
@@ -67,7 +75,10 @@ class Running:
 class Fleet:
     """Those of one cluster; they live in a namespace of their own."""
 
-    def __init__(self, cluster: Cluster, namespace: str, folder: Path, *sites: Site) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str, folder: Path, operator: Operator, *sites: Site
+    ) -> None:
+        self.operator = operator
         self._cluster = cluster
         self.namespace = namespace
         self._folder = folder
@@ -78,6 +89,7 @@ class Fleet:
         cluster.kubectl("wait", "--for=condition=Established", "crd/pullaccesses.entrepot.dev")
         cluster.apply(*self.rights)
         self._kubeconfig = self._config()
+        self._report = f"https://{sites[0].address}"
 
     @property
     def user(self) -> str:
@@ -87,7 +99,7 @@ class Fleet:
     @contextmanager
     def one(self) -> Iterator[Running]:
         """A controller until the block ends."""
-        made = Running(self._folder, self._kubeconfig, self.namespace, self._ca)
+        made = Running(self._folder, self._kubeconfig, self.namespace, self._ca, self._report)
         try:
             yield made
         finally:

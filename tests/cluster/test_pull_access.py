@@ -1,96 +1,33 @@
 """Pods pull with secrets that the controller makes, and renews, and takes back."""
 
-import base64
 import copy
 import json
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from typing import Any
 
 import pytest
-from tests.accounts import ADMIN
 from tests.clients.image import GREETING
+from tests.cluster.access import (
+    Access,
+    attached,
+    attached_anywhere,
+    password,
+    robots,
+    secrets,
+)
 from tests.cluster.cluster import Cluster
-from tests.cluster.controller import ACCOUNT, Fleet, Running, granted, used
-from tests.cluster.operator import Operator
-from tests.cluster.pod import SLEEPS, Pods, pod
+from tests.cluster.controller import Fleet, Running, granted, used
+from tests.cluster.pod import Pods, pod
 from tests.cluster.site import Site
-
-from entrepot.db import engine
-
-HOME = "entrepot-home"
-"""Where the controllers live."""
-
-
-@pytest.fixture(scope="module")
-def fleet(
-    cluster: Cluster, site: Site, other_site: Site, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Fleet]:
-    """At one registry they are who they are; for the other one there is a secret."""
-    with cluster.namespace(HOME):
-        operator = Operator(cluster, site, tmp_path_factory.mktemp("operator"))
-        done = operator.kube("connect", "--allow", f"{HOME}/{ACCOUNT}=owner:*", "--yes")
-        assert done.status == 0, done.error
-        other_site.accounts.password("admin", ADMIN.secret)
-        yield Fleet(cluster, HOME, tmp_path_factory.mktemp("fleet"), site, other_site)
-        operator.kube("disconnect", "--yes")
+from tests.cluster.workloads import cron_job, deployment, others
 
 
 @pytest.fixture
 def controller(fleet: Fleet) -> Iterator[Running]:
     with fleet.one() as running:
         yield running
-
-
-class Access:
-    """A PullAccess, as whoever administers the cluster has it."""
-
-    def __init__(self, cluster: Cluster, name: str) -> None:
-        self._cluster = cluster
-        self.name = name
-        self.secret = f"entrepot-pull-{name}"
-
-    def say(self, **spec: Any) -> None:
-        self._cluster.apply(
-            {
-                "apiVersion": "entrepot.dev/v1alpha1",
-                "kind": "PullAccess",
-                "metadata": {"name": self.name},
-                "spec": spec,
-            }
-        )
-
-    def ready(self, within: float = 60) -> None:
-        """Return once it is, as of what it says now."""
-
-        def is_ready() -> bool:
-            status, generation = self._state()
-            return status.get("observedGeneration") == generation and self._is(status, "True")
-
-        self._cluster.until(f"{self.name} is ready", is_ready, within)
-
-    def failed(self, *words: str) -> str:
-        """What it says once it is not ready, and says so."""
-
-        def message() -> str | None:
-            status, _ = self._state()
-            said = [each["message"] for each in status.get("conditions", ())]
-            fails = self._is(status, "False")
-            return said[0] if fails and all(word in said[0] for word in words) else None
-
-        return self._cluster.until(f"{self.name} says {words}", message)
-
-    def delete(self) -> None:
-        self._cluster.kubectl("delete", "pullaccess", self.name)
-
-    def _state(self) -> tuple[dict[str, Any], int]:
-        found = self._cluster.get("pullaccess", self.name)
-        return found.get("status", {}), found["metadata"]["generation"]
-
-    def _is(self, status: dict[str, Any], value: str) -> bool:
-        return [each["status"] for each in status.get("conditions", ())] == [value]
 
 
 @pytest.fixture
@@ -100,26 +37,9 @@ def access(cluster: Cluster, namespace: str) -> Iterator[Access]:
     cluster.kubectl("delete", "pullaccess", made.name, "--ignore-not-found")
 
 
-def attached(cluster: Cluster, namespace: str, account: str = "default") -> list[str]:
-    """Pull secrets that a service account refers to."""
-    found = cluster.get("serviceaccount", account, f"--namespace={namespace}")
-    return [each["name"] for each in found.get("imagePullSecrets", ())]
-
-
-def secrets(cluster: Cluster, namespace: str) -> set[str]:
-    found = cluster.get("secrets", f"--namespace={namespace}")["items"]
-    return {each["metadata"]["name"] for each in found}
-
-
-def robots(site: Site, namespace: str) -> list[str]:
-    """Robots of a namespace, at the registry."""
-    with closing(engine.connect(site.registry.data)) as db:
-        rows = db.execute("select name from account where name like ?", (f"kube.%.{namespace}",))
-        return [str(name) for (name,) in rows]
-
-
 def test_a_pod_pulls_from_two_registries(
     controller: Running,
+    fleet: Fleet,
     cluster: Cluster,
     site: Site,
     other_site: Site,
@@ -131,7 +51,7 @@ def test_a_pod_pulls_from_two_registries(
     name, secret = owner.pair
     given = [f"--from-literal=username={name}", f"--from-literal=password={secret}"]
     basic = ["create", "secret", "generic", "other", "--type=kubernetes.io/basic-auth", *given]
-    cluster.kubectl("--namespace", HOME, *basic)
+    cluster.kubectl("--namespace", fleet.namespace, *basic)
     repositories = [f"{namespace}/*"]
     access.say(
         namespaces=[namespace],
@@ -190,16 +110,11 @@ def test_a_namespace_that_appears_later(
     later = f"{namespace}-later"
     meta = {"name": later, "labels": {"team": namespace}}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
-    cluster.until("it is attached", lambda: access.secret in _attached_if_any(cluster, later))
+    cluster.until("it is attached", lambda: access.secret in attached_anywhere(cluster, later))
 
     assert Pods(cluster, later).run(pod("greets", image)).strip() == GREETING
 
     cluster.kubectl("delete", "namespace", later, "--wait=false")
-
-
-def _attached_if_any(cluster: Cluster, namespace: str) -> list[str]:
-    found = cluster.get("serviceaccounts", f"--namespace={namespace}")["items"]
-    return [ref["name"] for each in found for ref in each.get("imagePullSecrets", ())]
 
 
 def test_access_ends(
@@ -253,12 +168,12 @@ def test_what_others_made_is_left_alone(
 
 @pytest.mark.timeout(180)
 def test_a_spoiled_secret_and_what_is_handed_on(
-    controller: Running, cluster: Cluster, site: Site, access: Access, namespace: str
+    controller: Running, fleet: Fleet, cluster: Cluster, site: Site, access: Access, namespace: str
 ) -> None:
     """Of a registry where nobody makes robots for us, credentials beside the controller count."""
     image = site.push(f"{namespace}/greeter")
     reader = site.reader(f"hub-{namespace}", f"{namespace}/*")
-    where = ("--namespace", HOME)
+    where = ("--namespace", fleet.namespace)
     made = [
         f"--docker-server={site.address}",
         f"--docker-username={reader.name}",
@@ -306,50 +221,10 @@ def test_templates_of_workloads(
     cluster.until("nothing refers to it", lambda: not _of_template(cluster, namespace))
 
 
-def others(deployment: dict[str, Any]) -> list[dict[str, Any]]:
-    """The same as a StatefulSet without pods, and as a DaemonSet for no node."""
-    spec = {key: deployment["spec"][key] for key in ("selector", "template")}
-    template = copy.deepcopy(spec["template"])
-    template["spec"]["nodeSelector"] = {"on": "no-node"}
-    stateful, daemon = {**spec, "replicas": 0, "serviceName": "web"}, {**spec, "template": template}
-    return [
-        {**deployment, "kind": "StatefulSet", "spec": stateful},
-        {**deployment, "kind": "DaemonSet", "spec": daemon},
-    ]
-
-
 def _of_template(cluster: Cluster, namespace: str, kind: str = "deployment") -> list[str]:
     spec = cluster.get(kind, "web", f"--namespace={namespace}")["spec"]
     found = spec["template"]["spec"].get("imagePullSecrets", ())
     return [each["name"] for each in found]
-
-
-def deployment(namespace: str, image: str, replicas: int, **metadata: Any) -> dict[str, Any]:
-    template = pod("web", image, command=SLEEPS, restartPolicy="Always")
-    template["spec"]["containers"][0]["imagePullPolicy"] = "Always"
-    del template["spec"]["imagePullSecrets"]
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": namespace, **metadata},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": "web"}},
-            "strategy": {"rollingUpdate": {"maxSurge": 2, "maxUnavailable": 0}},
-            "template": {"metadata": {"labels": {"app": "web"}}, "spec": template["spec"]},
-        },
-    }
-
-
-def cron_job(namespace: str, image: str) -> dict[str, Any]:
-    template = {"spec": pod("night", image)["spec"]}
-    del template["spec"]["imagePullSecrets"]
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": {"name": "night", "namespace": namespace, "labels": {"pulls": "ours"}},
-        "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": template}}},
-    }
 
 
 def test_no_pod_is_lost_while_passwords_change_and_a_controller_is_killed(
@@ -379,13 +254,6 @@ def test_no_pod_is_lost_while_passwords_change_and_a_controller_is_killed(
     events = cluster.get("events", f"--namespace={namespace}")["items"]
     assert [each["message"] for each in events if "Failed to pull" in each["message"]] == []
     assert sum(each["reason"] == "Pulled" for each in events) >= 60
-
-
-def password(cluster: Cluster, namespace: str, access: Access) -> str:
-    found = cluster.get("secret", access.secret, f"--namespace={namespace}")
-    config = json.loads(base64.b64decode(found["data"][".dockerconfigjson"]))
-    (entry,) = config["auths"].values()
-    return str(entry["password"])
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -31,6 +31,10 @@ def controller(
     pod_templates: Annotated[
         bool, typer.Option("--pod-templates", help="Also change templates of workloads.")
     ] = False,
+    report: Annotated[
+        str,
+        typer.Option(help="URL of the registry to tell what runs.", show_default="none"),
+    ] = "",
     listen: Annotated[
         str, typer.Option(help="HOST:PORT of /metrics and /livez.")
     ] = "127.0.0.1:8080",
@@ -43,7 +47,7 @@ def controller(
     Entrepot's extra `kube`; runs in a pod, or anywhere with a kubeconfig.
 
     Examples: `entrepot kube controller --cluster prod`, `entrepot kube controller --cluster dev
-    --namespace entrepot --ca ca.pem`
+    --namespace entrepot --ca ca.pem --report https://registry.example.com`
     """
     try:
         from entrepot.kube.controller.cluster import ClusterError
@@ -63,6 +67,7 @@ def controller(
         listen=(host.strip("[]"), int(port)),
         ca=ca,
         templates=pod_templates,
+        report=report.rstrip("/"),
     )
     logs.configure(as_json=not os.isatty(2), level=log_level)
     try:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entrepot.kube.controller import metrics, watching
+from entrepot.kube.controller.access import Source
 from entrepot.kube.controller.cluster import Cluster, ClusterError
 from entrepot.kube.controller.lease import Leadership
 from entrepot.kube.controller.metrics import Health, Metrics
 from entrepot.kube.controller.registries import Registries, trust
+from entrepot.kube.controller.reporting import Reporter
 from entrepot.kube.controller.round import Outcome, Rounds
 from entrepot.kube.controller.supply import Supply
 from entrepot.kube.controller.sweep import Sweep
@@ -39,6 +41,8 @@ class Options:
     listen: tuple[str, int]
     ca: Path | None = None
     templates: bool = False
+    report: str = ""
+    """URL of the registry that is told what runs."""
 
 
 class Controller:
@@ -81,11 +85,14 @@ class Controller:
             namespace=options.namespace,
             templates=options.templates,
         )
+        work = [leadership.keep(), self._turn(leadership, rounds)]
+        if options.report:
+            source = Source(host=options.report.partition("://")[2], url=options.report)
+            registry = registries.at(source)
+            reporter = Reporter(cluster, registry, options.cluster, self._metrics)
+            work.append(reporter.keep(leadership))
         watch = watching.watch(self._hint, self._stop, templates=options.templates)
-        lasting = [
-            asyncio.create_task(each)
-            for each in (watch, leadership.keep(), self._turn(leadership, rounds))
-        ]
+        lasting = [asyncio.create_task(each) for each in (watch, *work)]
         await asyncio.wait(lasting, return_when=asyncio.FIRST_COMPLETED)  # kopf ends at a stop
         self._stop.set()
         for task in lasting[1:]:
