@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.command import entrepot
 from tests.clients.conftest import containerd, docker, folder  # noqa: F401 - fixtures
 from tests.cluster.cluster import Cluster, running
 from tests.cluster.controller import ACCOUNT, Fleet
@@ -52,6 +53,7 @@ def fleet(
         assert done.status == 0, done.error
         yield Fleet(cluster, home, tmp_path_factory.mktemp("fleet"), operator, site, other_site)
         operator.kube("disconnect", "--yes")
+        entrepot("kube", "forget", "test", "--yes", **operator.env)
 
 
 @pytest.fixture
