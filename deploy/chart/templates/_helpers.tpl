@@ -61,6 +61,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   secret: {secretName: {{ .name }}, defaultMode: 0440, items: [{key: {{ .key }}, path: key}]}
 {{- end }}
 {{- end }}
+{{- end -}}
+
 {{- define "entrepot.controller" -}}
 {{ include "entrepot.name" . }}-controller
 {{- end -}}
