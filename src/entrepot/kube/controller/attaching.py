@@ -20,12 +20,11 @@ def account_patch(account: Mapping[str, Any], secrets: Collection[str]) -> dict[
     """
     metadata = account["metadata"]
     has = [each.get("name", "") for each in account.get("imagePullSecrets") or ()]
-    others = [name for name in has if name not in added(metadata) and name not in secrets]
-    theirs = [name for name in has if name in secrets and name not in added(metadata)]
-    ours = sorted(name for name in secrets if name not in theirs)
+    others = [name for name in has if name not in added(metadata)]
+    ours = sorted(name for name in secrets if name not in others)
     said = metadata.get("annotations") or {}
     listed = ",".join(ours) or None
-    names = [*others, *theirs, *ours]
+    names = [*others, *ours]
     if sorted(has) == sorted(names) and said.get(ADDED) == listed:
         return None
     return {
