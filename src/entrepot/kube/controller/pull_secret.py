@@ -18,6 +18,8 @@ OURS = "entrepot-controller"
 _KEY = ".dockerconfigjson"
 _KNOWN = f"{GROUP}/credentials"
 _HUB = "https://index.docker.io/v1/"
+_NEVER = 253402300800.0
+"""The year 10000, in seconds since the epoch: no date is so late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def read(secret: Mapping[str, Any]) -> dict[str, Credential]:
         known = json.loads(metadata["annotations"][_KNOWN])
         auths = json.loads(base64.b64decode(secret["data"][_KEY]))["auths"]
         return {host: _credential(auths[docker_key(host)], known[host]) for host in known}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return {}
 
 
@@ -110,7 +112,7 @@ def handed_on(secret: Mapping[str, Any], host: str) -> dict[str, str]:
         auths = json.loads(data[_KEY])["auths"]
         entry = auths.get(docker_key(host)) or auths[host]
         if "auth" in entry:
-            username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
+            username, password = base64.b64decode(entry["auth"]).decode().split(":", 1)
             return {"username": username, "password": password}
         return {"username": entry["username"], "password": entry["password"]}
     except (KeyError, TypeError, ValueError):
@@ -126,7 +128,14 @@ def docker_key(host: str) -> str:
 
 
 def _credential(auth: Mapping[str, str], known: Mapping[str, Any]) -> Credential:
-    return Credential(auth["username"], auth["password"], **known)
+    """Whoever may write secrets in a namespace may have put anything there. Raises ValueError."""
+    found = Credential(auth["username"], auth["password"], **known)
+    number = found.number
+    if _auth(found) != auth or not (number is None or type(number) is int):
+        raise ValueError("it is not as it was written")
+    if found.expires is not None and not 0 < found.expires < _NEVER:
+        raise ValueError("there is no such time")
+    return found
 
 
 def _auth(credential: Credential) -> dict[str, str]:
