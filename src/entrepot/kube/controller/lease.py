@@ -57,8 +57,7 @@ class Leadership:
         try:
             async with asyncio.timeout(_WORKS / 2):
                 began = time.monotonic()
-                if await self._renew():
-                    self._renewed_at = began
+                self._renewed_at = began if await self._renew() else float("-inf")
         except (ClusterError, TimeoutError) as error:
             logger.warning("the lease could not be renewed: %s", str(error) or "no answer")
         if self.held != had:
