@@ -2,7 +2,7 @@
 
 The one that a cluster has is never ended before its time: a new one comes beside it. One that was
 made and never arrived in the cluster, because the controller was killed in between, is ended when
-the next one is made.
+the next one is made, or shortly after it where the cluster has none.
 """
 
 import time
@@ -15,6 +15,8 @@ from entrepot.kube.controller.pull_secret import Credential, wanted
 from entrepot.kube.controller.registry import Registry, RegistryError
 
 _LONGEST = 128
+_BRIEFLY = 60.0
+"""Seconds that older ones last where the cluster has none: else those that never arrive add up."""
 
 
 class Robots:
@@ -43,7 +45,8 @@ class Robots:
             self._check_ours(found)
             await self._grant(found, source)
             await self._end_lost(found, now)
-            rotation = {"overlap": access.lifetime, "expires": access.lifetime}
+            overlap = access.lifetime if now else min(_BRIEFLY, access.lifetime)
+            rotation = {"overlap": overlap, "expires": access.lifetime}
             made = await self._registry.call("POST", f"/robots/{name}/rotate", rotation)
         return Credential(
             username=made["username"],
@@ -80,13 +83,13 @@ class Robots:
 
     async def _grant(self, robot: Any, source: Source) -> None:
         """Have it read those repositories, and no others."""
-        has = {each["pattern"]: each["id"] for each in robot["grants"]}
+        has = {(each["role"], each["pattern"]): each["id"] for each in robot["grants"]}
         for pattern in source.repositories:
-            if pattern not in has:
+            if ("reader", pattern) not in has:
                 grant = {"subject": f"robot:{robot['name']}", "role": "reader", "pattern": pattern}
                 await self._registry.call("POST", "/grants", grant)
-        for pattern, number in has.items():
-            if pattern not in source.repositories:
+        for (role, pattern), number in has.items():
+            if role != "reader" or pattern not in source.repositories:
                 await self._registry.call("DELETE", f"/grants/{number}")
 
     async def _end_lost(self, robot: Any, now: Credential | None) -> None:
