@@ -17,6 +17,7 @@ from tests.cli.command import entrepot
 from tests.clients.carriers import Skopeo
 from tests.clients.client import Reach
 from tests.clients.image import GREETING, MIB, Image, make_image
+from tests.cluster.access import Access, attached, secrets
 from tests.cluster.cluster import Cluster
 from tests.cluster.pod import Pods, pod
 from tests.cluster.release import Release, restrict
@@ -113,6 +114,29 @@ def volume_for(cluster: Cluster, namespace: str, claim: str, folder: Path) -> It
 
 
 KEPT = ("PersistentVolumeClaim/entrepot", "PersistentVolumeClaim/entrepot-backup")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("volume")
+def test_controller(cluster: Cluster, release: Release, namespace: str) -> None:
+    """It logs in at the registry beside it, and gives a namespace its secret."""
+    release.secret("ca", **{"ca.crt": release.ca.read_text()})
+    release.secret("login", username=ADMIN.name, password=ADMIN.secret)
+    release.install(
+        persistence={"storageClass": ""},
+        controller={"enabled": True, "cluster": "here", "replicas": 2, "ca": {"secret": "ca"}},
+    )
+    where = ("--namespace", namespace)
+    rollout = ("rollout", "status", "deployment/entrepot-controller", "--timeout=90s")
+    cluster.kubectl(*where, *rollout, within=100)
+    access = Access(cluster, namespace)
+    registry = {"host": release.address, "repositories": ["a/*"], "login": {"secret": "login"}}
+    access.say(namespaces=[namespace], registries=[registry])
+    access.ready()
+    assert attached(cluster, namespace) == [access.secret]
+    access.delete()
+    cluster.until("it is taken back", lambda: access.secret not in secrets(cluster, namespace))
+    release.uninstall("PersistentVolumeClaim/entrepot")
 
 
 @pytest.mark.timeout(600)

@@ -5,7 +5,9 @@ missed, while the API server was away or its history was cut short, does no harm
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import kopf
@@ -23,6 +25,9 @@ _TEMPLATES = (
     ("batch", "v1", "cronjobs"),
 )
 
+_IDENTITY: Any = "entrepot-controller"
+"""For peers, which it has none; else kopf asks for the user's name, and in a pod there is none."""
+
 
 async def watch(hint: Hint, stop: asyncio.Event, *, templates: bool) -> None:
     """Watch until told to stop."""
@@ -31,6 +36,7 @@ async def watch(hint: Hint, stop: asyncio.Event, *, templates: bool) -> None:
         settings=_settings(),
         clusterwide=True,
         standalone=True,
+        identity=_IDENTITY,
         stop_flag=stop,
     )
 
@@ -65,7 +71,12 @@ def _gist(body: kopf.Body) -> object:
 
 
 def _login(**given: Any) -> kopf.ConnectionInfo | None:
-    return kopf.login_with_service_account(**given) or kopf.login_with_kubeconfig(**given)
+    found = kopf.login_with_service_account(**given)
+    if found is None:
+        return kopf.login_with_kubeconfig(**given)
+    host, port = (os.environ[f"KUBERNETES_SERVICE_{part}"] for part in ("HOST", "PORT"))
+    host = f"[{host}]" if ":" in host else host
+    return replace(found, server=f"https://{host}:{port}")  # without a word to the cluster's DNS
 
 
 def _settings() -> kopf.OperatorSettings:
