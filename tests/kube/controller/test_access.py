@@ -54,6 +54,12 @@ def test_a_source(case: str) -> None:
     assert access(registries=[said]).sources == (expected,)
 
 
+@pytest.mark.parametrize("url", ["http://a:b", "https://[zz]", "http://a\nb"])
+def test_no_url(url: str) -> None:
+    with pytest.raises(ValueError, match="is none: Invalid"):
+        access(registries=[source(url=url)])
+
+
 def test_sources_keep_their_order() -> None:
     found = access(registries=[source("b.test"), source("a.test")])
     assert [each.host for each in found.sources] == ["b.test", "a.test"]

@@ -178,6 +178,10 @@ HANDED: dict[str, tuple[dict[str, Any], str]] = {
     "username and password": (docker(**{HOST: PLAIN}), HOST),
     "auth": (docker(**{HOST: AUTH}), HOST),
     "auth counts": (docker(**{HOST: {**AUTH, "username": "x", "password": "y"}}), HOST),
+    "beside what is no text": (
+        {**secret(**PLAIN), "data": {**secret(**PLAIN)["data"], "more": "/w=="}},
+        HOST,
+    ),
     "one of two": (docker(**{"a.test": {"auth": encoded("a:b")}, HOST: AUTH}), HOST),
     "Docker Hub": (docker(**{HUB: AUTH}), "docker.io"),
     "Docker Hub by its name": (docker(**{"docker.io": AUTH}), "docker.io"),
@@ -197,6 +201,8 @@ NOT_HANDED: dict[str, dict[str, Any]] = {
     "no base64": docker(**{HOST: {"auth": "="}}),
     "no JSON": secret(**{KEY: "{"}),
     "no auths": secret(**{KEY: "{}"}),
+    "a list of auths": secret(**{KEY: '{"auths": []}'}),
+    "no text": {"metadata": {"name": "hub"}, "data": {"username": "/w==", "password": "/w=="}},
 }
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import httpx2
+
 from entrepot.kube.controller.selector import Labels, Selector
 
 GROUP = "entrepot.dev"
@@ -92,10 +94,18 @@ def _source(document: Mapping[str, Any]) -> Source:
     return Source(
         host=host,
         repositories=tuple(document.get("repositories") or ()),
-        url=document.get("url") or f"https://{host}",
+        url=_url(document.get("url") or f"https://{host}"),
         login=(document.get("login") or {}).get("secret", ""),
         copied=(document.get("copy") or {}).get("secret", ""),
     )
+
+
+def _url(text: str) -> str:
+    try:
+        httpx2.URL(text)
+    except httpx2.InvalidURL as error:
+        raise ValueError(f"url {text!r} is none: {error}") from None
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -102,20 +102,18 @@ def is_ours(secret: Mapping[str, Any]) -> bool:
 
 def handed_on(secret: Mapping[str, Any], host: str) -> dict[str, str]:
     """Name and password for a host, of a secret that is to be copied. Raises ValueError."""
-    data = {
-        key: base64.b64decode(text).decode() for key, text in (secret.get("data") or {}).items()
-    }
-    if "username" in data and "password" in data:
-        return {"username": data["username"], "password": data["password"]}
     name = secret["metadata"]["name"]
     try:
+        data = {key: base64.b64decode(text) for key, text in (secret.get("data") or {}).items()}
+        if "username" in data and "password" in data:
+            return {key: data[key].decode() for key in ("username", "password")}
         auths = json.loads(data[_KEY])["auths"]
         entry = auths.get(docker_key(host)) or auths[host]
         if "auth" in entry:
             username, password = base64.b64decode(entry["auth"]).decode().split(":", 1)
             return {"username": username, "password": password}
         return {"username": entry["username"], "password": entry["password"]}
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(
             f"secret {name} has no credentials for {host}: make it of type basic-auth or "
             "docker-registry, for that host"

@@ -68,6 +68,9 @@ class Registries:
                 name, password = (base64.b64decode(data[key]) for key in ("username", "password"))
             except KeyError as error:
                 raise RegistryError(f"{where} has no {error}: make it of type basic-auth") from None
-            return name.decode(), password.decode()
+            try:
+                return name.decode(), password.decode()
+            except UnicodeDecodeError:
+                raise RegistryError(f"{where} holds what is no text") from None
 
         return login

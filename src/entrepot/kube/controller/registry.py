@@ -48,9 +48,12 @@ class Registry:
         if answer.status_code == 401:  # what let us in has ended
             self._auth = None
             answer = await self._ask(method, path, document, query)
-        if answer.status_code >= 400:
-            raise RegistryError(f"{self.url}: {_detail(answer)}", answer.status_code)
-        return answer.json() if answer.content else None
+        if answer.status_code == 204:
+            return None
+        found = _document(answer)
+        if answer.is_success and found is not None:
+            return found
+        raise RegistryError(f"{self.url}: {_detail(answer, found)}", answer.status_code)
 
     async def every(self, path: str, **query: Any) -> AsyncIterator[Any]:
         """All entries of a list, page after page."""
@@ -77,8 +80,16 @@ class Registry:
             raise RegistryError(f"cannot reach {self.url}: {why}") from None
 
 
-def _detail(answer: httpx2.Response) -> str:
+def _document(answer: httpx2.Response) -> dict[str, Any] | None:
+    """What it holds; None where it is nothing that an Entrepot says."""
     try:
-        return str(json.loads(answer.text)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"the answer was {answer.status_code}: is this an Entrepot?"
+        found = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _detail(answer: httpx2.Response, found: dict[str, Any] | None) -> str:
+    if found is not None and "detail" in found:
+        return str(found["detail"])
+    return f"the answer was {answer.status_code}: is this an Entrepot?"
