@@ -42,4 +42,4 @@ def test_what_runs_and_what_a_rollback_needs(
         words = ("tag", "delete", f"{namespace}/web", tag, "--yes")
         refused = entrepot(*words, **fleet.operator.env)
         assert refused.status != 0
-        assert f"runs in test: {namespace}/Deployment/web" in refused.error
+        assert f"in test: {namespace}/Deployment/web" in refused.error

@@ -129,6 +129,9 @@ class Controller:
             outcome = await rounds.once()
         except ClusterError as error:
             outcome = Outcome(troubles=[str(error)])
+        except Exception as error:
+            logger.exception("a round failed by a bug, and is tried again")
+            outcome = Outcome(troubles=[repr(error)])
         else:
             self._metrics.namespaces.set(outcome.namespaces)
             self._metrics.expires.set(min(outcome.expiries, default=0))

@@ -60,7 +60,7 @@ def differs(wanted: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 
 def _message(covered: Sequence[str], troubles: Sequence[str]) -> str:
     if not troubles:
-        return f"{len(covered)} namespaces can pull"
+        return f"{len(covered)} namespace{'' if len(covered) == 1 else 's'} can pull"
     more = len(troubles) - _SHOWN
     shown = "; ".join(troubles[:_SHOWN])
     return f"{shown}; and {more} more" if more > 0 else shown
