@@ -1,9 +1,12 @@
 """`Release`: the registry in the cluster, by its chart, out of another registry."""
 
 import json
+import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 from tests.accounts import ADMIN
 from tests.cli.command import entrepot
 from tests.clients.client import Reach
@@ -87,6 +90,14 @@ class Release:
         where = ["--namespace", self._namespace, *self._helm.reach]
         self._helm(command, "entrepot", self._source, *where, "--values", file)
         self._kubectl("rollout", "status", "deployment/entrepot", "--timeout=150s")
+        self._cluster.until("the node's port leads there", self._answers)
+
+    def _answers(self) -> bool:
+        """kube-proxy takes a moment, and longer where services have just come and gone."""
+        trust = ssl.create_default_context(cafile=str(self.ca))
+        with suppress(httpx.TransportError):
+            return httpx.get(f"https://{self.address}/readyz", verify=trust).status_code == 200
+        return False
 
     def _left(self) -> set[str]:
         chosen = ["--selector=app.kubernetes.io/instance=entrepot"]
