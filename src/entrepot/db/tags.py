@@ -53,16 +53,6 @@ def point(
     record(db, Change(kind, name, tag.name, old, new, by))
 
 
-def digest(db: Connection, repository: Repository, tag: Tag) -> str | None:
-    """What a tag points to."""
-    row = db.execute(
-        "select t.digest from tag t join repository r on r.id = t.repository "
-        "where r.name = ? and t.name = ?",
-        (repository.name, tag.name),
-    ).fetchone()
-    return row[0] if row else None
-
-
 def _held(repository: Repository, tag: Tag) -> OCIError:
     return OCIError(
         Code.DENIED,

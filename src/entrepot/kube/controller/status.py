@@ -7,6 +7,7 @@ from typing import Any
 from entrepot.kube.controller.access import PullAccess
 
 _SHOWN = 3
+_RENEWED = "Renewed"
 
 
 def status(
@@ -22,40 +23,40 @@ def status(
 
     `lost` are namespaces whose secret is to go, and could not be removed yet.
     """
-    ready = not troubles
-    condition = {
-        "type": "Ready",
-        "status": "True" if ready else "False",
-        "reason": "Renewed" if ready else "Incomplete",
-        "message": _message(covered, troubles),
-        "observedGeneration": access.generation,
-    }
+    reason, message = "Incomplete" if troubles else _RENEWED, _message(covered, troubles)
     return {
         "observedGeneration": access.generation,
         "registries": ", ".join(each.host for each in access.sources),
         "namespaces": sorted({*covered, *lost}),
         "covered": len(covered),
         "expires": _moment(soonest) if soonest else None,
-        "conditions": [{**condition, "lastTransitionTime": _since(condition, before)}],
+        "conditions": [_condition(reason, message, access.generation, before)],
     }
 
 
 def unreadable(error: str, document: Mapping[str, Any]) -> dict[str, Any]:
     """The status of one that says what cannot be."""
-    before = document.get("status") or {}
-    condition = {
-        "type": "Ready",
-        "status": "False",
-        "reason": "Invalid",
-        "message": error,
-        "observedGeneration": document["metadata"]["generation"],
-    }
-    return {"conditions": [{**condition, "lastTransitionTime": _since(condition, before)}]}
+    generation, before = document["metadata"]["generation"], document.get("status") or {}
+    return {"conditions": [_condition("Invalid", error, generation, before)]}
 
 
 def differs(wanted: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether it is worth writing."""
     return any(before.get(key) != value for key, value in wanted.items())
+
+
+def _condition(
+    reason: str, message: str, generation: int, before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Whether it is ready, and since when it is or is not."""
+    condition = {
+        "type": "Ready",
+        "status": "True" if reason == _RENEWED else "False",
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
+    }
+    return {**condition, "lastTransitionTime": _since(condition, before)}
 
 
 def _message(covered: Sequence[str], troubles: Sequence[str]) -> str:

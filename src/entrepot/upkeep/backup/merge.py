@@ -143,7 +143,7 @@ class _Merging:
 
     def _takes(self, name: Repository, tag: str, digest: Digest) -> bool:
         """Whether a tag is to be made or moved."""
-        old = tags.digest(self._db, name, Tag(tag))
+        old = tags.digest_of(self._db, name, Tag(tag))
         if old is None or old == str(digest):
             return old is None
         if not self._move_tags:
