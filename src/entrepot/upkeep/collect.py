@@ -10,7 +10,7 @@ import asyncio
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
 from entrepot.db import blobs, idle, links, manifests, repositories, running
 from entrepot.db.audit import By
@@ -76,11 +76,12 @@ async def _repeat(database: Database, step: Write[int]) -> None:
 def _sweep_manifests(db: Connection, total: Collected, why: Why, terms: Terms) -> int:
     seconds = terms.orphaned if why is Why.ORPHANED else terms.untagged
     found = idle.overdue(db, why, time.time() - seconds, _PAGE)
+    runs = cache(partial(running.of, db))  # what goes here is nothing that it depends on
     for each in found:
         if each.kept:
             idle.settle(db, each)
             continue
-        if running.of(db, each.repository).of(each.digest):
+        if runs(each.repository).of(each.digest):
             idle.postpone(db, each)
             continue
         keep = Keep(terms.trash, reason(why, each.since))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, partial
 
 from entrepot.db import idle, links, pieces, running, trash, uploads
 from entrepot.db.connection import Connection
@@ -71,9 +72,10 @@ def survey(
 
 
 def _manifests(db: Connection, terms: Terms, now: float, most: int) -> Iterator[Garbage]:
+    runs = cache(partial(running.of, db))
     for why, seconds in ((Why.ORPHANED, terms.orphaned), (Why.UNTAGGED, terms.untagged)):
         for each in idle.overdue(db, why, now - seconds, most) if seconds else ():
-            if not (each.kept or running.of(db, each.repository).of(each.digest)):
+            if not (each.kept or runs(each.repository).of(each.digest)):
                 text = reason(why, each.since)
                 yield Garbage(Kind.MANIFEST, each.repository.name, each.digest, 0, text)
 
