@@ -140,7 +140,7 @@ def verify(
     """Read every byte of backups, and compare it with its digest; ends with 1 where any is damaged.
 
     Examples: `entrepot backup verify /mnt/backup`,
-    `entrepot backup verify s3://backups/registry --backup 20260131T020000Z-3f9a`
+    `entrepot backup verify s3://backups/registry --backup 20260131T020000.481516Z-3f9a`
     """
     from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.verify import verify as read_all

@@ -66,7 +66,7 @@ def restore(
     and other referrers. Nothing is taken away. Grants and rules are not restored so.
 
     Examples: `entrepot backup restore /mnt/backup --data /srv/entrepot`,
-    `entrepot backup restore s3://backups/registry --backup 20260131T020000Z-3f9a`,
+    `entrepot backup restore s3://backups/registry --backup 20260131T020000.481516Z-3f9a`,
     `entrepot backup restore /mnt/backup --only team/app:1.2 --move-tags`
     """
     if only:

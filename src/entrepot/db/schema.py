@@ -12,7 +12,17 @@ from typing import Literal
 
 from entrepot.db.connection import Connection
 
-SCRIPTS = ("schema.sql", "accounts.sql", "storage.sql", "clusters.sql")
+SCRIPTS = (
+    "schema.sql",
+    "accounts.sql",
+    "storage.sql",
+    "clusters.sql",
+    "history.sql",
+    "versions.sql",
+    "channels.sql",
+    "signatures.sql",
+    "webhooks.sql",
+)
 
 VERSION = len(SCRIPTS)
 

@@ -145,7 +145,7 @@ def test_the_registry_knows_when_it_was(site: Site) -> None:
     made = site.create()
     metrics = site.http.get("/metrics").text
     (at,) = [float(line.split()[1]) for line in metrics.splitlines() if line.startswith(BACKUP_AT)]
-    assert datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") == made["created_at"]
+    assert datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds") == made["created_at"]
     (row,) = site.http.get("/api/v1/audit", params={"action": "backup create"}).json()["items"]
     assert row["reference"] == f"{made['id']} {site.dest}"
 

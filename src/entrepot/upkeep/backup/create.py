@@ -116,7 +116,7 @@ def _write_down(db: Connection, copying: Copying, held: Held, spool: Path, show:
 def _made(source: End, now: datetime, state: State, added: int) -> Backup:
     return Backup(
         id=document.new_id(now),
-        created_at=now.isoformat(timespec="seconds"),
+        created_at=now.isoformat(timespec="microseconds"),
         source=str(source),
         version=__version__,
         schema=VERSION,

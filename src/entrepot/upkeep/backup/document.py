@@ -26,7 +26,7 @@ CONTENTS = "contents.txt"
 FOLDER = "backups"
 BLOBS = "blobs"
 
-_id = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}").fullmatch
+_id = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{4}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ def _checksum(document: dict[str, Any]) -> str:
 
 
 def new_id(now: datetime) -> str:
-    """Of a backup of this moment."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    """Of a backup of this moment, to the microsecond: two of one second must not change places."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
 
 
 def place_of(digest: str) -> str:

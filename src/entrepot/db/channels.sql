@@ -1,0 +1,1 @@
+-- Channels, and what may be promoted into them. The seventh part of the schema.

@@ -1,0 +1,1 @@
+-- What a tag pointed to, and why it moved. The fifth part of the schema.

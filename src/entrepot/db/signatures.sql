@@ -1,0 +1,1 @@
+-- Who signed what, and whose signatures count. The eighth part of the schema.

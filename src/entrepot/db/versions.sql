@@ -1,0 +1,1 @@
+-- What is said of versions, and how they are read. The sixth part of the schema.

@@ -1,0 +1,1 @@
+-- Who is told of changes. The ninth part of the schema.

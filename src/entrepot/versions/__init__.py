@@ -1,0 +1,1 @@
+"""Tags read as versions: their order, ranges, channels, and what may be promoted."""
