@@ -22,7 +22,7 @@ from entrepot.db import quotas
 from entrepot.db.connection import Connection as Database
 
 RIVALS = 6
-KILLS = max(2, CRASH_ROUNDS // 10)
+KILLS = max(2, CRASH_ROUNDS // 20)
 GRACE = 0.8
 _DAY = 24 * 3600
 
