@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from entrepot.kube.doctor.image import Image, ImageError
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
+from entrepot.oci.image_name import Image, ImageError
 
 Object = Mapping[str, Any]
 """As the Kubernetes API gives it in JSON."""

@@ -9,8 +9,8 @@ from tests.kube.doctor.etc_folder import written
 from entrepot.kube.containerd import hosts_toml
 from entrepot.kube.doctor.containerd_hosts import ConfigError, endpoints, unread
 from entrepot.kube.doctor.endpoint import Endpoint
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.node_files import NodeFiles
+from entrepot.oci.image_name import Image
 
 CERTS = "etc/containerd/certs.d"
 IMAGE = Image.parse("r.test:5000/team/app:1")

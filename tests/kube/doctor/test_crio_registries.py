@@ -9,7 +9,7 @@ from tests.kube.doctor.etc_folder import written
 from entrepot.kube.doctor.containerd_hosts import ConfigError
 from entrepot.kube.doctor.crio_registries import BlockedError, endpoints
 from entrepot.kube.doctor.endpoint import Endpoint
-from entrepot.kube.doctor.image import Image
+from entrepot.oci.image_name import Image
 
 CONFIG = "etc/containers/registries.conf"
 IMAGE = Image.parse("r.test:5000/team/app:1")

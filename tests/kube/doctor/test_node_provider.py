@@ -12,10 +12,10 @@ from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.containerd_hosts import ConfigError
 from entrepot.kube.doctor.etc import Etc
 from entrepot.kube.doctor.http import StoppedError
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.node_provider import NodeProvider, providers
 from entrepot.kube.node_files import FOLDER, NodeFiles
 from entrepot.kube.provider_config import NAME
+from entrepot.oci.image_name import Image
 
 OTHER = """\
 kind: CredentialProviderConfig

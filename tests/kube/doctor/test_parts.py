@@ -8,8 +8,8 @@ from tests.auth.oidc.elsewhere import Says, elsewhere
 from tests.content import OCI_MANIFEST, digest, dump, image
 
 from entrepot.kube.doctor.cause import Cause
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.pull import Try, attempt
+from entrepot.oci.image_name import Image
 
 CONFIG = b'{"architecture": "amd64", "os": "linux"}'
 LAYER = b"sound"

@@ -13,9 +13,9 @@ from tests.content import descriptor, dump, image, index, put_image, put_manifes
 from tests.registry import Registry, serving
 
 from entrepot.kube.doctor.cause import Cause
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.pull import Try, attempt
 from entrepot.kube.doctor.pull_secret import Credential as Held
+from entrepot.oci.image_name import Image
 
 ARM = b'{"architecture": "arm64", "os": "linux"}'
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.matching import matches, matching
 from entrepot.kube.doctor.pull_secret import Credential, PullSecret, State
+from entrepot.oci.image_name import Image
 
 JSON, OLD = "kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"
 PAIR = {"username": "u", "password": "p"}

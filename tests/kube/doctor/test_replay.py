@@ -13,9 +13,9 @@ from tests.registry import free_port
 
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.endpoint import Endpoint
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.pull_secret import Credential
 from entrepot.kube.doctor.replay import Asked, Pull
+from entrepot.oci.image_name import Image
 
 IMAGE = Image.parse("r.test/app:1")
 PAIR = Credential("s", "r.test", "u", "p")

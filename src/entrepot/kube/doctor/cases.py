@@ -11,12 +11,12 @@ from typing import Any
 from entrepot.kube.doctor import placement, workload
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.diagnosis import Case
-from entrepot.kube.doctor.image import Image, ImageError
 from entrepot.kube.doctor.matching import matching
 from entrepot.kube.doctor.placement import Node
 from entrepot.kube.doctor.pull_secret import PullSecret, State
 from entrepot.kube.doctor.said import PULLS, meaning
 from entrepot.kube.kubectl import Kubectl, KubectlError
+from entrepot.oci.image_name import Image, ImageError
 
 _WAITING = PULLS | {"ErrImageNeverPull", "InvalidImageName"}
 _TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")

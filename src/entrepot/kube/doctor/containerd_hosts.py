@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from entrepot.kube.doctor.endpoint import Endpoint
 from entrepot.kube.doctor.etc import Etc
-from entrepot.kube.doctor.image import Image
+from entrepot.oci.image_name import Image
 
 _CONFIG = "/etc/containerd/config.toml"
 _CERTS = "/etc/containerd/certs.d"

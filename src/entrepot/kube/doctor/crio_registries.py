@@ -10,7 +10,7 @@ from typing import Any
 from entrepot.kube.doctor.containerd_hosts import ConfigError
 from entrepot.kube.doctor.endpoint import Endpoint
 from entrepot.kube.doctor.etc import Etc
-from entrepot.kube.doctor.image import DOCKER, Image
+from entrepot.oci.image_name import DOCKER, Image
 
 _CONFIG = "/etc/containers/registries.conf"
 _CERTS = ("/etc/containers/certs.d", "/etc/docker/certs.d")

@@ -8,11 +8,11 @@ from typing import Any
 from entrepot.kube.doctor import refusal
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.http import shown
-from entrepot.kube.doctor.image import Image, ImageError
 from entrepot.kube.doctor.placement import NOWHERE, Node, is_of_disk
 from entrepot.kube.doctor.pull import Try
 from entrepot.kube.doctor.pull_secret import Credential, PullSecret, State
 from entrepot.kube.doctor.said import OF_THE_NODE, PULLS, meaning
+from entrepot.oci.image_name import Image, ImageError
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from entrepot.kube.doctor.image import Image
+from entrepot.oci.image_name import Image
 
 
 @dataclass(frozen=True, slots=True)

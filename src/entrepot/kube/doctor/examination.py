@@ -10,13 +10,13 @@ from entrepot.kube.doctor.crio_registries import BlockedError
 from entrepot.kube.doctor.diagnosis import Case, Diagnosis, diagnose
 from entrepot.kube.doctor.endpoint import Endpoint
 from entrepot.kube.doctor.http import shown
-from entrepot.kube.doctor.image import Image, ImageError
 from entrepot.kube.doctor.matching import matching
 from entrepot.kube.doctor.node_view import UNSEEN, NodeView
 from entrepot.kube.doctor.parts import Watch
 from entrepot.kube.doctor.pull import Try
 from entrepot.kube.doctor.pull_secret import Credential
 from entrepot.kube.doctor.replay import Asked, Pull, Trust
+from entrepot.oci.image_name import Image, ImageError
 
 _DECIDED = {"ErrImageNeverPull", "InvalidImageName"}
 

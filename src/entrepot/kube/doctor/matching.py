@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from itertools import zip_longest
 
-from entrepot.kube.doctor.image import DOCKER, Image
 from entrepot.kube.doctor.pull_secret import Credential
+from entrepot.oci.image_name import DOCKER, Image
 
 _DEFAULT = "index.docker.io"
 

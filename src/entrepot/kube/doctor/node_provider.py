@@ -18,10 +18,10 @@ from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.containerd_hosts import ConfigError
 from entrepot.kube.doctor.etc import Etc
 from entrepot.kube.doctor.http import StoppedError, shown
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.matching import matches
 from entrepot.kube.doctor.pull_secret import Credential
 from entrepot.kube.provider_config import NAME
+from entrepot.oci.image_name import Image
 
 _KIND = "CredentialProviderConfig"
 _API = "credentialprovider.kubelet.k8s.io/v1"

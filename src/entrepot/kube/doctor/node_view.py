@@ -14,12 +14,12 @@ from entrepot.kube.doctor.diagnosis import Case
 from entrepot.kube.doctor.endpoint import Endpoint
 from entrepot.kube.doctor.etc import Etc
 from entrepot.kube.doctor.http import StoppedError, shown
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.node_provider import NodeProvider
 from entrepot.kube.doctor.pull import Try
 from entrepot.kube.doctor.pull_secret import Credential
 from entrepot.kube.doctor.reach import address_of
 from entrepot.kube.kubectl import Kubectl, KubectlError
+from entrepot.oci.image_name import Image
 
 UNSEEN = "not looked at: the mirrors and credential providers of the nodes (--node-files DIR)"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.http import Answer, Http, StoppedError, shown
-from entrepot.kube.doctor.image import Image
 from entrepot.oci.digest import Digest, hasher
 from entrepot.oci.errors import OCIError
+from entrepot.oci.image_name import Image
 
 Watch = Callable[[str, int, int], None]
 """Is told of what is read: its digest, how many bytes have come, and how many will."""

@@ -14,10 +14,10 @@ from entrepot.kube.doctor import parts
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.endpoint import Endpoint
 from entrepot.kube.doctor.http import Answer, Http, StoppedError, shown
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.limits import Count
 from entrepot.kube.doctor.parts import Watch
 from entrepot.kube.doctor.pull_secret import Credential
+from entrepot.oci.image_name import Image
 
 _ACCEPT = ", ".join(
     [

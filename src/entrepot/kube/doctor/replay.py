@@ -11,11 +11,11 @@ from typing import Any
 
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.endpoint import Endpoint
-from entrepot.kube.doctor.image import Image
 from entrepot.kube.doctor.parts import Watch
 from entrepot.kube.doctor.pull import Try, attempt
 from entrepot.kube.doctor.pull_secret import Credential
 from entrepot.kube.doctor.said import OF_THE_NODE
+from entrepot.oci.image_name import Image
 
 Trust = Callable[[str], ssl.SSLContext]
 """What is trusted at a host."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrepot.kube.doctor.image import Image, ImageError
+from entrepot.oci.image_name import Image, ImageError
 
 DIGEST = "sha256:" + "0a" * 32
 
