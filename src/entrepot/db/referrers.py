@@ -4,6 +4,7 @@ Source: OCI Distribution Specification, "Listing Referrers". The subject itself 
 """
 
 import json
+from collections.abc import Sequence
 
 from entrepot.db import sealed
 from entrepot.db.connection import Connection
@@ -45,6 +46,18 @@ def listed(
             return found, True
         found.append((number, _descriptor(media_type, digest, size, kind, annotations)))
     return found, False
+
+
+def of_types(
+    db: Connection, number: int, subject: str, types: Sequence[str], limit: int
+) -> list[tuple[str, str]]:
+    """Digests and artifact types of those that have one of these types, the oldest first."""
+    marks = ", ".join("?" for _ in types)
+    return db.execute(
+        "select digest, artifact_type from manifest where repository = ? and subject = ? "
+        f"and artifact_type in ({marks}) order by id limit ?",
+        (number, subject, *types, limit),
+    ).fetchall()
 
 
 def _descriptor(

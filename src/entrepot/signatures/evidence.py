@@ -1,0 +1,73 @@
+"""Evidence: what a repository holds that claims to be the signature of an image. Values alone.
+
+Nothing in here is believed; next: `found` reads it from the repository, `judge` says what it is
+worth.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+LARGEST = 64 * 1024
+"""Bytes of one signature with its certificates."""
+
+
+class EvidenceError(Exception):
+    """It is not well-formed, or not what it should be; the text says why."""
+
+
+class Format(StrEnum):
+    """How a signature is written."""
+
+    COSIGN = "cosign"
+    BUNDLE = "sigstore bundle"
+    NOTATION = "notation"
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """What cosign writes: a payload of its own ("simple signing"), the rest in annotations."""
+
+    payload: bytes
+    signature: str
+    """Base64."""
+    certificate: str = ""
+    """PEM, of a keyless signature."""
+    chain: str = ""
+    log: str = ""
+    """JSON: the entry in the transparency log, promised by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A sigstore bundle: JSON with a DSSE envelope and all that it takes to verify it."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What notation writes: a JWS or a COSE envelope."""
+
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that says that it is a signature, and cannot be read as one."""
+
+    why: str
+
+
+Evidence: TypeAlias = Simple | Bundle | Envelope | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A piece of evidence, and where it lies."""
+
+    manifest: str
+    """The digest of the manifest that carries it."""
+    format: Format
+    evidence: Evidence
