@@ -1,13 +1,15 @@
 """The log of changes: one row for each thing that happened, in the order in which it did."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 from tests.content import dump, image
 from tests.db.pushed import APP, OTHER, blob, log, manifest
 
-from entrepot.db import blobs, changes, manifests, tags
+from entrepot.db import blobs, changes, manifests, repositories, tags
 from entrepot.db.connection import Connection
+from entrepot.db.trash import DAY, Keep
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Tag
 
@@ -82,3 +84,19 @@ def test_a_log_cut_down_to_its_newest_row_counts_on(db: Connection) -> None:
     db.execute("delete from change where id < ?", (newest,))
     tags.remove(db, APP, V1)
     assert changes.newest(db) == newest + 1
+
+
+def test_why_is_in_the_log_and_in_the_audit(db: Connection) -> None:
+    blob(db, b"{}")
+    blob(db, b"layer")
+    manifest(db, ONE, "1")
+    number = repositories.ensure(db, APP)
+    tags.point(db, (number, APP), V1, manifest(db, TWO), reason="it was broken")
+    told = db.execute("select reason from change order by id desc limit 1").fetchone()
+    detail = db.execute("select detail from audit order by id desc limit 1").fetchone()
+    assert told == ("it was broken",)
+    assert json.loads(detail[0]) == {"old": str(D1), "why": "it was broken"}
+    tags.remove(db, APP, V1, keep=Keep(DAY, "the rule v*"))
+    assert db.execute("select reason from change order by id desc limit 1").fetchone() == (
+        "the rule v*",
+    )

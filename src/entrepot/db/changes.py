@@ -45,13 +45,17 @@ class Change:
     old: str | None = None
     new: str | None = None
     by: By = NOBODY
+    reason: str = ""
+    """Why, as whoever did it says, or the rule that did."""
+    trash: int | None = None
+    """Of a repository as a whole: which row of the trash it has, or had."""
 
 
 def record(db: Connection, change: Change) -> None:
     """Append to the log and to the audit; call it in the transaction that makes the change."""
     db.execute(
-        "insert into change (at, actor, kind, repository, reference, old, new) "
-        "values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into change (at, actor, kind, repository, reference, old, new, reason, trash) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             time.time(),
             change.by.actor,
@@ -60,6 +64,8 @@ def record(db: Connection, change: Change) -> None:
             change.reference,
             change.old,
             change.new,
+            change.reason,
+            change.trash,
         ),
     )
     audit.append(
@@ -70,9 +76,15 @@ def record(db: Connection, change: Change) -> None:
             change.repository.name,
             change.reference,
             change.new or change.old or "",
-            detail={"old": change.old} if change.old and change.new else {},
+            detail=_detail(change),
         ),
     )
+
+
+def _detail(change: Change) -> dict[str, str]:
+    """What the audit's other columns do not say."""
+    old = {"old": change.old} if change.old and change.new else {}
+    return {**old, **({"why": change.reason} if change.reason else {})}
 
 
 def record_access(db: Connection, event: Event) -> None:

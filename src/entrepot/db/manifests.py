@@ -130,7 +130,6 @@ def remove(
     if row is None:
         return None
     manifest, number = row
-    by = keep.reasoned(by)
     if not even_if_used:
         check_unused(db, number, digest)
     immutable.check_part(db, number, repository, digest)
@@ -144,11 +143,11 @@ def remove(
     ).fetchall()
     quotas.charge(db, repository.project, tags=-len(gone))
     for (name,) in gone:
-        record(db, Change(Kind.UNTAGGED, repository, name, old=text, by=by))
+        record(db, Change(Kind.UNTAGGED, repository, name, old=text, by=by, reason=keep.why))
     idle.orphaned(db, number, manifest, text)
     move(db, manifest, (number, repository), hidden)
     repositories.relist(db, number)
-    record(db, Change(Kind.DELETED, repository, text, old=text, by=by))
+    record(db, Change(Kind.DELETED, repository, text, old=text, by=by, reason=keep.why))
     return item
 
 

@@ -59,14 +59,14 @@ def remove(
     immutable.check_repository(db, number, repository)
     if not even_if_running:
         running.check_repository(db, (number, repository))
-    by = keep.reasoned(by)
     item = trash.add(db, repository, trash.Kind.REPOSITORY, keep=keep, by=by)
     db.execute(
         "update repository set name = ?, trash = ?, listed = 0 where id = ?",
         (trash.hidden_name(repository, item), item, number),
     )
     quotas.charge(db, repository.project, tags=-count_tags(db, number))
-    record(db, Change(Kind.REPOSITORY_DELETED, repository, "", by=by))
+    change = Change(Kind.REPOSITORY_DELETED, repository, "", by=by, reason=keep.why, trash=item)
+    record(db, change)
     return item
 
 

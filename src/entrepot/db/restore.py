@@ -207,7 +207,8 @@ class _Work:
         quotas.charge(self._db, name.project, tags=repositories.count_tags(self._db, number))
         self._count()
         self._want_what_was_taken_out()
-        record(self._db, Change(Kind.RESTORED, name, "", by=self._by))
+        item = self._item.id
+        record(self._db, Change(Kind.RESTORED, name, "", by=self._by, trash=item))
 
     def _count(self) -> None:
         number = self._live[0]

@@ -22,8 +22,9 @@ def point(
     move: bool = True,
     kind: Kind = Kind.TAGGED,
     by: By = NOBODY,
+    reason: str = "",
 ) -> None:
-    """Make or move a tag. Pushing the same again is no change.
+    """Make or move a tag, and say why. Pushing the same again is no change.
 
     Raises DENIED for one that would have to `move` and may not, or is immutable, or one too many.
     """
@@ -50,7 +51,7 @@ def point(
         quotas.charge(db, name.project, tags=1)
     else:
         idle.untagged(db, number, old)
-    record(db, Change(kind, name, tag.name, old, new, by))
+    record(db, Change(kind, name, tag.name, old, new, by, reason))
 
 
 def _held(repository: Repository, tag: Tag) -> OCIError:
@@ -88,11 +89,10 @@ def remove(
     immutable.check(repository, [tag.name], patterns, immutable.DELETE)
     if not even_if_running:
         running.check_tag(db, (number, repository), tag.name, digest)
-    by = keep.reasoned(by)
     item = trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)
     quotas.charge(db, repository.project, tags=-1)
     idle.untagged(db, number, digest)
-    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=digest, by=by))
+    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=digest, by=by, reason=keep.why))
     return item
 
 

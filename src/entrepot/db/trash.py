@@ -36,10 +36,6 @@ class Keep:
     seconds: float = 0
     why: str = ""
 
-    def reasoned(self, by: By) -> By:
-        """Who deletes, with why, as the audit has it."""
-        return replace(by, detail={**by.detail, "why": self.why}) if self.why else by
-
 
 NOT_AT_ALL = Keep()
 
