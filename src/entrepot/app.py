@@ -24,6 +24,7 @@ from entrepot.auth.providers import Providers
 from entrepot.auth.trail import Trail
 from entrepot.blobstore.stores import store_at
 from entrepot.db.database import Database
+from entrepot.db.news import News
 from entrepot.db.terms import Terms
 from entrepot.db.trash import DAY
 from entrepot.distribution.api import Api
@@ -81,6 +82,7 @@ class Entrepot:
             state = scope.get("state", {})
             state["entrepot.fast"] = Fast(registry)
             state["entrepot.refused"] = registry.observer.refused
+            state["entrepot.stopping"] = registry.news.close
             _spare_the_collector()
             _log.info("process %d serves", os.getpid())
             await send({"type": "lifespan.startup.complete"})
@@ -122,6 +124,7 @@ async def furnish(
         Begun(database, alone=alone),
         _guard(settings, database, trail),
         observer,
+        News(database.log),
         token_seconds=settings.token_seconds,
         upload_expiry=settings.upload_expiry,
         redirects=Redirects.parse(settings.storage_redirect),
@@ -138,6 +141,7 @@ async def furnish(
     try:
         yield registry
     finally:
+        registry.news.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

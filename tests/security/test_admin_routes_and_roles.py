@@ -134,6 +134,10 @@ ROUTES = {
         Row("delete other", "/tags?repository=other/secret&tag=not-there"),
         Row("administer", "/tags?repository=open/app&tag=not-there"),
     ],
+    ("GET", "/changes"): [
+        Row("known", "/changes"),
+        Row("known", "/changes?after=0&repository=other/secret"),
+    ],
     ("GET", "/trash"): [Row("known", "/trash"), Row("known", "/trash?repository=other/secret")],
     ("GET", "/trash/{number}"): [
         Row("look team", "/trash/1"),

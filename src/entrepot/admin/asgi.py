@@ -51,6 +51,8 @@ class Admin:
             app = await self._built()
             await app(scope, _Body(receive, asked).receive, answer.send)
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, it is logged and told
+            if answer.lost:  # nobody hears it
+                return
             _log.error("a request failed", exc_info=error, extra={"request": asked.identity})
             await answer.fail()
         finally:
@@ -106,6 +108,8 @@ class _Answer:
         self._identity = identity
         self.status = 0
         self.sent = 0
+        self.lost = False
+        """Whether the client went before it had all of it."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -115,7 +119,11 @@ class _Answer:
             more = [header for header in own if header[0] not in given]
             message["headers"] = [*message["headers"], *more]
         self.sent += len(message.get("body", b""))
-        await self._send(message)
+        try:
+            await self._send(message)
+        except ConnectionResetError:
+            self.lost = True
+            raise
 
     async def fail(self) -> None:
         """Say that something went wrong, unless an answer has begun."""

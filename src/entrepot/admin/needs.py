@@ -78,6 +78,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("DELETE", "/repositories/{name}"): Need(On.OBJECT, Action.DELETE),
     ("GET", "/tags"): Need(On.OBJECT, Action.PULL),
     ("DELETE", "/tags"): Need(On.OBJECT, Action.DELETE),
+    ("GET", "/changes"): _SELF,
     ("GET", "/trash"): _SELF,
     ("GET", "/trash/{number}"): Need(On.OBJECT, Action.DELETE),
     ("POST", "/trash/{number}/restore"): Need(On.OBJECT, Action.DELETE),  # MOVE too, if tags move

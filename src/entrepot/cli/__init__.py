@@ -8,6 +8,7 @@ from entrepot.cli import (
     audit,
     backup,
     certificate,
+    changes,
     check,
     db,
     encryption,
@@ -59,6 +60,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(project.app, name="project")
 app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")
+app.command("changes")(changes.changes)
 app.add_typer(trash.app, name="trash")
 app.add_typer(scrub.app, name="scrub")
 app.add_typer(quota.app, name="quota")

@@ -5,6 +5,7 @@ that comes is no change: nothing shows it before a manifest names it.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -108,3 +109,69 @@ def after(db: Connection, cursor: int, limit: int) -> list[tuple[int, str, str]]
         "select id, kind, repository from change where id > ? order by id limit ?",
         (cursor, limit),
     ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the log, on its way out."""
+
+    id: int
+    at: float
+    actor: str
+    kind: str
+    """A `Kind`, or what a later version calls something that this one does not know."""
+    repository: str
+    """Its name; "" where the change belongs to none."""
+    reference: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows are asked for."""
+
+    ranges: Sequence[tuple[str, str]]
+    """Names of repositories, from the first to the second each."""
+    access: bool = False
+    """Whether also those that belong to no repository."""
+    kinds: frozenset[str] = frozenset()
+    """Only these; all where it is empty."""
+    within: Sequence[tuple[str, str]] | None = None
+    """Only repositories of these names, and nothing else."""
+
+    def means(self, kind: str, repository: str) -> bool:
+        """Whether such a row is asked for."""
+        if self.kinds and kind not in self.kinds:
+            return False
+        if kind == Kind.ACCESS:
+            return self.access and self.within is None
+        return _lies(repository, self.ranges) and (
+            self.within is None or _lies(repository, self.within)
+        )
+
+
+def _lies(name: str, ranges: Sequence[tuple[str, str]]) -> bool:
+    return any(first <= name <= last for first, last in ranges)
+
+
+def following(
+    db: Connection, cursor: int, wanted: Wanted, limit: int, window: int
+) -> tuple[list[Row], int, bool]:
+    """Rows behind the cursor that are asked for, in order, of the `window` next ones; the cursor
+    behind the last row that was looked at; and whether that was the log's last.
+    """
+    found: list[Row] = []
+    seen = 0
+    for row in db.execute(
+        "select id, at, actor, kind, repository, reference, old, new from change "
+        "where id > ? order by id limit ?",
+        (cursor, window),
+    ):
+        seen += 1
+        cursor = row[0]
+        if wanted.means(row[3], row[4]):
+            found.append(Row(*row))
+            if len(found) == limit:
+                return found, cursor, False
+    return found, cursor, seen < window

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from entrepot.blobstore.store import Store
 from entrepot.db.database import Database
+from entrepot.db.news import News
 from entrepot.db.terms import Terms
 from entrepot.distribution.begun import Begun
 from entrepot.distribution.guard import Guard
@@ -51,6 +52,8 @@ class Registry:
     begun: Begun
     guard: Guard
     observer: Observer
+    news: News
+    """Wakes who waits for changes."""
     token_seconds: int = 300
     """How long a registry token is good."""
     upload_expiry: float = 24 * 3600

@@ -24,3 +24,6 @@ The fingerprint is the SHA-256 of the client's verified certificate in hex, "" i
 Refused: TypeAlias = Callable[[int, str, bytes, Address | None, int], str | None]
 """Status, method, target, client, bytes of the body -> the id of the request, if it gets one.
 Method and target are empty where the request could not be read so far."""
+
+Stopping: TypeAlias = Callable[[], None]
+"""Is told, maybe several times, that the server stops: whoever waits in the app should end."""

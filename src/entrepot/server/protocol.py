@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from entrepot.server.asgi import Address, FastAnswer, Refused, Scope
+from entrepot.server.asgi import Address, FastAnswer, Refused, Scope, Stopping
 from entrepot.server.exchange import Exchange
 from entrepot.server.inbox import Inbox, log
 from entrepot.server.limits import Limits
@@ -57,6 +57,7 @@ class RegistryProtocol(asyncio.Protocol):
         self._app_state = app_state
         self._fast: FastAnswer | None = app_state.get("entrepot.fast")
         self._refused: Refused | None = app_state.get("entrepot.refused")
+        self._stopping: Stopping | None = app_state.get("entrepot.stopping")
         self._loop = _loop or asyncio.get_event_loop()
         self._limits = limits
         self._proxies = proxies
@@ -305,6 +306,8 @@ class RegistryProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """Stop gracefully (uvicorn calls it): what was begun is finished, the rest is closed."""
         self.closing = True
+        if self._stopping is not None:
+            self._stopping()
         if self.wire.ending:
             return
         if self._active is None:
