@@ -38,6 +38,10 @@ class Site:
         self._skopeo.push(image, reference)
         return reference
 
+    def carry(self, source: str, reference: str) -> str:
+        """Push what skopeo knows by another name; its digest."""
+        return self._skopeo.copy(source, f"docker://{reference}")
+
     def reader(self, name: str, *patterns: str) -> Credential:
         """A robot that may pull what the patterns name, and nothing else."""
         return self.accounts.robot(name, *(f"reader:{pattern}" for pattern in patterns))

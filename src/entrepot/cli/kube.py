@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from entrepot.cli import kube_connect, kube_controller, kube_doctor, kube_images
+from entrepot.cli import kube_connect, kube_controller, kube_doctor, kube_images, kube_set_image
 from entrepot.cli.hosts import parse_host, read_ca
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import done
@@ -19,6 +19,7 @@ app.add_typer(provider, name="credential-provider")
 app.command("connect")(kube_connect.connect)
 app.command("disconnect")(kube_connect.disconnect)
 app.command("doctor")(kube_doctor.doctor)
+app.command("set-image")(kube_set_image.set_image)
 app.command("images")(kube_images.images)
 app.command("clusters")(kube_images.clusters)
 app.command("forget")(kube_images.forget)

@@ -70,7 +70,7 @@ def doctor(
 
     kubectl = Kubectl(context)
     view = _view(node_files, kubectl) if node_files else None
-    trust = _trust(ca, view)
+    trust = trusting(ca, view)
     try:
         cases = Cases(kubectl, namespace).of(target)
     except (AbsentError, KubectlError) as error:
@@ -114,7 +114,7 @@ def _view(folder: Path, kubectl: Kubectl) -> "NodeView":
     return NodeView(Etc(folder), kubectl)
 
 
-def _trust(ca: Path | None, view: "NodeView | None") -> "Trust":
+def trusting(ca: Path | None, view: "NodeView | None") -> "Trust":
     """What the node trusts by its files; else the system's CAs and the one of a login there.
 
     The one that is named is trusted in any case.

@@ -1,7 +1,7 @@
-"""`shown`: how far something has come, as a bar on a terminal."""
+"""`shown` and `following`: how far something has come, as a bar on a terminal."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,9 @@ from entrepot.cli.size import show_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+Follow = Callable[[str, int, int], None]
+"""Takes words for how far it is, and that as a count of a total."""
 
 
 @contextmanager
@@ -34,6 +37,37 @@ def shown() -> "Iterator[Bar]":
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield Bar(progress)
+
+
+@contextmanager
+def following(what: str) -> "Iterator[Follow]":
+    """Whom to tell of something that others do: a bar on a terminal, else a line for each news."""
+    if not sys.stderr.isatty():
+        yield _lines(what)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+
+        def follow(words: str, count: int, total: int) -> None:
+            progress.update(task, description=f"{what}: {words}", completed=count, total=total)
+
+        yield follow
+
+
+def _lines(what: str) -> "Follow":
+    last = ""
+
+    def follow(words: str, _count: int, _total: int) -> None:
+        nonlocal last
+        if words != last:
+            print(f"{what}: {words}", file=sys.stderr, flush=True)  # noqa: T201 - what it is for
+            last = words
+
+    return follow
 
 
 class Bar:

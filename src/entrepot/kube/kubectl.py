@@ -63,9 +63,21 @@ class Kubectl:
         given = ("--server-side", "--field-manager=entrepot", "--force-conflicts", "-f", "-")
         self._run("apply", *given, text=json.dumps(document))
 
-    def delete(self, kind: str, name: str) -> None:
-        """Remove an object; one that is gone is no error."""
-        self._run("delete", kind, name, "--ignore-not-found")
+    def patch(self, kind: str, name: str, namespace: str, steps: list[dict[str, Any]]) -> None:
+        """Change an object by a JSON Patch, of which all is done or nothing."""
+        given = ("--namespace", namespace, "--type=json", f"--patch={json.dumps(steps)}")
+        self._run("patch", kind, name, *given)
+
+    def logs(self, pod: str, container: str, namespace: str, *options: str) -> str:
+        """What a container has written."""
+        return self._run(
+            "logs", pod, f"--container={container}", f"--namespace={namespace}", *options
+        )
+
+    def delete(self, kind: str, name: str, namespace: str = "") -> None:
+        """Remove an object; one that is gone is no error. It may take a while to go."""
+        where = ("--namespace", namespace) if namespace else ()
+        self._run("delete", kind, name, *where, "--ignore-not-found", "--wait=false")
 
     def _run(self, *words: str, text: str = "") -> str:
         context = ("--context", self.context) if self.context else ()

@@ -1,0 +1,1 @@
+"""A workload is brought to another image, watched, and taken back where it does not start."""
