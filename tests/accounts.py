@@ -13,7 +13,16 @@ from tests.auth.oidc.issuing import AUDIENCE, KEY, claims, public, sign
 from entrepot.auth import bootstrap, passwords, secrets
 from entrepot.auth.actor import parse_subject
 from entrepot.auth.roles import Role
-from entrepot.db import accounts, certificates, engine, grants, groups, issuers, projects
+from entrepot.db import (
+    accounts,
+    certificates,
+    engine,
+    grants,
+    groups,
+    immutable_rules,
+    issuers,
+    projects,
+)
 from entrepot.db import secrets as kept
 from entrepot.db.accounts import Account, Kind
 from entrepot.db.audit import By, Event
@@ -111,7 +120,8 @@ class Accounts:
     def project(self, name: str, *, public: bool = False, immutable: tuple[str, ...] = ()) -> None:
         """A project."""
         with self._change(f"project create {name}") as db:
-            projects.create(db, Project(name, public=public, immutable=immutable), _BY.actor)
+            projects.create(db, Project(name, public=public), _BY.actor)
+            immutable_rules.set_globs(db, name, immutable, by=_BY.actor)
 
     def grant(self, subject: str, *granted: str) -> None:
         """Give a subject such as group:dev roles on patterns."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.db import place
+from entrepot.db import immutable_rules, place
 from entrepot.db.connection import Connection
 from entrepot.db.place import Place
 from entrepot.db.schema import SCRIPTS, VERSION, Dialect, SchemaError, revision, statements
@@ -106,6 +106,26 @@ def test_repositories_from_before_accounts_get_private_projects(where: Place) ->
     with closing(where.connect()) as db:
         rows = db.execute("select name, public, created_by from project order by name").fetchall()
     assert rows == [("alone", 0, "upgrade"), ("team", 0, "upgrade")]
+
+
+def test_globs_of_projects_become_rules(where: Place) -> None:
+    make(where, 4)
+    with closing(where.connect()) as db:
+        for name, globs in (("team", '["v*", "[0-9]*", "v*"]'), ("alone", '["*"]'), ("none", "[]")):
+            db.execute(
+                "insert into project (name, created_at, created_by, immutable) "
+                "values (?, 0, 'anna', ?)",
+                (name, globs),
+            )
+    where.upgrade()
+    with closing(where.connect()) as db:
+        rules = immutable_rules.every(db)
+    assert sorted((rule.repositories, rule.tags) for rule in rules) == [
+        ("alone/*", "*"),
+        ("team/*", "[0-9]*"),
+        ("team/*", "v*"),
+    ]
+    assert {(rule.kind, rule.setter) for rule in rules} == {(immutable_rules.Kind.GLOB, "")}
 
 
 @pytest.mark.parametrize("version", EARLIER)

@@ -19,6 +19,7 @@ from entrepot.db import (
     entries,
     grants,
     immutable,
+    immutable_rules,
     inventory,
     jobs,
     manifests,
@@ -162,7 +163,8 @@ def filled(db: SQLite) -> SQLite:
         blob(db, content)
     large(db, "a" * 32)
     manifest(db, PLAIN, "1")
-    projects.create(db, Project(APP.project, immutable=("release-*",)), "test")
+    projects.create(db, Project(APP.project), "test")
+    immutable_rules.set_globs(db, APP.project, ["release-*"], by="test")
     uploads.begin(db, UPLOAD)
     fill(db, 4)
     return db

@@ -11,7 +11,8 @@ from tests.registry import StartRegistry
 
 APP = "team/app"
 PROJECT = "/api/v1/projects/team"
-SAYS = "team/app:v1 is immutable by the pattern v* of project team: "
+RULE = {"tag": "v1", "rule": 1, "about": "tags v* in team/*", "set_by": "user:admin"}
+SAYS = "team/app:v1 is immutable by rule 1 (tags v* in team/*, set by user:admin on "
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -56,7 +57,7 @@ def test_what_is_refused_and_what_is_not(client: httpx.Client) -> None:
         [error] = answer.json()["errors"]
         assert error["code"] == "DENIED"
         assert error["message"].startswith(SAYS), what
-        assert error["detail"] == {"tag": "v1", "pattern": "v*"}
+        assert error["detail"] == RULE
     for path, query in (
         ("/tags", {"repository": APP, "tag": "v1"}),
         (f"/repositories/{APP}", {"confirm": APP}),
@@ -80,7 +81,8 @@ def test_restoring_moves_none(client: httpx.Client) -> None:
     [item] = client.get("/api/v1/trash").json()["items"]
     restore = f"/api/v1/trash/{item['id']}/restore"
     answer = client.post(restore, json={"move": True})
-    assert (answer.status_code, answer.json()["detail"][: len(SAYS)]) == (403, SAYS)
+    says = SAYS.replace("rule 1", "rule 2")
+    assert (answer.status_code, answer.json()["detail"][: len(SAYS)]) == (403, says)
     found = client.post(restore, json={"move": False}).json()
     assert found["kept"] == [{"tag": "v1", "here": second, "trashed": first}]
     assert client.get(f"/v2/{APP}/manifests/{first}").status_code == 200

@@ -26,7 +26,7 @@ from tests.upkeep.test_scrub import GOOD, LAYER, House, flip, housed
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.cli.check import _findings as findings_of
 from entrepot.cli.check import _mend as mend
-from entrepot.db import blobs, faults, moving, quarantine, quotas
+from entrepot.db import blobs, faults, immutable_rules, moving, quarantine, quotas
 from entrepot.db.blobs import Blob
 from entrepot.db.pieces import Piece
 from entrepot.db.place import find
@@ -215,10 +215,7 @@ def test_a_registry_that_is_moved_is_left_alone(folder: Folder) -> None:
 def test_an_immutable_tag_stays(folder: Folder) -> None:
     """Whoever made it so wants to know that its image is lost."""
     DAMAGE["tag dangling"][0](folder)
-    folder.db.execute(
-        "insert into project (name, created_at, created_by, immutable) values ('team', 0, 'x', ?)",
-        ('["*"]',),
-    )
+    immutable_rules.add(folder.db, "team/*", immutable_rules.Kind.ALL, by="user:x")
     done = repair(folder.data)
     assert done.status == 1
     assert f"mended: {TAG}" not in done.output

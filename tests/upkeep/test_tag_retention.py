@@ -8,9 +8,9 @@ from tests.content import image, index
 from tests.db.pushed import APP, OTHER, blob, manifest
 from tests.upkeep.conftest import Folder
 
-from entrepot.db import idle, manifests, projects, retention, tags, trash
+from entrepot.db import idle, immutable_rules, manifests, retention, tags, trash
 from entrepot.db.connection import Connection
-from entrepot.db.projects import Project
+from entrepot.db.immutable_rules import Kind
 from entrepot.db.retention import Rule
 from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.oci.digest import Digest
@@ -85,10 +85,10 @@ async def test_immutable_tags_stay_with_all_that_they_need(
     manifest(db, index(image(config=b"two")), "release")
     early = look(db, APP, Rules(keep_newest=0, untagged_days=0))
     assert not any(each.keep for each in early.tags)
-    projects.create(db, Project("team", immutable=("rel*",)), "test")
+    rule = immutable_rules.add(db, "team/*", Kind.GLOB, "rel*", by="user:test")
     found = look(db, APP, Rules(keep_newest=0, untagged_days=0))
     why = {each.tag.name: each.why for each in found.tags if each.keep}
-    assert why == {"release": "rel* is immutable in this project"}
+    assert why == {"release": f"it is immutable by {rule}"}
     assert await apply(database, early, WEEK) == len(early.tags) - 1
     assert await apply(database, look(db, APP, Rules(untagged_days=0)), WEEK) == 3
     assert names(db) == ["release"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from entrepot.db.immutable_rules import Kind, Rule
 from entrepot.upkeep.tag_rules import DAY, Rules, Seen, plan, read
 
 NOW = 1_000_000 * DAY
@@ -71,12 +72,13 @@ def test_a_plan(rules: Rules, kept: set[str]) -> None:
 
 
 def test_what_the_project_makes_immutable_stays() -> None:
-    decisions = plan(seen(), Rules(keep_newest=0, keep_tags=("v*",)), NOW, ("v1.1.?", "latest"))
+    fixed = [Rule(1, "team/*", Kind.GLOB, "v1.1.?"), Rule(2, "team/app", Kind.REGEX, "latest|x")]
+    decisions = plan(seen(), Rules(keep_newest=0, keep_tags=("v*",)), NOW, fixed)
     kept = {decision.tag.name: decision.why for decision in decisions if decision.keep}
     assert kept == {
-        "latest": "latest is immutable in this project",
-        "v1.1.0": "v1.1.? is immutable in this project",
-        "v1.1.1": "v1.1.? is immutable in this project",
+        "latest": "it is immutable by rule 2 (tags latest|x in team/app)",
+        "v1.1.0": "it is immutable by rule 1 (tags v1.1.? in team/*)",
+        "v1.1.1": "it is immutable by rule 1 (tags v1.1.? in team/*)",
     }
 
 

@@ -79,6 +79,9 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/tags"): Need(On.OBJECT, Action.PULL),
     ("DELETE", "/tags"): Need(On.OBJECT, Action.DELETE),
     ("GET", "/changes"): _SELF,
+    ("GET", "/immutable-tags"): _SELF,
+    ("POST", "/immutable-tags"): Need(On.OBJECT, Action.CONFIGURE),
+    ("DELETE", "/immutable-tags/{number}"): Need(On.OBJECT, Action.CONFIGURE),
     ("GET", "/trash"): _SELF,
     ("GET", "/trash/{number}"): Need(On.OBJECT, Action.DELETE),
     ("POST", "/trash/{number}/restore"): Need(On.OBJECT, Action.DELETE),  # MOVE too, if tags move

@@ -24,7 +24,7 @@ from entrepot.admin.page import (
 )
 from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action, Role
-from entrepot.db import grants, projects, trash
+from entrepot.db import grants, immutable_rules, projects, trash
 from entrepot.db.connection import Connection
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
@@ -75,7 +75,7 @@ class Project(Model):
     longest_token: float | None
     """Seconds that a token may live to be good here."""
     immutable: list[str]
-    """Tags that nobody moves or deletes, as v*."""
+    """Tags that nobody moves or deletes, as v*; /immutable-tags has all such rules."""
     created_at: datetime | None
     created_by: str
 
@@ -107,8 +107,9 @@ class ProjectChange(Model):
     immutable: Immutable | None = None
 
 
-def shown(project: projects.Project) -> Project:
+def shown(db: Connection, project: projects.Project) -> Project:
     """A project as the API shows it."""
+    rules = immutable_rules.of_project(db, project.name)
     return Project(
         name=project.name,
         public=project.public,
@@ -118,7 +119,7 @@ def shown(project: projects.Project) -> Project:
         networks=list(project.networks),
         require_certificate=project.certificate,
         longest_token=project.longest,
-        immutable=list(project.immutable),
+        immutable=immutable_rules.globs(rules, project.name),
         created_at=moment(project.created_at),
         created_by=project.created_by,
     )
@@ -156,7 +157,7 @@ async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[P
             break
         last = page[-1].name
         found += [each for each in page if await sees(caller, each)]
-    items = [shown(each) for each in found[:limit]]
+    items = await caller.read(lambda db: [shown(db, each) for each in found[:limit]])
     more = len(found) > limit
     return Page(items=items, next=items[-1].name if more else None)
 
@@ -175,7 +176,8 @@ async def create(
             raise Problem(409, f"there is a project {wanted.name} already")
         made = projects.create(db, _as_row(wanted), subject)
         grants.add(db, subject, Role.OWNER, f"{wanted.name}/*", subject)
-        return shown(made)
+        immutable_rules.set_globs(db, wanted.name, wanted.immutable, by=subject)
+        return shown(db, made)
 
     made = await caller.change("project create", f"project:{wanted.name}", write)
     return tagged(response, made)
@@ -191,7 +193,6 @@ def _as_row(wanted: NewProject) -> projects.Project:
         tuple(wanted.networks),
         wanted.require_certificate,
         wanted.longest_token,
-        tuple(wanted.immutable),
     )
 
 
@@ -201,7 +202,7 @@ async def show(caller: Called, project: str, response: Response) -> Project:
     found = await caller.read(partial(_required, name=project))
     if not await sees(caller, found):
         raise unknown(project)
-    return tagged(response, shown(found))
+    return tagged(response, await caller.read(partial(shown, project=found)))
 
 
 _NAMES = {"require_certificate": "certificate", "longest_token": "longest"}
@@ -223,12 +224,16 @@ async def update(
     if "quota" in given:
         await caller.require(Action.ADMINISTER)
     fields = {_NAMES.get(name, name): each for name, each in given.items()}
-    fields |= {name: tuple(fields[name]) for name in ("networks", "immutable") if name in fields}
+    globs = fields.pop("immutable", None)
+    if "networks" in fields:
+        fields["networks"] = tuple(fields["networks"])
 
     def write(db: Connection) -> Project:
         found = _required(db, project)
-        check_match(if_match, shown(found))
-        return shown(projects.update(db, replace(found, **fields)))
+        check_match(if_match, shown(db, found))
+        if globs is not None:
+            immutable_rules.set_globs(db, project, globs, by=caller.actor.subject)
+        return shown(db, projects.update(db, replace(found, **fields)))
 
     changed = await caller.change("project change", f"project:{project}", write, **given)
     return tagged(response, changed)
@@ -239,7 +244,7 @@ async def delete(caller: Called, project: str, if_match: IfMatch = None) -> Resp
     """Delete a project that has no images, with the grants on it."""
 
     def write(db: Connection) -> None:
-        check_match(if_match, shown(_required(db, project)))
+        check_match(if_match, shown(db, _required(db, project)))
         if projects.repositories(db, project, "", 1):
             raise Problem(409, f"{project} has images: delete them first")
         if count := trash.of_project(db, project):  # else whoever makes it anew could restore them

@@ -5,6 +5,7 @@
 
 import re
 
+from entrepot.oci import names
 from entrepot.oci.names import REPOSITORY_PATTERN, Repository
 
 ANY = "*"
@@ -27,12 +28,8 @@ def parse(text: str) -> str:
     )
 
 
-def covers(pattern: str, name: str) -> bool:
-    """Whether a repository is meant by the pattern."""
-    if not pattern.endswith(ANY):
-        return pattern == name
-    prefix = pattern[:-1]
-    return name.startswith(prefix) or (prefix[-1:] == "/" and name == prefix[:-1])
+covers = names.covers
+"""Whether a repository is meant by a pattern."""
 
 
 def contains(outer: str, inner: str) -> bool:

@@ -29,6 +29,7 @@ from entrepot.cli import (
     scrub,
     serve,
     tag,
+    tag_immutable,
     tls,
     token,
     trash,
@@ -60,6 +61,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(project.app, name="project")
 app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")
+tag.app.add_typer(tag_immutable.app, name="immutable")
 app.command("changes")(changes.changes)
 app.add_typer(trash.app, name="trash")
 app.add_typer(scrub.app, name="scrub")

@@ -1,62 +1,63 @@
-"""Immutable tags: a project's patterns say which tags stay what they are, whoever asks.
+"""Immutable tags: what a project's rules say holds still does so, whoever asks.
 
 Whatever would move or delete such a tag, or take away what it needs, asks here first, in the
 transaction that would do it; so of two pushes of a new tag at once one is too late.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 
+from entrepot.db import immutable_rules
 from entrepot.db.connection import Connection
+from entrepot.db.immutable_rules import Rule
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 
-MOVE = "push another tag, or take the pattern away"
-DELETE = "neither it nor what it needs can be deleted, unless you take the pattern away"
+MOVE = "push another tag, or take the rule away"
+DELETE = "neither it nor what it needs can be deleted, unless you take the rule away"
 
 
-def read(text: str | None) -> tuple[str, ...]:
-    """The patterns of a project's row, as a shell has them: v*, release-?; none without a row."""
-    return tuple(json.loads(text)) if text else ()
+def rule_of(tag: str, rules: Sequence[Rule]) -> Rule | None:
+    """The first of the rules that means a tag; None where it is free."""
+    return next((rule for rule in rules if rule.means(tag)), None)
 
 
-def of(db: Connection, project: str) -> tuple[str, ...]:
-    """The patterns of a project."""
-    row = db.execute("select immutable from project where name = ?", (project,)).fetchone()
-    return read(row[0] if row else None)
+def holds(db: Connection, repository: Repository, tag: str) -> Rule | None:
+    """The rule by which a tag of a repository holds still."""
+    return rule_of(tag, immutable_rules.of(db, repository))
 
 
-def pattern_of(tag: str, patterns: Sequence[str]) -> str | None:
-    """The first of the patterns that means a tag; None where it is free."""
-    return next((each for each in patterns if fnmatchcase(tag, each)), None)
+def check(db: Connection, repository: Repository, tag: str, what_to_do: str) -> None:
+    """Raise DENIED where a tag is immutable."""
+    _check(repository, [tag], immutable_rules.of(db, repository), what_to_do)
 
 
-def check(
-    repository: Repository, names: Iterable[str], patterns: Sequence[str], what_to_do: str
+def _check(
+    repository: Repository, names: Iterable[str], rules: Sequence[Rule], what_to_do: str
 ) -> None:
-    """Raise DENIED for the first of the tags that is immutable."""
     for tag in names:
-        if pattern := pattern_of(tag, patterns):
-            raise OCIError(
-                Code.DENIED,
-                f"{repository}:{tag} is immutable by the pattern {pattern} of project "
-                f"{repository.project}: {what_to_do}",
-                detail={"tag": tag, "pattern": pattern},
-            )
+        if rule := rule_of(tag, rules):
+            raise _refused(repository, tag, rule, what_to_do)
+
+
+def _refused(repository: Repository, tag: str, rule: Rule, what_to_do: str) -> OCIError:
+    return OCIError(
+        Code.DENIED,
+        f"{repository}:{tag} is immutable by {rule}: {what_to_do}",
+        detail={"tag": tag, "rule": rule.id, "about": rule.words, "set_by": rule.created_by},
+    )
 
 
 def check_repository(db: Connection, number: int, repository: Repository) -> None:
     """Raise DENIED where a repository has an immutable tag."""
-    if patterns := of(db, repository.project):
+    if rules := immutable_rules.of(db, repository):
         rows = db.execute("select name from tag where repository = ? order by name", (number,))
-        check(repository, (name for (name,) in rows), patterns, DELETE)
+        _check(repository, (name for (name,) in rows), rules, DELETE)
 
 
 def check_part(db: Connection, number: int, repository: Repository, digest: Digest) -> None:
     """Raise DENIED where an immutable tag names the digest, or something that is made of it."""
-    if patterns := of(db, repository.project):
+    if rules := immutable_rules.of(db, repository):
         rows = db.execute(
             "with recursive above (digest) as ("
             "select digest from tag where repository = :number and digest = :digest union "
@@ -68,4 +69,4 @@ def check_part(db: Connection, number: int, repository: Repository, digest: Dige
             "join tag t on t.repository = :number and t.digest = a.digest",
             {"digest": str(digest), "number": number},
         )
-        check(repository, sorted(name for (name,) in rows), patterns, DELETE)
+        _check(repository, sorted(name for (name,) in rows), rules, DELETE)

@@ -4,11 +4,10 @@ import json
 import time
 from dataclasses import dataclass
 
-from entrepot.db import immutable
 from entrepot.db.connection import Connection
 
 _COLUMNS = (
-    "name, public, description, quota, read_only, networks, certificate, longest, immutable, "
+    "name, public, description, quota, read_only, networks, certificate, longest, "
     "created_at, created_by"
 )
 
@@ -30,14 +29,12 @@ class Project:
     """Whether a client certificate is required."""
     longest: float | None = None
     """Seconds that a token may live to be good here."""
-    immutable: tuple[str, ...] = ()
-    """Which tags nobody moves or deletes; patterns as a shell has them."""
     created_at: float = 0
     created_by: str = ""
 
 
 def _read(row: tuple[object, ...]) -> Project:
-    name, public, description, quota, read_only, networks, certificate, longest, fixed, *rest = row
+    name, public, description, quota, read_only, networks, certificate, longest, *rest = row
     return Project(
         name,  # type: ignore[arg-type]
         bool(public),
@@ -47,7 +44,6 @@ def _read(row: tuple[object, ...]) -> Project:
         tuple(json.loads(str(networks))),
         bool(certificate),
         longest,  # type: ignore[arg-type]
-        immutable.read(str(fixed)),
         *rest,  # type: ignore[arg-type]
     )
 
@@ -86,7 +82,7 @@ def update(db: Connection, project: Project) -> Project:
     """Set all that can be set."""
     row = db.execute(
         "update project set public = ?, description = ?, quota = ?, read_only = ?, networks = ?, "
-        f"certificate = ?, longest = ?, immutable = ? where name = ? returning {_COLUMNS}",
+        f"certificate = ?, longest = ? where name = ? returning {_COLUMNS}",
         (
             project.public,
             project.description,
@@ -95,7 +91,6 @@ def update(db: Connection, project: Project) -> Project:
             json.dumps(project.networks),
             project.certificate,
             project.longest,
-            json.dumps(project.immutable),
             project.name,
         ),
     ).fetchone()
@@ -103,8 +98,9 @@ def update(db: Connection, project: Project) -> Project:
 
 
 def remove(db: Connection, name: str) -> None:
-    """Delete a project, with the grants on it alone; its repositories must be gone."""
+    """Delete a project, with its rules and the grants on it; its repositories must be gone."""
     db.execute("delete from project where name = ?", (name,))
+    db.execute("delete from immutable_rule where project = ?", (name,))
     db.execute(
         "delete from permission where pattern = :name or substr(pattern, 1, length(:name) + 1) "
         "= :name || '/'",

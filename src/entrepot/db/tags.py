@@ -30,17 +30,15 @@ def point(
     """
     number, name = repository
     row = db.execute(
-        "select t.digest, p.immutable from tag t left join project p on p.name = ? "
-        "where t.repository = ? and t.name = ?",
-        (name.project, number, tag.name),
+        "select digest from tag where repository = ? and name = ?", (number, tag.name)
     ).fetchone()
-    old, fixed = row or (None, None)
-    new = str(digest)
+    old, new = row[0] if row else None, str(digest)
     if old == new:
         return
-    immutable.check(name, [tag.name], immutable.read(fixed), immutable.MOVE)
-    if old is not None and not move:
-        raise _held(name, tag)
+    if old is not None:
+        immutable.check(db, name, tag.name, immutable.MOVE)
+        if not move:
+            raise _held(name, tag)
     db.execute(
         "insert into tag (repository, name, digest, moved_at) values (?, ?, ?, ?) "
         "on conflict (repository, name) do update set "
@@ -85,8 +83,7 @@ def remove(
     if row is None:
         return None
     number, digest = row
-    patterns = immutable.of(db, repository.project)
-    immutable.check(repository, [tag.name], patterns, immutable.DELETE)
+    immutable.check(db, repository, tag.name, immutable.DELETE)
     if not even_if_running:
         running.check_tag(db, (number, repository), tag.name, digest)
     item = trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)

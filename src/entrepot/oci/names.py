@@ -68,6 +68,16 @@ class Tag:
         return self.name
 
 
+def covers(pattern: str, name: str) -> bool:
+    """Whether a pattern such as team/*, team/app-* or team/app means a repository; team/* means the
+    one that is called team, too.
+    """
+    if not pattern.endswith("*"):
+        return pattern == name
+    prefix = pattern[:-1]
+    return name.startswith(prefix) or (prefix[-1:] == "/" and name == prefix[:-1])
+
+
 Reference: TypeAlias = Tag | Digest
 """What a manifest is asked for by."""
 

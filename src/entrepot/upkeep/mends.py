@@ -94,7 +94,7 @@ class TakeTag(_Sure):
         if not faults.is_dangling(db, self.repository, self.tag, self.digest):
             return True
         name = Repository.parse(self.repository)
-        if immutable.pattern_of(self.tag, immutable.of(db, name.project)):
+        if immutable.holds(db, name, self.tag):
             return False
         tags.remove(db, name, Tag.parse(self.tag), even_if_running=True, by=BY)
         return True

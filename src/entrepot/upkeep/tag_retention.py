@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from entrepot.auth import pattern
-from entrepot.db import idle, immutable, manifests, repositories, retention, running, tags
+from entrepot.db import (
+    idle,
+    immutable,
+    immutable_rules,
+    manifests,
+    repositories,
+    retention,
+    running,
+    tags,
+)
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -64,7 +73,7 @@ def look(db: Connection, repository: Repository, rules: Rules) -> Plan:
     kept = running.of(db, repository)
     needed = {tag.name: uses for tag in seen if (uses := kept.of_tag(tag.name, tag.digest))}
     why = {name: words(uses) for name, uses in needed.items()}
-    fates = plan(seen, rules, now, immutable.of(db, repository.project), why)
+    fates = plan(seen, rules, now, immutable_rules.of(db, repository), why)
     going = _going(db, repository, rules, now)
     return Plan(repository, fates, [each for each in going if not kept.of(each.found.digest)])
 
@@ -125,7 +134,7 @@ def _take_tag(repository: Repository, decision: Decision, seconds: float, db: Co
     seen = decision.tag
     if not retention.stands(db, repository, seen.name, seen.digest, seen.pushed_at):
         return False
-    if immutable.pattern_of(seen.name, immutable.of(db, repository.project)):
+    if immutable.holds(db, repository, seen.name):
         return False
     if running.of(db, repository).of_tag(seen.name, seen.digest):
         return False

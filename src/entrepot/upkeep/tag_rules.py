@@ -9,11 +9,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from semver import Version
 
-from entrepot.db.immutable import pattern_of
+from entrepot.db.immutable import rule_of
+from entrepot.db.immutable_rules import Rule
 
 DAY = 24 * 3600.0
 
@@ -88,14 +90,14 @@ def plan(
     tags: Sequence[Seen],
     rules: Rules,
     now: float | None = None,
-    immutable: Sequence[str] = (),
+    immutable: Sequence[Rule] = (),
     running: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Decision]:
     """What becomes of the tags of one repository, in the order in which they are given; those that
-    its project's patterns make `immutable` stay, and those that are `running`: why, by name.
+    `immutable` rules mean stay, and those that are `running`: why, by name.
     """
     now = time.time() if now is None else now
-    reasons = {**running, **dict(_by_project(tags, immutable))}
+    reasons = {**running, **dict(_immutable(tags, immutable))}
     for keeps in (_by_name, _by_age, _by_count, _by_pulls, _by_version, _beyond):
         for name, why in keeps(tags, rules, now):
             reasons.setdefault(name, why)
@@ -107,15 +109,16 @@ Reasons = Iterable[tuple[str, str]]
 """Names of tags that stay, and why."""
 
 
-def _by_project(tags: Sequence[Seen], immutable: Sequence[str]) -> Reasons:
+def _immutable(tags: Sequence[Seen], rules: Sequence[Rule]) -> Reasons:
     for tag in tags:
-        if pattern := pattern_of(tag.name, immutable):
-            yield tag.name, f"{pattern} is immutable in this project"
+        if rule := rule_of(tag.name, rules):
+            yield tag.name, f"it is immutable by {rule}"
 
 
 def _by_name(tags: Sequence[Seen], rules: Rules, _now: float) -> Reasons:
     for tag in tags:
-        if pattern := pattern_of(tag.name, rules.keep_tags):
+        meant = (each for each in rules.keep_tags if fnmatchcase(tag.name, each))
+        if pattern := next(meant, None):
             yield tag.name, f"{pattern} is always kept"
 
 
