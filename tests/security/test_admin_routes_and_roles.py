@@ -31,6 +31,7 @@ RULE = {"field": "cn", "pattern": "nobody-has-this", "account": "user:bystander"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.e30.AA"
 EXCHANGE = {"code": "none", "verifier": "none"}
 TRUST = {"issuer": "https://not-there.test", "audience": "x", "claims": {"sub": "nobody"}}
+FIXED = {"kind": "glob", "tags": "never-pushed"}
 RUNS = {"namespace": "n", "kind": "Pod", "workload": "w", "container": "c", "image": "x"}
 
 TEAM = {"role": "reader", "pattern": "team/*"}
@@ -138,6 +139,18 @@ ROUTES = {
         Row("known", "/changes"),
         Row("known", "/changes?after=0&repository=other/secret"),
     ],
+    ("GET", "/immutable-tags"): [
+        Row("known", "/immutable-tags"),
+        Row("pull team", "/immutable-tags?repository=team/app"),
+        Row("pull other", "/immutable-tags?repository=other/secret"),
+        Row("known", "/immutable-tags?repository=open/app"),
+    ],
+    ("POST", "/immutable-tags"): [
+        Row("configure team", "/immutable-tags", {**FIXED, "repositories": "team/none"}),
+        Row("configure team", "/immutable-tags", {**FIXED, "repositories": "team"}),
+        Row("configure other", "/immutable-tags", {**FIXED, "repositories": "other/none"}),
+    ],
+    ("DELETE", "/immutable-tags/{number}"): [Row("known", "/immutable-tags/999999999")],
     ("GET", "/trash"): [Row("known", "/trash"), Row("known", "/trash?repository=other/secret")],
     ("GET", "/trash/{number}"): [
         Row("look team", "/trash/1"),
