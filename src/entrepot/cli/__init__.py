@@ -7,9 +7,11 @@ import typer
 from entrepot.cli import (
     audit,
     backup,
+    bundle,
     certificate,
     changes,
     check,
+    copy,
     db,
     encryption,
     gc,
@@ -48,6 +50,8 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("copy")(copy.copy)
+app.add_typer(bundle.app, name="bundle")
 app.command("gc")(gc.gc)
 app.add_typer(jobs.app, name="jobs")
 app.command("login")(login.login)

@@ -1,0 +1,169 @@
+"""`Transfers`: several images at once from place to place, with a bar for each."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from entrepot.cli import context
+from entrepot.cli.options import fail
+from entrepot.cli.output import show_json
+from entrepot.cli.pairs import Pair
+from entrepot.cli.size import show_size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from entrepot.upstream.copying import Copied, Copier
+    from entrepot.upstream.opened import Places
+
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option("--platform", help="Only this platform, as linux/amd64; may be said again."),
+]
+Referrers = Annotated[
+    bool, typer.Option("--referrers/--no-referrers", help="With signatures, SBOMs and the like.")
+]
+Jobs = Annotated[int, typer.Option(min=1, max=64, help="Blobs that move at once.")]
+Ca = Annotated[Path | None, typer.Option("--ca", help="File with a private CA to trust.")]
+PlainHttp = Annotated[
+    list[str] | None, typer.Option("--plain-http", help="A HOST[:PORT] to ask without TLS.")
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Write over an archive that is there.")]
+ListFile = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", help="File with images: one a line, or Kubernetes manifests."),
+]
+
+_IMAGES_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What of each image is wanted."""
+
+    platforms: tuple[str, ...]
+    referrers: bool
+    whole: bool
+    """Whether all images are written, or none."""
+
+
+@contextmanager
+def places(ca: Path | None, plain: Sequence[str] | None, *, replace: bool) -> "Iterator[Places]":
+    """Those of one command; what goes wrong in them ends it."""
+    from entrepot.upstream.opened import Places
+    from entrepot.upstream.place import UpstreamError
+
+    try:
+        found = Places(login, ca=str(ca) if ca else None, plain=tuple(plain or ()), replace=replace)
+        try:
+            yield found
+        finally:
+            found.close()
+    except UpstreamError as error:
+        fail(str(error), 1)
+    except OSError as error:
+        fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+
+
+def login(host: str, repository: str) -> Any:
+    """As docker and podman know it; else the token of our own login there."""
+    from entrepot.upstream.http import Credential
+    from entrepot.upstream.logins import Logins
+
+    if found := Logins().of(host, repository):
+        return found
+    for each in context.read()[1].values():
+        if each.url.partition("://")[2] == host and each.token:
+            return Credential(bearer=each.token)
+    return None
+
+
+def run(opened: "Places", pairs: Sequence[Pair], terms: Terms, jobs: int, *, as_json: bool) -> None:
+    """Copy them and say what was done; ends with 1 where one could not be copied."""
+    from entrepot.upstream.copying import Copier
+
+    copier, done, failed = Copier(jobs), dict[int, dict[str, Any]](), list[str]()
+    with _bars(as_json=as_json) as bars, ThreadPoolExecutor(_IMAGES_AT_ONCE) as pool:
+        begun = {
+            pool.submit(_copy, opened, copier, pair, terms, bars): number
+            for number, pair in enumerate(pairs)
+        }
+        for each in as_completed(begun):
+            number = begun[each]
+            found = _result(each, pairs[number], failed)
+            if found is not None:
+                done[number] = found
+                if not as_json:
+                    typer.echo(_sentence(found))
+    copier.close()
+    for line in failed:
+        typer.echo(f"entrepot: {line}", err=True)
+    if not (failed and terms.whole):
+        opened.finish()
+    if as_json:
+        show_json([done[number] for number in sorted(done)])
+    if failed:
+        raise typer.Exit(1)
+
+
+def _result(each: Any, pair: Pair, failed: list[str]) -> dict[str, Any] | None:
+    from entrepot.upstream.place import UpstreamError
+
+    try:
+        copied: Copied = each.result()
+    except UpstreamError as error:
+        failed.append(f"{pair.source} is not copied: {error}")
+        return None
+    return {
+        "source": str(pair.source),
+        "target": str(pair.target),
+        "digest": str(copied.digest),
+        "manifests": copied.manifests,
+        "blobs": copied.blobs,
+        "size": copied.size,
+        "moved": copied.moved,
+    }
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    moved = f"{show_size(found['moved'])} of {show_size(found['size'])} moved"
+    return f"{found['source']} -> {found['target']} {found['digest']}: {moved}"
+
+
+def _copy(
+    opened: "Places", copier: "Copier", pair: Pair, terms: Terms, bars: "Progress | None"
+) -> "Copied":
+    from entrepot.upstream.chosen import Platform
+    from entrepot.upstream.copying import plan
+
+    source, reference = opened.source(pair.source)
+    target = opened.target(pair.target)
+    platforms = [Platform.parse(each) for each in terms.platforms]
+    found = plan(source, reference, platforms, referrers=terms.referrers)
+    if bars is None:
+        return copier.copy(found, source, target, pair.tag)
+    task = bars.add_task(str(pair.source), total=found.size or 1)
+    done = copier.copy(found, source, target, pair.tag, lambda count: bars.advance(task, count))
+    bars.remove_task(task)
+    return done
+
+
+def _bars(*, as_json: bool) -> Any:
+    if as_json or not sys.stderr.isatty():
+        return nullcontext(None)
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True))

@@ -1,0 +1,214 @@
+"""`copy`: an image from one place to another, of which only what is missing moves.
+
+First the blobs, then manifests from the leaves to the root, then what refers to them, and the tag
+last: so a target never shows an image that is not whole. Every byte is hashed on the way.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+from entrepot.oci.digest import Digest, hasher
+from entrepot.oci.manifest import Manifest
+from entrepot.upstream.chosen import Platform, choose
+from entrepot.upstream.http import ATTEMPTS, pause
+from entrepot.upstream.place import Blob, BrokenError, Source, Target, UpstreamError
+
+Show = Callable[[int], None]
+"""Told how many bytes more are done, of those that `Plan.size` counts."""
+
+_DEEPEST = 16
+_MOST = 100_000
+"""Manifests of one image, with all that refers to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an image is made of; a manifest comes after its children."""
+
+    root: Manifest
+    manifests: tuple[Manifest, ...]
+    names: dict[str, Manifest] = field(default_factory=dict)
+    """By tags of their own: what cosign attached."""
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """All, each once."""
+        found = {
+            each.digest: Blob(each.digest, each.size)
+            for manifest in self.manifests
+            for each in manifest.blobs
+        }
+        return tuple(found.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes of all blobs."""
+        return sum(each.size for each in self.blobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What was done."""
+
+    digest: Digest
+    manifests: int
+    blobs: int
+    size: int
+    """Bytes of the image, with what refers to it."""
+    moved: int
+    """Bytes of blobs that were not there."""
+
+
+def plan(
+    source: Source, reference: str, platforms: Sequence[Platform] = (), *, referrers: bool = True
+) -> Plan:
+    """Look at an image, manifest by manifest. Raises `UpstreamError`."""
+    root = choose(source, source.manifest(reference), platforms)
+    found: dict[Digest, Manifest] = {}
+    _walk(source, root, found, 0)
+    names: dict[str, Manifest] = {}
+    if referrers:
+        _attached(source, found, names)
+    return Plan(root, tuple(found.values()), names)
+
+
+def _walk(source: Source, manifest: Manifest, found: dict[Digest, Manifest], depth: int) -> None:
+    if depth > _DEEPEST or len(found) > _MOST:
+        raise UpstreamError(f"{source} has indexes inside each other without an end")
+    for child in manifest.children:
+        if child.digest not in found:
+            _walk(source, source.manifest(str(child.digest)), found, depth + 1)
+    found[manifest.digest] = manifest
+
+
+def _attached(source: Source, found: dict[Digest, Manifest], names: dict[str, Manifest]) -> None:
+    """What refers to a manifest, and what refers to that."""
+    left = list(found)
+    while left:
+        digest = left.pop()
+        tagged = {tag: source.manifest(tag) for tag in source.named_after(digest)}
+        names.update(tagged)
+        for each in (*source.referrers(digest), *(one.digest for one in tagged.values())):
+            if each not in found:
+                before = set(found)
+                _walk(source, source.manifest(str(each)), found, 0)
+                left += [new for new in found if new not in before]
+
+
+class Copier:
+    """Copies images, several blobs at once; content that two of them share moves once."""
+
+    def __init__(self, jobs: int = 4) -> None:
+        self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="copy")
+        self._lock = Lock()
+        self._moving: dict[tuple[str, Digest], Future[int]] = {}
+
+    def close(self) -> None:
+        """Let nobody begin any more."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def copy(
+        self, plan: Plan, source: Source, target: Target, tag: str, show: Show = lambda _: None
+    ) -> Copied:
+        """Copy what was planned; the root gets the tag, "" for none. Raises `UpstreamError`."""
+        begun = [self._begin(blob, source, target, show) for blob in plan.blobs]
+        moved = sum(each.result() for each in begun)
+        for manifest in plan.manifests:
+            if manifest is not plan.root:
+                _put(target, manifest)
+        for name, manifest in plan.names.items():
+            _put(target, manifest, name)
+        _put(target, plan.root, tag)
+        return Copied(plan.root.digest, len(plan.manifests), len(plan.blobs), plan.size, moved)
+
+    def _begin(self, blob: Blob, source: Source, target: Target, show: Show) -> "Future[int]":
+        key = str(target), blob.digest
+        with self._lock:
+            known = self._moving.get(key)
+            if known is None or (known.done() and known.exception() is not None):
+                known = self._pool.submit(_move, blob, source, target, show)
+                self._moving[key] = known
+            else:
+                show(blob.size)
+            return known
+
+
+def _put(target: Target, manifest: Manifest, tag: str = "") -> None:
+    """A tag may have to move, so it is written also where the manifest is there."""
+    for count in range(1, ATTEMPTS + 1):
+        try:
+            if tag or not target.has_manifest(manifest.digest):
+                target.put_manifest(manifest, tag)
+            return
+        except BrokenError as error:
+            pause(error, count)
+
+
+def _move(blob: Blob, source: Source, target: Target, show: Show) -> int:
+    """How many bytes had to move; begun again where the target broke off."""
+    if target.has_blob(blob) or target.mount(blob, source):
+        show(blob.size)
+        return 0
+    for count in range(1, ATTEMPTS + 1):
+        seen = _Seen(show)
+        try:
+            target.put_blob(blob, seen.through(_checked(blob, _whole(blob, source))))
+            return blob.size
+        except BrokenError as error:
+            seen.take_back()
+            pause(error, count)
+    raise AssertionError("pause raises at last")
+
+
+class _Seen:
+    """How much was shown of an attempt, so that it can be taken back."""
+
+    def __init__(self, show: Show) -> None:
+        self._show, self._bytes = show, 0
+
+    def through(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        for part in parts:
+            yield part
+            self._bytes += len(part)
+            self._show(len(part))
+
+    def take_back(self) -> None:
+        self._show(-self._bytes)
+
+
+def _whole(blob: Blob, source: Source) -> Iterator[bytes]:
+    """All that a source has of a blob; where it breaks off it is asked for the rest.
+
+    Raises `UpstreamError`, and not `BrokenError`: to begin the whole again would not help.
+    """
+    done, broken = 0, 0
+    while True:
+        before = done
+        try:
+            for part in source.blob(blob, done):
+                done += len(part)
+                yield part
+            return
+        except BrokenError as error:
+            broken = 1 if done > before else broken + 1
+            try:
+                pause(error, broken)
+            except BrokenError:
+                raise UpstreamError(str(error)) from None
+
+
+def _checked(blob: Blob, parts: Iterator[bytes]) -> Iterator[bytes]:
+    """What goes through; raises `UpstreamError` before the end where it is not the blob."""
+    hashed, size = hasher(blob.digest.algorithm), 0
+    for part in parts:
+        hashed.update(part)
+        size += len(part)
+        if size > blob.size:
+            break
+        yield part
+    if size != blob.size or hashed.hexdigest() != blob.digest.hex:
+        raise UpstreamError(
+            f"what came as {blob.digest} is not that: the source is damaged, or lies"
+        )

@@ -1,0 +1,274 @@
+"""`Http`: requests to one registry, with the login that it asks for, tried again where that helps.
+
+A credential goes to the registry itself, and to a token service that it names by https or that is
+on the same host; never to where a redirect leads. Source: OCI Distribution Specification; Docker
+Registry v2 authentication, "Token".
+"""
+
+import base64
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from entrepot import __version__
+from entrepot.upstream.place import BrokenError, UpstreamError, told
+
+if TYPE_CHECKING:
+    import httpx2
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+LONGEST_WAIT = 60.0
+"""Seconds; who says that it takes longer is not waited for."""
+_REDIRECTS = 5
+_TIMEOUT = 60
+_MOST = 8 * 1024 * 1024
+_BUSY = {408, 425, 429, 500, 502, 503, 504}
+
+_parameter = re.compile(r'([a-z_]+)="([^"]*)"').findall
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A name and a password, or a token in place of both."""
+
+    user: str = ""
+    password: str = ""
+    identity_token: str = ""
+    """What Docker calls so: it is traded for others."""
+    bearer: str = ""
+    """What the registry itself takes as it is."""
+
+    def __repr__(self) -> str:
+        return f"Credential({self.user!r})"
+
+    @property
+    def basic(self) -> str:
+        """As a header has it."""
+        pair = f"{self.user}:{self.password}".encode()
+        return f"Basic {base64.b64encode(pair).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a registry answered."""
+
+    status: int
+    headers: "httpx2.Headers"
+    body: bytes = b""
+
+    def checked(self, host: str) -> "Answer":
+        """Itself, where it is an answer to work with; else raises `UpstreamError`."""
+        if self.status < 400 or self.status == 404:
+            return self
+        said = self._said
+        if self.status in _BUSY:
+            raise BrokenError(f"{host}: {said}", _wait(self.headers.get("retry-after", "")))
+        if self.status in (401, 403):
+            raise UpstreamError(f"{host} refuses: {said}; log in: docker login {host}")
+        raise UpstreamError(f"{host}: {said}")
+
+    @property
+    def _said(self) -> str:
+        status = f"HTTP status {self.status}"
+        try:
+            return told(str(json.loads(self.body)["errors"][0]["message"])) or status
+        except (ValueError, KeyError, IndexError, TypeError):
+            return status
+
+
+class Http:
+    """One registry, as `https://HOST[:PORT]`."""
+
+    def __init__(
+        self, origin: str, credential: Credential | None = None, ca: str | None = None
+    ) -> None:
+        import ssl
+
+        import httpx2
+
+        self.origin = origin
+        self.host = urlsplit(origin).netloc
+        self._credential = credential
+        self._authorization: dict[str, str] = {}
+        """By scope."""
+        self._lock = threading.Lock()
+        self._errors = httpx2.HTTPError
+        self._client = httpx2.Client(
+            verify=ssl.create_default_context(cafile=ca) if origin[:5] == "https" else False,
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            headers={"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"},
+            limits=httpx2.Limits(max_connections=64),
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def ask(
+        self, method: str, path: str, scope: str, headers: Mapping[str, str] | None = None
+    ) -> "Answer":
+        """An answer with its body, of no more than a manifest has; tried again by itself.
+
+        Raises `UpstreamError`; 404 is an answer.
+        """
+        return again(lambda: self.once(method, path, scope, headers))
+
+    def once(
+        self,
+        method: str,
+        path: str,
+        scope: str,
+        headers: Mapping[str, str] | None = None,
+        content: "Iterator[bytes] | bytes | None" = None,
+    ) -> "Answer":
+        """The same, tried once. Who sends `content` has asked something before, and so logged in.
+
+        Raises also `BrokenError`, and whatever the content raises.
+        """
+        given = {"headers": headers or {}, "content": content}
+        with self._sent(method, self._url(path), scope, given) as response:
+            answer = Answer(response.status_code, response.headers, _read(response))
+        if answer.status == 401 and content is not None:
+            self._authorization.pop(scope, None)
+            raise BrokenError(f"{self.host}: the login ended meanwhile")
+        return answer.checked(self.host)
+
+    @contextmanager
+    def stream(
+        self, path: str, scope: str, headers: Mapping[str, str]
+    ) -> "Iterator[tuple[Answer, Iterator[bytes]]]":
+        """GET something large: the answer, and its body as it comes, which may break off."""
+        given = {"headers": headers, "content": None}
+        with self._sent("GET", self._url(path), scope, given) as response:
+            found = Answer(response.status_code, response.headers)
+            if found.status not in (200, 206):
+                found = Answer(response.status_code, response.headers, _read(response))
+            yield found.checked(self.host), response.iter_bytes()
+
+    def _url(self, path: str) -> str:
+        return path if "://" in path else f"{self.origin}{path}"
+
+    @contextmanager
+    def _sent(
+        self, method: str, url: str, scope: str, given: dict[str, Any]
+    ) -> "Iterator[httpx2.Response]":
+        for _ in range(_REDIRECTS):
+            sent = self._authorization.get(scope)
+            with self._once(method, url, sent, given) as answer:
+                refused = answer.status_code == 401 and given["content"] is None
+                if refused and self._log_in(scope, sent, answer):
+                    continue
+                if answer.is_redirect and method in ("GET", "HEAD"):
+                    url = str(answer.url.join(answer.headers.get("location", "")))
+                    self._check_way(url)
+                    continue
+                yield answer
+                return
+        raise UpstreamError(f"{self.host} redirects, or asks for a login, again and again")
+
+    @contextmanager
+    def _once(
+        self, method: str, url: str, authorization: str | None, given: dict[str, Any]
+    ) -> "Iterator[httpx2.Response]":
+        headers = dict(given["headers"])
+        if authorization and url.startswith(f"{self.origin}/"):
+            headers["authorization"] = authorization
+        try:
+            with self._client.stream(
+                method, url, headers=headers, content=given["content"]
+            ) as answer:
+                yield answer
+        except self._errors as error:
+            raise BrokenError(f"{self.host}: {told(str(error)) or type(error).__name__}") from None
+
+    def _check_way(self, url: str) -> None:
+        if self.origin.startswith("https:") and not url.startswith("https:"):
+            raise UpstreamError(f"{self.host} redirects from https to {told(url)!r}")
+
+    def _log_in(self, scope: str, sent: str | None, answer: "httpx2.Response") -> bool:
+        """Whether there is something new to try; another thread may have got it meanwhile."""
+        with self._lock:
+            if self._authorization.get(scope) != sent:
+                return True
+            found = self._answered(answer.headers.get("www-authenticate", ""), scope)
+            if found is None or found == sent:
+                return False
+            self._authorization[scope] = found
+            return True
+
+    def _answered(self, challenge: str, scope: str) -> str | None:
+        scheme, login = challenge.partition(" ")[0].lower(), self._credential
+        if login is not None and login.bearer:
+            return f"Bearer {login.bearer}"
+        if scheme == "basic" and login is not None:
+            return login.basic
+        if scheme == "bearer":
+            return f"Bearer {self._token(dict(_parameter(challenge)), scope)}"
+        return None
+
+    def _token(self, challenge: Mapping[str, str], scope: str) -> str:
+        realm = challenge.get("realm", "")
+        if not realm.startswith(("https://", f"{self.origin}/")):
+            raise UpstreamError(f"{self.host} sends logins to {told(realm)!r}, which is no https")
+        wanted = {"service": challenge.get("service", ""), "scope": scope.split()}
+        login = self._credential
+        try:
+            if login is not None and login.identity_token:
+                form = {
+                    **wanted,
+                    "scope": scope,
+                    "grant_type": "refresh_token",
+                    "refresh_token": login.identity_token,
+                    "client_id": "entrepot",
+                }
+                answer = self._client.post(realm, data=form)
+            else:
+                headers = {"authorization": login.basic} if login else {}
+                answer = self._client.get(realm, params=wanted, headers=headers)
+            document = answer.json() if answer.status_code == 200 else {}
+        except (self._errors, ValueError) as error:
+            raise BrokenError(f"{self.host}'s token service: {told(str(error))}") from None
+        if answer.status_code != 200:
+            Answer(answer.status_code, answer.headers, answer.content).checked(self.host)
+            raise UpstreamError(f"{self.host}'s token service answered {answer.status_code}")
+        return str(document.get("token") or document.get("access_token") or "")
+
+
+def again(attempt: Callable[[], T]) -> T:
+    """Make it some more times where the other side broke off or is busy. Raises `UpstreamError`."""
+    for count in range(1, ATTEMPTS + 1):
+        try:
+            return attempt()
+        except BrokenError as error:
+            pause(error, count)
+    raise AssertionError("pause raises at last")
+
+
+def pause(error: BrokenError, count: int) -> None:
+    """Wait before the next attempt; raise what happened after the last, or where it takes long."""
+    wait = error.wait or 0.2 * 2**count
+    if count >= ATTEMPTS or wait > LONGEST_WAIT:
+        raise error
+    time.sleep(wait)
+
+
+def _read(response: "httpx2.Response") -> bytes:
+    found = bytearray()
+    for part in response.iter_bytes():
+        found += part
+        if len(found) > _MOST:
+            raise UpstreamError(f"{response.url.host} answers with more than anybody would read")
+    return bytes(found)
+
+
+def _wait(text: str) -> float:
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0

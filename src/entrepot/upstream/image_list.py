@@ -1,0 +1,44 @@
+"""`images_in`: the images that a file names, one a line or as Kubernetes manifests have them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from entrepot.upstream.place import UpstreamError
+
+_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+
+
+def images_in(path: Path) -> list[str]:
+    """In the order in which they come, each once. Raises `UpstreamError`."""
+    import yaml
+
+    try:
+        text = path.read_text()
+        if path.suffix in (".yaml", ".yml", ".json"):
+            documents = list(
+                yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            )
+            found = [image for each in documents for image in _within(each)]
+        else:
+            lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+            found = [line for line in lines if line]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise UpstreamError(f"cannot read images from {path}: {error}") from None
+    if not found:
+        raise UpstreamError(f"{path} names no image")
+    return list(dict.fromkeys(found))
+
+
+def _within(value: Any) -> Iterator[str]:
+    """Whatever the kind, a pod's containers are called the same."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _within(each)
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        if key in _CONTAINERS and isinstance(inner, list):
+            yield from (str(c["image"]) for c in inner if isinstance(c, dict) and c.get("image"))
+        else:
+            yield from _within(inner)

@@ -1,0 +1,85 @@
+"""`Source` and `Target`: where images are read from and written to, whatever that is.
+
+Both are for one repository, and any thread may use them. Bytes on the way are checked against
+their digest by `copying`, never here. Next: `registry`, `layout`, `docker_archive` are such places.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from entrepot.oci.digest import Digest
+from entrepot.oci.manifest import Manifest
+from entrepot.redaction import redacted
+
+CHUNK = 1024 * 1024
+"""Bytes that are read at once."""
+
+
+class UpstreamError(Exception):
+    """What another place could not do, in words that say what to do about it."""
+
+
+class UnknownError(UpstreamError):
+    """It does not have what was asked for."""
+
+
+class BrokenError(UpstreamError):
+    """It broke off, or is busy: another attempt may do."""
+
+    def __init__(self, message: str, wait: float = 0) -> None:
+        super().__init__(message)
+        self.wait = wait
+        """Seconds after which to try again, where it said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Some content that a manifest names."""
+
+    digest: Digest
+    size: int
+
+
+class Source(Protocol):
+    """Where images are read from."""
+
+    def manifest(self, reference: str) -> Manifest:
+        """By tag or digest. Raises `UnknownError`, `UpstreamError`."""
+
+    def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
+        """Its bytes, from one on. Raises `UnknownError`, `BrokenError`, also on the way."""
+
+    def referrers(self, digest: Digest) -> list[Digest]:
+        """Manifests whose subject this one is."""
+
+    def named_after(self, digest: Digest) -> list[str]:
+        """Tags by which cosign attaches signatures and the like to a manifest."""
+
+    def tags(self) -> list[str]:
+        """All of them."""
+
+
+class Target(Protocol):
+    """Where images are written to."""
+
+    def has_manifest(self, digest: Digest) -> bool:
+        """Whether it is there."""
+
+    def has_blob(self, blob: Blob) -> bool:
+        """Whether it is there."""
+
+    def mount(self, blob: Blob, source: Source) -> bool:
+        """Have what is in the source already, without moving a byte; whether that could be."""
+
+    def put_blob(self, blob: Blob, content: Iterator[bytes]) -> None:
+        """Write it. What the content raises on the way leaves nothing behind."""
+
+    def put_manifest(self, manifest: Manifest, tag: str = "") -> None:
+        """Write it, once all its parts are there."""
+
+
+def told(text: str, most: int = 300) -> str:
+    """What others wrote, fit to be shown: without secrets, and so that no terminal is misled."""
+    text = redacted(text[:most])
+    return text if text.isprintable() else ascii(text)[1:-1]

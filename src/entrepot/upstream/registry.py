@@ -1,0 +1,208 @@
+"""`RegistryRepository`: a repository of any registry, read and written.
+
+Source: OCI Distribution Specification, "Pull", "Push", "Listing Referrers" with its fallback for
+registries that have no such API.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+from entrepot.oci import media
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import OCIError
+from entrepot.oci.manifest import Manifest
+from entrepot.oci.names import Repository
+from entrepot.upstream.http import Answer, Http
+from entrepot.upstream.place import (
+    Blob,
+    BrokenError,
+    Source,
+    UnknownError,
+    UpstreamError,
+    told,
+)
+
+_ACCEPT = ", ".join(sorted(media.IMAGES | media.INDEXES))
+_COSIGN = (".sig", ".att", ".sbom")
+_MANY = 10_000
+
+_next = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?').search
+
+
+class RegistryRepository:
+    """A repository, as one caller sees it."""
+
+    def __init__(self, http: Http, name: Repository) -> None:
+        self.http = http
+        self.name = name
+        self._base = f"/v2/{name}"
+        self.pull_scope = f"repository:{name}:pull"
+        """What is asked for at a token service."""
+        self._push = f"repository:{name}:pull,push"
+
+    def __str__(self) -> str:
+        return f"{self.http.host}/{self.name}"
+
+    def manifest(self, reference: str) -> Manifest:
+        """By tag or digest; what comes is what its digest says."""
+        path = f"{self._base}/manifests/{reference}"
+        answer = self.http.ask("GET", path, self.pull_scope, {"accept": _ACCEPT})
+        if answer.status == 404:
+            raise UnknownError(f"there is no {self}{_joined(reference)}, or you may not see it")
+        wanted = reference if ":" in reference else answer.headers.get("docker-content-digest", "")
+        try:
+            known = Digest.parse(wanted) if wanted else None
+            algorithm = known.algorithm if known else "sha256"
+            kind = answer.headers.get("content-type", "")
+            found = Manifest.read(answer.body, kind, algorithm)
+        except OCIError as error:
+            raise UpstreamError(f"{self}{_joined(reference)}: {told(error.message)}") from None
+        if known is not None and found.digest != known:
+            raise UpstreamError(
+                f"{self}{_joined(reference)} came as {found.digest}, which it is not: "
+                "somebody on the way, or the registry, changed it"
+            )
+        return found
+
+    def has_manifest(self, digest: Digest) -> bool:
+        """Whether it is there."""
+        path = f"{self._base}/manifests/{digest}"
+        return self.http.ask("HEAD", path, self._push, {"accept": _ACCEPT}).status == 200
+
+    def digest_of(self, tag: str) -> str:
+        """What a tag points to; "" where there is no such tag, or nothing says so."""
+        path = f"{self._base}/manifests/{tag}"
+        answer = self.http.ask("HEAD", path, self.pull_scope, {"accept": _ACCEPT})
+        return str(answer.headers.get("docker-content-digest", "")) if answer.status == 200 else ""
+
+    def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
+        """Its bytes, from one on."""
+        headers = {"range": f"bytes={start}-"} if start else {}
+        path = f"{self._base}/blobs/{blob.digest}"
+        with self.http.stream(path, self.pull_scope, headers) as (answer, parts):
+            if answer.status == 404:
+                raise UnknownError(f"{self} has no blob {blob.digest}")
+            skip = start if answer.status == 200 else 0
+            for part in parts:
+                if skip >= len(part):
+                    skip -= len(part)
+                    continue
+                yield part[skip:] if skip else part
+                skip = 0
+
+    def has_blob(self, blob: Blob) -> bool:
+        """Whether it is there."""
+        return self.http.ask("HEAD", f"{self._base}/blobs/{blob.digest}", self._push).status == 200
+
+    def mount(self, blob: Blob, source: Source) -> bool:
+        """Have it from another repository of the same registry."""
+        if not isinstance(source, RegistryRepository) or source.http is not self.http:
+            return False
+        path = f"{self._base}/blobs/uploads/?mount={blob.digest}&from={source.name}"
+        try:
+            answer = self.http.ask("POST", path, f"{self._push} {source.pull_scope}")
+        except UpstreamError:  # who may not pull there sends the bytes that it has
+            return False
+        if answer.status == 202:
+            self.http.ask("DELETE", self._location(answer), self._push)
+        return answer.status == 201
+
+    def put_blob(self, blob: Blob, content: Iterator[bytes]) -> None:
+        """Push it in one stream."""
+        begun = self.http.ask("POST", f"{self._base}/blobs/uploads/", self._push)
+        if begun.status != 202:
+            raise UpstreamError(f"{self} takes no uploads: HTTP status {begun.status}")
+        headers = {"content-type": media.OCTETS, "content-length": str(blob.size)}
+        sent = self.http.once("PATCH", self._location(begun), self._push, headers, content)
+        if sent.status != 202:
+            raise BrokenError(f"{self} lost an upload: HTTP status {sent.status}")
+        place = self._location(sent)
+        end = f"{place}{'&' if '?' in place else '?'}digest={blob.digest}"
+        done = self.http.once("PUT", end, self._push, {"content-length": "0"}, b"")
+        if done.status != 201:
+            raise BrokenError(f"{self} lost an upload: HTTP status {done.status}")
+
+    def put_manifest(self, manifest: Manifest, tag: str = "") -> None:
+        """Push it, by a tag or its digest; where the registry keeps no referrers, list it there."""
+        headers = {"content-type": manifest.media_type}
+        path = f"{self._base}/manifests/{tag or manifest.digest}"
+        done = self.http.once("PUT", path, self._push, headers, manifest.content)
+        if done.status != 201:
+            raise UpstreamError(f"{self} did not take {tag or manifest.digest}")
+        if manifest.subject is not None and "oci-subject" not in done.headers:
+            self._list_referrer(manifest, manifest.subject.digest)
+
+    def referrers(self, digest: Digest) -> list[Digest]:
+        """By the API, else by the tag that stands for it; and by the tags of cosign."""
+        answer = self.http.ask("GET", f"{self._base}/referrers/{digest}", self.pull_scope)
+        try:
+            listed = _listed(answer) if answer.status == 200 else self._fallback(digest)
+            found = [Digest.parse(each["digest"]) for each in listed]
+        except (OCIError, KeyError, TypeError, ValueError):
+            raise UpstreamError(f"{self}: its list of referrers cannot be read") from None
+        return list(dict.fromkeys(found))
+
+    def named_after(self, digest: Digest) -> list[str]:
+        """Tags by which cosign names what belongs to a manifest, those that are there."""
+        names = [f"{digest.algorithm}-{digest.hex}{end}" for end in _COSIGN]
+        return [name for name in names if self.digest_of(name)]
+
+    def tags(self) -> list[str]:
+        """All of them, page after page."""
+        found: list[str] = []
+        path = f"{self._base}/tags/list?n=1000"
+        for _ in range(_MANY):
+            answer = self.http.ask("GET", path, self.pull_scope)
+            if answer.status == 404:
+                raise UnknownError(f"there is no repository {self}, or you may not see it")
+            try:
+                found += [str(tag) for tag in json.loads(answer.body)["tags"] or ()]
+            except (ValueError, KeyError, TypeError):
+                raise UpstreamError(f"{self}: its list of tags cannot be read") from None
+            link = _next(answer.headers.get("link", ""))
+            if link is None:
+                return found
+            path = urljoin(f"{self.http.origin}{path}", link[1])
+        raise UpstreamError(f"{self}: its list of tags never ends")
+
+    def _fallback(self, digest: Digest) -> list[dict[str, Any]]:
+        path = f"{self._base}/manifests/{_stand_in(digest)}"
+        answer = self.http.ask("GET", path, self.pull_scope, {"accept": media.OCI_INDEX})
+        return _listed(answer) if answer.status == 200 else []
+
+    def _list_referrer(self, manifest: Manifest, subject: Digest) -> None:
+        """Source: OCI Distribution Specification, "Referrers Tag Schema"."""
+        listed = self._fallback(subject)
+        if any(each.get("digest") == str(manifest.digest) for each in listed):
+            return
+        entry = {
+            "mediaType": manifest.media_type,
+            "digest": str(manifest.digest),
+            "size": len(manifest.content),
+            "artifactType": manifest.artifact_type,
+            "annotations": manifest.annotations or None,
+        }
+        entry = {key: value for key, value in entry.items() if value is not None}
+        index = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": [*listed, entry]}
+        text = json.dumps(index).encode()
+        self.put_manifest(Manifest.read(text, media.OCI_INDEX), _stand_in(subject))
+
+    def _location(self, answer: Answer) -> str:
+        """Where to go on; the login goes there only while that is the registry itself."""
+        return urljoin(f"{self.http.origin}{self._base}/", answer.headers.get("location", ""))
+
+
+def _listed(answer: Answer) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(answer.body)["manifests"] or []
+    return found
+
+
+def _stand_in(digest: Digest) -> str:
+    return f"{digest.algorithm}-{digest.hex}"[:128]
+
+
+def _joined(reference: str) -> str:
+    return f"{'@' if ':' in reference else ':'}{reference}"

@@ -1,0 +1,141 @@
+"""`TarFiles`: an OCI layout in one file, which is read where it lies, and written once.
+
+Nothing is unpacked to a path that the file names; links and devices in it are no files.
+"""
+
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+
+from entrepot.upstream.layout import INDEX, MARK, SAYS
+from entrepot.upstream.place import CHUNK, UpstreamError
+
+_MOST = 1_000_000
+"""Members; each costs memory."""
+
+
+class TarFiles:
+    """The files of a tar, by where they begin and how long they are."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._members: dict[str, tuple[int, int]] = {}
+        self._links: dict[str, str] = {}
+        try:
+            with tarfile.open(path, "r:") as tar:
+                for member in tar:
+                    if member.isreg():
+                        name = member.name.removeprefix("./")
+                        self._members[name] = member.offset_data, member.size
+                    elif member.issym():
+                        self._links[member.name] = member.linkname
+                    if len(self._members) + len(self._links) > _MOST:
+                        raise UpstreamError(f"{path} has more than {_MOST} files")
+        except tarfile.TarError as error:
+            raise UpstreamError(
+                f"{path} is no tar, or is compressed (unpack it first: gunzip, zstd -d): {error}"
+            ) from None
+
+    def names(self) -> list[str]:
+        """Of all."""
+        return list(self._members)
+
+    def link(self, name: str) -> str:
+        """Where a link leads; "" for what is none."""
+        return self._links.get(name, "")
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file."""
+        found = self._members.get(name)
+        return found[1] if found else None
+
+    def read(self, name: str, start: int = 0) -> Iterator[bytes]:
+        """Its bytes."""
+        if name not in self._members:
+            raise FileNotFoundError(name)
+        place, size = self._members[name]
+        with self._path.open("rb") as file:
+            file.seek(place + start)
+            left = size - start
+            while left > 0 and (part := file.read(min(left, CHUNK))):
+                left -= len(part)
+                yield part
+
+    def write(self, _: str, __: int, ___: Iterator[bytes]) -> None:
+        """It cannot: what is added would be lost to who reads it now."""
+        raise UpstreamError(f"{self._path} is there already, and an archive is written only once")
+
+    def finish(self, index: bytes) -> None:
+        """Nothing was written."""
+
+
+class NewTarFiles:
+    """A tar that is being written, under another name until it is whole."""
+
+    def __init__(self, path: Path, *, replace: bool = False) -> None:
+        if path.exists() and not replace:
+            raise UpstreamError(f"{path} is there already: remove it, or say --replace")
+        self._path, self._made = path, path.with_name(f".{path.name}.{os.getpid()}")
+        self._file = self._made.open("xb")
+        self._lock = Lock()
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def size(self, name: str) -> int | None:
+        """Bytes of what was written."""
+        found = self._places.get(name)
+        return found[1] if found else None
+
+    def read(self, name: str, start: int = 0) -> Iterator[bytes]:
+        """What was written."""
+        if name not in self._places:
+            raise FileNotFoundError(name)
+        place, size = self._places[name]
+        with self._made.open("rb") as file:
+            file.seek(place + start)
+            yield file.read(size - start)
+
+    def write(self, name: str, size: int, content: Iterator[bytes]) -> None:
+        """One after the other; what breaks off is written over by the next."""
+        with self._lock:
+            if name in self._places:
+                return
+            start = self._file.tell()
+            try:
+                self._places[name] = self._add(name, size, content), size
+            except BaseException:
+                self._file.seek(start)
+                self._file.truncate()
+                raise
+
+    def _add(self, name: str, size: int, content: Iterator[bytes]) -> int:
+        """Where its bytes begin."""
+        member = tarfile.TarInfo(name)
+        member.size, member.mode = size, 0o644
+        self._file.write(member.tobuf(tarfile.PAX_FORMAT))
+        place = self._file.tell()
+        for part in content:
+            self._file.write(part)
+        self._file.write(bytes(-size % tarfile.BLOCKSIZE))
+        self._file.flush()
+        return place
+
+    def finish(self, index: bytes) -> None:
+        """The index and the mark; then it has its name."""
+        self.write(MARK, len(SAYS), iter((SAYS,)))
+        self.write(INDEX, len(index), iter((index,)))
+        self.end()
+
+    def end(self) -> None:
+        """Close it, and give it its name."""
+        self._file.write(bytes(2 * tarfile.BLOCKSIZE))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._made.replace(self._path)
+
+    def abandon(self) -> None:
+        """Leave nothing, where it was not finished."""
+        self._file.close()
+        self._made.unlink(missing_ok=True)

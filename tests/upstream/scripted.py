@@ -1,0 +1,73 @@
+"""A registry that answers what a test says, and remembers who asked for what."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Asked:
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Say:
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int = 0
+    """After how many bytes the connection ends, where it is to."""
+
+
+Answer = Callable[[Asked], Say]
+
+
+class Scripted:
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self.address = f"127.0.0.1:{server.server_port}"
+        self.asked: list[Asked] = []
+
+    def paths(self, method: str = "GET") -> list[str]:
+        return [each.path for each in self.asked if each.method == method]
+
+
+@contextmanager
+def scripted(answer: Answer) -> Iterator[Scripted]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            headers = {key.lower(): value for key, value in self.headers.items()}
+            asked = Asked(self.command, self.path, headers)
+            self.rfile.read(int(headers.get("content-length", 0)))
+            found.asked.append(asked)
+            say = answer(asked)
+            self.send_response(say.status)
+            given = {"content-length": str(len(say.body)), **say.headers}
+            for key, value in given.items():
+                self.send_header(key, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(say.body[: say.cut or None])
+            if say.cut:
+                self.close_connection = True
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found = Scripted(server)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

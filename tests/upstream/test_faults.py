@@ -1,0 +1,217 @@
+"""Registries that break off, are busy, lie, or lead elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, digest, dump, image
+from tests.upstream.scripted import Answer, Asked, Say, Scripted, scripted
+
+from entrepot.upstream.copying import Copier, plan
+from entrepot.upstream.http import Credential
+from entrepot.upstream.opened import At, Places
+from entrepot.upstream.place import BrokenError, UpstreamError
+
+LAYER = Random(7).randbytes(3_000_000)
+MANIFEST = dump(image(LAYER))
+FOUND = {"content-type": OCI_MANIFEST, "docker-content-digest": digest(MANIFEST)}
+LOGIN = Credential("alice", "secret-of-alice")
+
+
+def good(asked: Asked) -> Say:
+    path = asked.path
+    if path.endswith(("/manifests/1", f"/manifests/{digest(MANIFEST)}")):
+        return Say(200, MANIFEST, FOUND)
+    for part in (EMPTY, LAYER):
+        if path.endswith(f"/blobs/{digest(part)}"):
+            start = int(asked.headers.get("range", "bytes=0-")[6:-1])
+            return Say(206 if start else 200, part[start:])
+    return Say(404)
+
+
+@contextmanager
+def registry(answer: Answer) -> Iterator[tuple[Scripted, Places]]:
+    with scripted(answer) as found, closing(Places(lambda *_: LOGIN, replace=False)) as places:
+        yield found, places
+
+
+def copy(places: Places, address: str, folder: Path) -> None:
+    source, reference = places.source(At.parse(f"{address}/team/app:1"))
+    target = places.target(At.parse(f"oci:{folder}:app"))
+    with closing(Copier()) as copier:
+        copier.copy(plan(source, reference), source, target, "app")
+    places.finish()
+
+
+def layer(folder: Path) -> bytes:
+    return (folder / "blobs" / digest(LAYER).replace(":", "/")).read_bytes()
+
+
+def test_what_breaks_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    def breaks(asked: Asked) -> Say:
+        say = good(asked)
+        if asked.path.endswith(digest(LAYER)) and len(say.body) > 1_000_000:
+            return Say(say.status, say.body, cut=900_000)
+        return say
+
+    with registry(breaks) as (found, places):
+        copy(places, found.address, tmp_path)
+        asked = [x.headers.get("range") for x in found.asked if x.path.endswith(digest(LAYER))]
+    assert layer(tmp_path) == LAYER
+    assert asked == [None, "bytes=900000-", "bytes=1800000-", "bytes=2700000-"]
+
+
+def test_who_has_no_ranges_is_read_again(tmp_path: Path) -> None:
+    cut = iter([1_000_000, 2_000_000])
+
+    def breaks(asked: Asked) -> Say:
+        if asked.path.endswith(digest(LAYER)):
+            return Say(200, LAYER, cut=next(cut, 0))
+        return good(asked)
+
+    with registry(breaks) as (found, places):
+        copy(places, found.address, tmp_path)
+    assert layer(tmp_path) == LAYER
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_is_busy_is_asked_again(status: int, tmp_path: Path) -> None:
+    busy = iter([True, True])
+
+    def answer(asked: Asked) -> Say:
+        return Say(status) if next(busy, False) else good(asked)
+
+    with registry(answer) as (found, places):
+        copy(places, found.address, tmp_path)
+    assert layer(tmp_path) == LAYER
+
+
+def test_who_says_much_later_is_not_waited_for(tmp_path: Path) -> None:
+    def answer(_: Asked) -> Say:
+        return Say(429, b'{"errors": [{"message": "pull rate limit"}]}', {"retry-after": "3600"})
+
+    with registry(answer) as (found, places):
+        with pytest.raises(BrokenError, match="pull rate limit"):
+            copy(places, found.address, tmp_path)
+        assert len(found.asked) == 1
+
+
+@pytest.mark.parametrize("lie", [LAYER[:-1] + b"x", LAYER[:-1], LAYER + b"x"])
+def test_what_is_not_its_digest_is_not_kept(lie: bytes, tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Say:
+        return Say(200, lie) if asked.path.endswith(digest(LAYER)) else good(asked)
+
+    with registry(answer) as (found, places), pytest.raises(UpstreamError):
+        copy(places, found.address, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        layer(tmp_path)
+    assert not (tmp_path / "index.json").exists()
+
+
+@pytest.mark.parametrize("reference", ["1", digest(MANIFEST)])
+def test_a_manifest_that_is_another_is_refused(reference: str, tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Say:
+        return Say(200, dump(image(EMPTY)), FOUND)
+
+    with registry(answer) as (found, places):
+        source, _ = places.source(At.parse(f"{found.address}/team/app"))
+        with pytest.raises(UpstreamError, match="somebody on the way, or the registry, changed it"):
+            source.manifest(reference)
+
+
+def test_a_login_goes_nowhere_else(tmp_path: Path) -> None:
+    """A redirect is followed without it, as CVE-2026-33540 was not."""
+    with scripted(good) as elsewhere:
+
+        def answer(asked: Asked) -> Say:
+            if "authorization" not in asked.headers:
+                return Say(401, headers={"www-authenticate": 'Basic realm="here"'})
+            if asked.path.endswith(digest(LAYER)):
+                return Say(307, headers={"location": f"http://{elsewhere.address}{asked.path}"})
+            return good(asked)
+
+        with registry(answer) as (found, places):
+            copy(places, found.address, tmp_path)
+        assert layer(tmp_path) == LAYER
+        assert [each.headers.get("authorization") for each in elsewhere.asked] == [None]
+
+
+@pytest.mark.parametrize("realm", ["http://198.51.100.7/token", "ftp://token", ""])
+def test_a_password_goes_to_no_token_service_without_tls(realm: str, tmp_path: Path) -> None:
+    """As CVE-2020-13788 had it."""
+
+    def answer(_: Asked) -> Say:
+        return Say(401, headers={"www-authenticate": f'Bearer realm="{realm}",service="x"'})
+
+    with (
+        registry(answer) as (found, places),
+        pytest.raises(UpstreamError, match="which is no https"),
+    ):
+        copy(places, found.address, tmp_path)
+
+
+def test_a_token_is_asked_for_once_for_each_scope(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Say:
+        if asked.path.startswith("/token"):
+            return Say(200, b'{"token": "good"}')
+        if asked.headers.get("authorization") != "Bearer good":
+            realm = f"http://{asked.headers['host']}/token"
+            return Say(401, headers={"www-authenticate": f'Bearer realm="{realm}",service="s"'})
+        return good(asked)
+
+    with registry(answer) as (found, places):
+        copy(places, found.address, tmp_path)
+        tokens = [each for each in found.asked if each.path.startswith("/token")]
+    assert [each.path for each in tokens] == [
+        "/token?service=s&scope=repository%3Ateam%2Fapp%3Apull"
+    ]
+    assert tokens[0].headers["authorization"] == LOGIN.basic
+
+
+def test_an_index_whose_children_are_others_is_refused(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Say:
+        deeper = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [
+                {"mediaType": OCI_MANIFEST, "digest": f"sha256:{n:064x}", "size": 9}
+                for n in range(3)
+            ],
+        }
+        return Say(200, dump(deeper), {"content-type": OCI_INDEX})
+
+    with registry(answer) as (found, places), pytest.raises(UpstreamError):
+        copy(places, found.address, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../outside", "sha256/../../outside"])
+def test_a_layout_leads_nowhere_else(name: str, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("secret")
+    layout = tmp_path / "layout"
+    (layout / "blobs").mkdir(parents=True)
+    (layout / "oci-layout").write_text("{}")
+    entry = {"mediaType": OCI_MANIFEST, "digest": f"sha256:{name}", "size": 6}
+    (layout / "index.json").write_text(dump({"manifests": [entry]}).decode())
+    with (
+        closing(Places(lambda *_: None, replace=False)) as places,
+        pytest.raises(UpstreamError, match="cannot be read"),
+    ):
+        places.source(At.parse(f"oci:{layout}"))
+
+
+def test_a_link_in_a_layout_is_no_blob(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(dump(image(EMPTY)))
+    layout = tmp_path / "layout"
+    place = layout / "blobs" / digest(secret.read_bytes()).replace(":", "/")
+    place.parent.mkdir(parents=True)
+    place.symlink_to(secret)
+    (layout / "oci-layout").write_text("{}")
+    entry = {"mediaType": OCI_MANIFEST, "digest": digest(secret.read_bytes()), "size": 6}
+    (layout / "index.json").write_text(dump({"manifests": [entry]}).decode())
+    with closing(Places(lambda *_: None, replace=False)) as places:
+        source, _ = places.source(At.parse(f"oci:{layout}"))
+        with pytest.raises(UpstreamError, match="has no blobs/"):
+            source.manifest("")
