@@ -16,9 +16,7 @@ def images_in(path: Path) -> list[str]:
     try:
         text = path.read_text()
         if path.suffix in (".yaml", ".yml", ".json"):
-            documents = list(
-                yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-            )
+            documents = yaml.safe_load_all(text)
             found = [image for each in documents for image in _within(each)]
         else:
             lines = [line.partition("#")[0].strip() for line in text.splitlines()]
