@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 from tests.security.cast import Cast
+from tests.signatures.signed import curve, pem
 
 from entrepot.admin.app import build
 from entrepot.admin.caller import PREFIX
@@ -32,6 +33,7 @@ TOKEN = "eyJhbGciOiJSUzI1NiJ9.e30.AA"
 EXCHANGE = {"code": "none", "verifier": "none"}
 TRUST = {"issuer": "https://not-there.test", "audience": "x", "claims": {"sub": "nobody"}}
 FIXED = {"kind": "glob", "tags": "never-pushed"}
+SIGNER = {"key": {"pem": pem(curve())}}
 RUNS = {"namespace": "n", "kind": "Pod", "workload": "w", "container": "c", "image": "x"}
 
 TEAM = {"role": "reader", "pattern": "team/*"}
@@ -183,6 +185,32 @@ ROUTES = {
     ("POST", "/retention/apply"): [
         Row("configure team", "/retention/apply?pattern=team/*"),
         Row("configure other", "/retention/apply?pattern=other/*"),
+    ],
+    ("GET", "/signers"): [Row("known", "/signers"), Row("known", "/signers?project=other")],
+    ("PUT", "/signers/{project}/{name}"): [
+        Row("configure team", "/signers/team/ci", SIGNER),
+        Row("configure other", "/signers/other/ci", SIGNER),
+        Row("administer", "/signers/not-there/ci", SIGNER),
+    ],
+    ("DELETE", "/signers/{project}/{name}"): [
+        Row("configure team", "/signers/team/not-there"),
+        Row("configure other", "/signers/other/not-there"),
+    ],
+    ("GET", "/demands"): [Row("known", "/demands")],
+    ("PUT", "/demands"): [  # of images that nobody pulls
+        Row("configure team", "/demands?pattern=team/none", {"signers": ["ci"]}),
+        Row("configure other", "/demands?pattern=other/none", {"signers": ["ci"]}),
+        Row("administer", "/demands?pattern=not-there/none", {"signers": ["ci"]}),
+    ],
+    ("DELETE", "/demands"): [
+        Row("configure team", "/demands?pattern=team/not-there"),
+        Row("configure other", "/demands?pattern=other/not-there"),
+    ],
+    ("GET", "/signatures"): [
+        Row("pull team", "/signatures?repository=team/app&digest=t"),
+        Row("pull other", "/signatures?repository=other/secret&digest=t"),
+        Row("known", "/signatures?repository=open/app&digest=t"),
+        Row("pull team", "/signatures?repository=team/not-there&digest=t"),
     ],
     ("GET", "/jobs"): [Row("audit", "/jobs")],
     ("GET", "/jobs/{name}"): [Row("audit", "/jobs/collect")],

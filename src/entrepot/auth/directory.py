@@ -12,7 +12,7 @@ from entrepot.auth.actor import Actor
 from entrepot.auth.decision import Decision, Visit, decide, holds
 from entrepot.auth.granted import Granted
 from entrepot.auth.roles import ACTIONS, Action, Role
-from entrepot.db import certificates, grants, groups, issuers, keys, moving, projects
+from entrepot.db import certificates, grants, groups, issuers, keys, moving, projects, signers
 from entrepot.db.certificates import Rule
 from entrepot.db.changes import Kind
 from entrepot.db.connection import Connection
@@ -21,6 +21,7 @@ from entrepot.db.issuers import Issuer, Trust
 from entrepot.db.keys import SigningKey
 from entrepot.db.log import EVERYTHING
 from entrepot.db.projects import Project
+from entrepot.db.signers import Demand
 from entrepot.oci.names import Repository
 
 T = TypeVar("T")
@@ -81,6 +82,11 @@ class Directory:
         """The project of a repository, None where nobody made it yet."""
         name = pattern.project(repository)
         return await self._ask(("project", name), lambda db: projects.find(db, name))
+
+    async def demands(self, repository: Repository) -> list[Demand]:
+        """What the project of a repository demands to be signed, of any of its repositories."""
+        name = pattern.project(repository)
+        return await self._ask(("demands", name), lambda db: signers.demands(db, name))
 
     async def public(self) -> list[str]:
         """The names of public projects."""

@@ -30,6 +30,7 @@ from entrepot.cli import (
     robot,
     scrub,
     serve,
+    signer,
     tag,
     tag_immutable,
     tls,
@@ -37,6 +38,7 @@ from entrepot.cli import (
     trash,
     trust,
     user,
+    verify,
     version,
 )
 
@@ -71,6 +73,8 @@ app.add_typer(trash.app, name="trash")
 app.add_typer(scrub.app, name="scrub")
 app.add_typer(quota.app, name="quota")
 app.add_typer(retention.app, name="retention")
+app.add_typer(signer.app, name="signer")
+app.command("verify")(verify.verify)
 app.add_typer(grant.app, name="grant")
 app.command("can")(grant.can)
 app.add_typer(audit.app, name="audit")

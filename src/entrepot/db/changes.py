@@ -88,11 +88,13 @@ def _detail(change: Change) -> dict[str, str]:
     return {**old, **({"why": change.reason} if change.reason else {})}
 
 
-def record_access(db: Connection, event: Event) -> None:
-    """The same for what changes who may do what: it belongs to no one repository."""
+def record_access(db: Connection, event: Event, project: str = "") -> None:
+    """The same for what changes who may do what: it belongs to no one repository. What changes
+    which images may be pulled at all names the project, so that no answer of it is kept.
+    """
     db.execute(
-        "insert into change (at, actor, kind, repository, reference) values (?, ?, ?, '', ?)",
-        (time.time(), event.by.actor, Kind.ACCESS.value, event.reference),
+        "insert into change (at, actor, kind, repository, reference) values (?, ?, ?, ?, ?)",
+        (time.time(), event.by.actor, Kind.ACCESS.value, project, event.reference),
     )
     audit.append(db, event)
 

@@ -116,6 +116,14 @@ class Guard:
             return await self.directory.decide(session.actor, action, repository, request.visit)
         return await self._by_token(session, action, repository, request.visit)
 
+    async def pushes(self, request: Request) -> bool:
+        """Whether whoever asks may push there, however little the token carries that they show."""
+        if self.everyone:
+            return True
+        actor, repository = request.actor, request.route.repository
+        decision = await self.directory.decide(actor, Action.PUSH, repository, request.visit)
+        return bool(decision)
+
     async def _by_token(
         self, session: Session, action: Action, repository: Repository, visit: Visit
     ) -> Decision:

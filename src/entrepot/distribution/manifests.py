@@ -4,12 +4,13 @@ Source: OCI Distribution Specification, "Pulling manifests", "Pushing Manifests"
 """
 
 import asyncio
+import time
 from functools import partial
 
 from entrepot.auth.roles import Action
 from entrepot.db import manifests, repositories, tags
 from entrepot.db.manifests import Stored
-from entrepot.distribution import body, room
+from entrepot.distribution import body, room, signed
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag, not_modified
 from entrepot.distribution.registry import Registry
@@ -44,7 +45,7 @@ async def _resolve(registry: Registry, request: Request) -> Answer:
     """The answer that lies ready, else the one that the database gives."""
     target = request.target.encode("latin-1")
     answer = registry.resolved.get(target)
-    if answer is None:
+    if answer is None or answer.until < time.perf_counter():
         repository, reference = request.route.repository, request.route.reference
         mark = registry.resolved.mark()
         stored = await _find(registry, repository, reference)
@@ -55,6 +56,7 @@ async def _resolve(registry: Registry, request: Request) -> Answer:
                 Code.MANIFEST_UNKNOWN, "this manifest's bytes are lost here: push it again"
             )
         answer = _answer(repository, stored)
+        answer.until = await signed.until(registry, request, stored.digest)
         registry.resolved.put(target, answer, mark)
     return answer
 
@@ -117,7 +119,7 @@ async def put(registry: Registry, request: Request) -> Response:
     names = _tags(request)
     missing = await registry.database.write(
         partial(
-            manifests.put,
+            signed.put,
             repository=repository,
             manifest=manifest,
             names=names,

@@ -9,6 +9,7 @@ import math
 import time
 from dataclasses import dataclass
 
+from entrepot.db.changes import Kind
 from entrepot.db.database import Database
 from entrepot.db.log import EVERYTHING
 from entrepot.distribution.asgi import Header
@@ -84,8 +85,15 @@ class Resolved:
             self._answers.clear()
             self._targets.clear()
             self._size = 0
-        for target in list(self._targets.get(repository, ())):
-            self._drop(target)
+        for name in self._meant(kind, repository):
+            for target in list(self._targets.get(name, ())):
+                self._drop(target)
+
+    def _meant(self, kind: str, repository: str) -> list[str]:
+        """The repository that changed; all of a project, where what may be pulled there did."""
+        if kind != Kind.ACCESS or not repository:
+            return [repository]
+        return [name for name in self._targets if name.partition("/")[0] == repository]
 
     def get(self, target: bytes) -> Answer | None:
         """The answer for a request's target, exactly as the client wrote it."""
@@ -101,7 +109,8 @@ class Resolved:
         """Keep an answer that was read behind the `mark`, unless something changed since."""
         cost = _cost(target, answer)
         known = self._answers.get(target)
-        if cost > MAX_ANSWER or (known is not None and known.until > time.perf_counter()):
+        now = time.perf_counter()
+        if cost > MAX_ANSWER or answer.until <= now or (known is not None and known.until > now):
             return
         if not self._log.current or self._log.state != mark:
             return

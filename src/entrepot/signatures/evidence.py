@@ -4,7 +4,9 @@ Nothing in here is believed; next: `found` reads it from the repository, `judge`
 worth.
 """
 
-from dataclasses import dataclass
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -71,3 +73,29 @@ class Signature:
     """The digest of the manifest that carries it."""
     format: Format
     evidence: Evidence
+
+
+_BYTES = {"payload", "content"}
+_KINDS = {cls.__name__.lower(): cls for cls in (Simple, Bundle, Envelope, Unreadable)}
+
+
+def document(evidence: Evidence) -> dict[str, str]:
+    """Evidence as JSON has it; bytes are base64."""
+    given = {each.name: getattr(evidence, each.name) for each in fields(evidence)}
+    said = {
+        name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        for name, value in given.items()
+    }
+    return {"kind": type(evidence).__name__.lower(), **said}
+
+
+def read(said: Mapping[str, str]) -> Evidence:
+    """Evidence from such a document. Raises EvidenceError."""
+    given = dict(said)
+    try:
+        kind = _KINDS[given.pop("kind")]
+        for name in _BYTES & given.keys():
+            given[name] = base64.b64decode(given[name], validate=True)  # type: ignore[assignment]
+        return kind(**given)  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError):
+        raise EvidenceError("this is no evidence") from None

@@ -28,15 +28,16 @@ class Judged:
     signer: str
     verdict: Verdict
 
-    def good(self, now: float) -> bool:
-        """Whether it counts at a time, in seconds since 1970."""
-        return not self.verdict.why and now < self.verdict.until
+    def why(self) -> str:
+        """Why it does not count now; empty where it does."""
+        if self.verdict.why or time.time() < self.verdict.until:
+            return self.verdict.why
+        return "its certificate has expired"
 
 
 def signers(db: Connection, place: Place, digest: str) -> frozenset[str]:
     """The names of the project's signers whose good signature binds this very digest."""
-    now = time.time()
-    return frozenset(each.signer for each in judged(db, place, digest) if each.good(now))
+    return frozenset(each.signer for each in judged(db, place, digest) if not each.why())
 
 
 def judged(db: Connection, place: Place, digest: str) -> list[Judged]:

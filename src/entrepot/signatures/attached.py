@@ -1,0 +1,71 @@
+"""What goes along with images and is no image: signatures and the like, which need no signature.
+
+Else none could be verified where they are demanded. But whoever may push could call anything a
+signature; so what is let through is what nothing can run, whatever it is called: its layers are
+signatures by their types and JSON by their bytes, or it refers to a subject and has the empty
+configuration of artifacts. And it is so only by its digest or under a tag of cosign's own: by any
+other tag it has to be signed itself.
+"""
+
+import json
+import re
+from typing import Any
+
+from entrepot.db import blobs, manifests
+from entrepot.db.connection import Connection
+from entrepot.oci.digest import Digest
+from entrepot.oci.manifest import Manifest
+from entrepot.oci.names import Reference, Repository, Tag
+from entrepot.signatures.found import BUNDLE, JOSE, MOST, SIMPLE
+
+_TYPES = {SIMPLE, BUNDLE, JOSE, "application/vnd.dsse.envelope.v1+json"}
+
+_EMPTY = str(Digest.of(b"{}"))
+"""Source: OCI Image Specification, "Guidance for an empty descriptor"."""
+
+_cosign = re.compile(r"sha256-[0-9a-f]{64}\.(sig|att|sbom)").fullmatch
+
+
+def is_attached(db: Connection, repository: Repository, reference: Reference, digest: str) -> bool:
+    """Whether what is asked for by a reference, and has this digest, is no image."""
+    if not (isinstance(reference, Digest) or _cosign(reference.name)):
+        return False
+    document = _document(db, repository, Digest.parse(digest))
+    layers = document.get("layers") or []
+    if not layers:
+        return False
+    if document["config"]["digest"] == _EMPTY and document.get("subject"):
+        return True
+    return len(layers) <= MOST and all(_is_signature(db, repository, each) for each in layers)
+
+
+def adds(db: Connection, repository: Repository, tag: Tag, manifest: Manifest) -> bool:
+    """Whether a manifest has all that lies under a tag of cosign's by now, and so only adds to it:
+    then it takes no right to move tags.
+    """
+    if not _cosign(tag.name):
+        return False
+    kept = _layers(_document(db, repository, tag))
+    return kept <= _layers(json.loads(manifest.content))
+
+
+def _layers(document: dict[str, Any]) -> set[str]:
+    """Each with its annotations, which carry the signature."""
+    return {json.dumps(each, sort_keys=True) for each in document.get("layers") or ()}
+
+
+def _document(db: Connection, repository: Repository, reference: Reference) -> dict[str, Any]:
+    stored = manifests.find(db, repository, reference)
+    found: dict[str, Any] = json.loads(stored.content) if stored and stored.content else {}
+    return found
+
+
+def _is_signature(db: Connection, repository: Repository, layer: dict[str, Any]) -> bool:
+    """Whether a layer is a small document, and so no archive."""
+    if layer["mediaType"] not in _TYPES:
+        return False
+    blob = blobs.find(db, repository, Digest.parse(layer["digest"]))
+    try:
+        return bool(blob and blob.content and json.loads(blob.content.decode()) is not None)
+    except (ValueError, RecursionError):
+        return False
