@@ -153,6 +153,19 @@ ROUTES = {
         Row("configure other", "/immutable-tags", {**FIXED, "repositories": "other/none"}),
     ],
     ("DELETE", "/immutable-tags/{number}"): [Row("known", "/immutable-tags/999999999")],
+    **{
+        ("GET", path): [
+            Row("pull team", f"{path}?repository=team/app&tag=t"),
+            Row("pull other", f"{path}?repository=other/secret&tag=not-there"),
+            Row("known", f"{path}?repository=open/app&tag=not-there"),
+        ]
+        for path in ("/tags/history", "/tags/resolve")
+    },
+    ("POST", "/tags/rollback"): [
+        Row("delete team", "/tags/rollback?repository=team/app&tag=not-there", {}),
+        Row("delete other", "/tags/rollback?repository=other/secret&tag=not-there", {}),
+        Row("administer", "/tags/rollback?repository=open/app&tag=not-there", {}),
+    ],
     ("GET", "/trash"): [Row("known", "/trash"), Row("known", "/trash?repository=other/secret")],
     ("GET", "/trash/{number}"): [
         Row("look team", "/trash/1"),

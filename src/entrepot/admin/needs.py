@@ -82,6 +82,9 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/immutable-tags"): _SELF,
     ("POST", "/immutable-tags"): Need(On.OBJECT, Action.CONFIGURE),
     ("DELETE", "/immutable-tags/{number}"): Need(On.OBJECT, Action.CONFIGURE),
+    ("GET", "/tags/history"): Need(On.OBJECT, Action.PULL),
+    ("GET", "/tags/resolve"): Need(On.OBJECT, Action.PULL),
+    ("POST", "/tags/rollback"): Need(On.OBJECT, Action.MOVE),
     ("GET", "/trash"): _SELF,
     ("GET", "/trash/{number}"): Need(On.OBJECT, Action.DELETE),
     ("POST", "/trash/{number}/restore"): Need(On.OBJECT, Action.DELETE),  # MOVE too, if tags move

@@ -60,6 +60,9 @@ Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(print
 Text = Annotated[str, Field(max_length=1000)]
 """A description, say. That it is Unicode is checked where there is something to check."""
 
+Reason = Annotated[str, Field(max_length=500), AfterValidator(printable)]
+"""Why something is done, in a sentence."""
+
 Name = Annotated[str, AfterValidator(actor.parse_name)]
 Subject = Annotated[str, AfterValidator(actor.parse_subject)]
 Pattern = Annotated[str, AfterValidator(pattern.parse)]

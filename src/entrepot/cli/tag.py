@@ -1,16 +1,20 @@
-"""`entrepot tag`: what the tags of a repository point to, and since when."""
+"""`entrepot tag`: what the tags of a repository point to, and since when. Next: `tag_history`."""
 
 from typing import Annotated
 
 import typer
 
+from entrepot.cli import tag_history
 from entrepot.cli.client import connect
 from entrepot.cli.options import Json, Yes, confirm
 from entrepot.cli.output import Columns, done, show_list, when
 from entrepot.cli.repository import Name, way_back
 from entrepot.cli.running import EvenIfRunning, ask_first
 
-app = typer.Typer(no_args_is_help=True, help="Tags: what they point to; deleting them.")
+app = typer.Typer(no_args_is_help=True, help="Tags: what they point to, and pointed to.")
+app.command()(tag_history.history)
+app.command()(tag_history.resolve)
+app.command()(tag_history.rollback)
 
 COLUMNS: Columns = {
     "tag": "name",

@@ -77,6 +77,7 @@ def put(
     sparse: bool,
     move: bool = True,
     by: By = NOBODY,
+    reason: str = "",
 ) -> list[Digest]:
     """Store a manifest and point the tags to it; what is missing of it, where sparse allows that.
 
@@ -90,8 +91,9 @@ def put(
     _insert(db, (number, repository), manifest, depth, by)
     if not names:
         idle.untagged(db, number, str(manifest.digest))
+    place = number, repository
     for name in names:
-        tags.point(db, (number, repository), name, manifest.digest, move=move, by=by)
+        tags.point(db, place, name, manifest.digest, move=move, by=by, reason=reason)
     return missing
 
 

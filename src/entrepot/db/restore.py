@@ -205,10 +205,10 @@ class _Work:
         )
         self._db.execute("delete from trash where id = ?", (self._item.id,))
         quotas.charge(self._db, name.project, tags=repositories.count_tags(self._db, number))
-        self._count()
-        self._want_what_was_taken_out()
         item = self._item.id
         record(self._db, Change(Kind.RESTORED, name, "", by=self._by, trash=item))
+        self._count()
+        self._want_what_was_taken_out()
 
     def _count(self) -> None:
         number = self._live[0]
@@ -232,6 +232,8 @@ class _Work:
             "where m.repository = :number and m.digest = tag.digest) returning name, digest",
             {"number": self._live[0]},
         ).fetchall()
+        for name, digest in loose:
+            record(self._db, Change(Kind.UNTAGGED, self._live[1], name, old=digest, by=self._by))
         self._tags += loose
         self.restored.tags -= len(loose)
         quotas.charge(self._db, self._live[1].project, tags=-len(loose))

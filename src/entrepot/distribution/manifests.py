@@ -113,6 +113,7 @@ async def _children(answer: Answer, accepted: set[str]) -> list[Digest]:
 async def put(registry: Registry, request: Request) -> Response:
     """PUT: the manifest and its tags, once all that it refers to is here."""
     room.check_disk(registry)
+    reason = request.reason
     content = await body.read(request, MAX_BYTES)
     repository, reference = request.route.repository, request.route.reference
     manifest = await _read(content, request.header(b"content-type"), reference)
@@ -126,6 +127,7 @@ async def put(registry: Registry, request: Request) -> Response:
             sparse=registry.sparse,
             move=bool(await registry.guard.may(request, Action.MOVE, repository)),
             by=request.by(),
+            reason=reason,
         ),
         large=len(manifest.blobs) + len(manifest.children) > _FEW_PARTS,
     )

@@ -21,6 +21,9 @@ MAX_PARAMETERS = 64
 MAX_AGENT = 200
 """Characters of a client's name that are kept."""
 
+MAX_REASON = 500
+"""Characters of why somebody does something."""
+
 _request_id = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
 
 
@@ -72,6 +75,21 @@ class Request:
     def even_if_running(self) -> bool:
         """Whether to delete also what a cluster has."""
         return self.parameter("even_if_running") == "true"
+
+    @property
+    def reason(self) -> str:
+        """Why, as the client says: the header Entrepot-Reason, in UTF-8; "" where it does not."""
+        try:
+            text = self.headers.get(b"entrepot-reason", b"").decode()
+        except UnicodeDecodeError:
+            text = "\0"
+        if len(text) > MAX_REASON or not text.isprintable():
+            raise OCIError(
+                Code.UNSUPPORTED,
+                f"Entrepot-Reason: write at most {MAX_REASON} letters, digits, signs and spaces",
+                status=400,
+            )
+        return text
 
     @property
     def target(self) -> str:
