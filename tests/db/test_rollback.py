@@ -4,9 +4,10 @@ import pytest
 from tests.content import dump, image
 from tests.db.pushed import APP, blob, manifest
 
-from entrepot.db import history, manifests, repositories, rollback, tags
+from entrepot.db import history, immutable_rules, manifests, repositories, rollback, tags
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
+from entrepot.db.immutable_rules import Kind
 from entrepot.db.rollback import NoSuchMoveError, RollbackError
 from entrepot.db.trash import DAY, Keep
 from entrepot.oci.digest import Digest
@@ -95,9 +96,6 @@ def test_where_the_manifest_is_not_here(moved: Connection) -> None:
 
 
 def test_an_immutable_tag_stays(moved: Connection) -> None:
-    moved.execute(
-        "insert into project (name, created_at, created_by, immutable) values ('team', 0, '', ?)",
-        ('["1"]',),
-    )
+    immutable_rules.add(moved, "team/*", Kind.GLOB, "1", by="user:anna")
     with pytest.raises(OCIError, match="immutable"):
         back(moved)

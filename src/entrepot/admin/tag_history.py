@@ -22,6 +22,9 @@ from entrepot.oci.names import Repository, Tag
 
 router = APIRouter(prefix="/tags", tags=["tags"])
 
+_SHOWN_TO = 1e-6
+"""Seconds to which moments are told: as of the moment of a move is with that move."""
+
 
 def _tag(text: str) -> str:
     try:
@@ -136,7 +139,7 @@ async def resolve(
     """What a tag points to, or pointed to as of a time, and whether that can still be pulled."""
     where, name = Repository(repository), Tag(tag)
     await caller.allow(Action.PULL, where)
-    asked = time.time() if at is None else at.timestamp()
+    asked = time.time() if at is None else at.timestamp() + _SHOWN_TO
 
     def ask(db: Connection) -> tuple[history.Move, whereabouts.Whereabouts]:
         newest = history.moves(db, where, name)
