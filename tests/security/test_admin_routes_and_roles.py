@@ -36,6 +36,12 @@ FIXED = {"kind": "glob", "tags": "never-pushed"}
 SIGNER = {"key": {"pem": pem(curve())}}
 RUNS = {"namespace": "n", "kind": "Pod", "workload": "w", "container": "c", "image": "x"}
 
+NO_CHANNELS: dict[str, list[str]] = {"channels": []}
+TEAM_APP = {"repository": "team/app", "version": "t"}
+OTHER_APP = {"repository": "other/secret", "version": "t"}
+BACK = {"channel": "not-there"}
+REPORT = {"version": "not-there", "name": "tests", "passed": True}
+
 TEAM = {"role": "reader", "pattern": "team/*"}
 
 
@@ -272,6 +278,84 @@ ROUTES = {
         Row("pull other", "/images/uses?repository=other/secret"),
         Row("known", "/images/uses?repository=open/app"),
     ],
+    ("GET", "/channels"): [
+        Row("see team", "/channels?scope=team"),
+        Row("pull team", "/channels?scope=team/app"),
+        Row("pull other", "/channels?scope=other/secret"),
+        Row("known", "/channels?scope=open"),
+    ],
+    ("PUT", "/channels"): [
+        Row("configure team", "/channels?scope=team", NO_CHANNELS),
+        Row("delete team", "/channels?scope=team/app", NO_CHANNELS),
+        Row("configure other", "/channels?scope=other", NO_CHANNELS),
+        Row("delete other", "/channels?scope=other/secret", NO_CHANNELS),
+        Row("administer", "/channels?scope=open", NO_CHANNELS),
+        Row("administer", "/channels?scope=not-there", NO_CHANNELS),
+    ],
+    ("PATCH", "/channels/gates"): [
+        Row("configure team", "/channels/gates?scope=team&channel=not-there", {"approvals": 1}),
+        Row("delete other", "/channels/gates?scope=other/secret&channel=not-there", {"soak": 1}),
+    ],
+    ("PUT", "/channels/freeze"): [
+        Row("configure team", "/channels/freeze?scope=team&channel=not-there"),
+        Row("delete other", "/channels/freeze?scope=other/secret&channel=not-there"),
+    ],
+    ("DELETE", "/channels/freeze"): [
+        Row("configure team", "/channels/freeze?scope=team&channel=not-there"),
+        Row("delete other", "/channels/freeze?scope=other/secret&channel=not-there"),
+    ],
+    ("GET", "/promotions"): [
+        Row("pull team", "/promotions?repository=team/app"),
+        Row("pull other", "/promotions?repository=other/secret"),
+    ],
+    ("GET", "/promotions/plan"): [
+        Row("pull team", "/promotions/plan?repository=team/app&version=t&to=not-there"),
+        Row("pull other", "/promotions/plan?repository=other/secret&version=t&to=not-there"),
+    ],
+    ("POST", "/promotions"): [
+        Row("push team", "/promotions?not-there", {**TEAM_APP, "to": "not-there"}),
+        Row("push other", "/promotions?not-there", {**OTHER_APP, "to": "not-there"}),
+    ],
+    ("POST", "/promotions/rollback"): [
+        Row("push team", "/promotions/rollback?not-there", {**BACK, "repository": "team/app"}),
+        Row("push other", "/promotions/rollback?not-there", {**BACK, "repository": "other/secret"}),
+    ],
+    ("GET", "/approvals"): [
+        Row("pull team", "/approvals?repository=team/app&version=t"),
+        Row("pull other", "/approvals?repository=other/secret&version=not-there"),
+    ],
+    ("POST", "/approvals"): [
+        Row("pull team", "/approvals?not-there", {**TEAM_APP, "to": "not-there"}),
+        Row("pull other", "/approvals?not-there", {**OTHER_APP, "to": "not-there"}),
+    ],
+    ("DELETE", "/approvals"): [
+        Row("pull team", "/approvals?repository=team/app&version=t&to=not-there"),
+        Row("pull other", "/approvals?repository=other/secret&version=t&to=not-there"),
+    ],
+    ("GET", "/reports"): [
+        Row("pull team", "/reports?repository=team/app&version=t"),
+        Row("pull other", "/reports?repository=other/secret&version=not-there"),
+    ],
+    ("POST", "/reports"): [
+        Row("push team", "/reports?not-there", {**REPORT, "repository": "team/app"}),
+        Row("push other", "/reports?not-there", {**REPORT, "repository": "other/secret"}),
+    ],
+    ("GET", "/reports/{number}/document"): [
+        Row("pull team", "/reports/999999999/document?repository=team/app"),
+        Row("pull other", "/reports/999999999/document?repository=other/secret"),
+    ],
+    ("GET", "/bad-versions"): [
+        Row("pull team", "/bad-versions?repository=team/app"),
+        Row("pull other", "/bad-versions?repository=other/secret"),
+    ],
+    ("POST", "/bad-versions"): [
+        Row("delete team", "/bad-versions?not-there", {**TEAM_APP, "version": "not-there"}),
+        Row("delete other", "/bad-versions?not-there", {**OTHER_APP, "version": "not-there"}),
+    ],
+    ("DELETE", "/bad-versions"): [
+        Row("delete team", "/bad-versions?repository=team/app&version=not-there"),
+        Row("delete other", "/bad-versions?repository=other/secret&version=not-there"),
+    ],
     ("GET", "/keys"): [Row("audit", "/keys")],
     ("POST", "/keys/rotate"): [Row("administer", "/keys/rotate")],
     **{
@@ -299,19 +383,20 @@ KNOWN = ROBOT | {"person"}
 _AUDIT = {"audit", "see team", "see other", "ask team", "ask other", "ask nowhere", "see robot"}
 _AUDIT |= {"trail team", "trail other", "look team", "look other"}
 _OWNS = {"see team", "configure team", "grant team", "ask team", "see robot", "manage robot"}
-_OWNS |= {"trail team", "pull team", "delete team", "look team"}
+_OWNS |= {"trail team", "pull team", "push team", "delete team", "look team"}
 _ALONE = {"reader herself"}
 
 MAY: dict[str, frozenset[str]] = {
     "anonymous": frozenset(),
     "nobody": KNOWN,
     "reader": KNOWN | {"see team", "pull team"} | _ALONE,
-    "writer": KNOWN | {"see team", "pull team"},
-    "maintainer": KNOWN | {"see team", "configure team", "pull team", "delete team", "look team"},
+    "writer": KNOWN | {"see team", "pull team", "push team"},
+    "maintainer": KNOWN
+    | {"see team", "configure team", "pull team", "push team", "delete team", "look team"},
     "owner": KNOWN | _OWNS,
     "stranger": KNOWN
     | {"see other", "configure other", "grant other", "ask other", "trail other"}
-    | {"pull other", "delete other", "look other"},
+    | {"pull other", "push other", "delete other", "look other"},
     "creator": KNOWN | {"create"},
     "auditor": KNOWN | _AUDIT | _ALONE,
     "reporter": KNOWN | {"report"},
@@ -326,9 +411,10 @@ MAY: dict[str, frozenset[str]] = {
         "configure other",
         "grant other",
         "pull other",
+        "push other",
         "delete other",
     },
-    "robot": ROBOT | {"see team", "pull team"},
+    "robot": ROBOT | {"see team", "pull team", "push team"},
     "limited": KNOWN | {"see team", "pull team"},
 }
 
@@ -367,7 +453,7 @@ def expected(who: str, way: str, wants: str) -> int:
     if wants == "manage robot":
         return 403 if "see robot" in MAY[who] else 404
     what, _, where = wants.partition(" ")
-    if what in ("delete", "look"):
+    if what in ("push", "delete", "look"):
         return 403 if f"pull {where}" in MAY[who] else 404
     return 404 if wants in UNSEEN else 403
 

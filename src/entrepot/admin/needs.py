@@ -33,6 +33,7 @@ _SELF = Need(On.SELF)
 _READ = Need(On.REGISTRY, Action.AUDIT)
 _WRITE = Need(On.REGISTRY, Action.ADMINISTER)
 _GRANT = Need(On.OBJECT, Action.GRANT)
+_PULL = Need(On.OBJECT, Action.PULL)
 
 NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/openapi.json"): _ANYONE,
@@ -134,6 +135,24 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("DELETE", "/clusters/{cluster}"): _WRITE,
     ("GET", "/images"): _SELF,
     ("GET", "/images/uses"): Need(On.OBJECT, Action.PULL),
+    ("GET", "/channels"): _PULL,
+    ("PUT", "/channels"): Need(On.OBJECT, Action.CONFIGURE),
+    ("PATCH", "/channels/gates"): Need(On.OBJECT, Action.CONFIGURE),
+    ("PUT", "/channels/freeze"): Need(On.OBJECT, Action.CONFIGURE),
+    ("DELETE", "/channels/freeze"): Need(On.OBJECT, Action.CONFIGURE),
+    ("GET", "/promotions"): _PULL,
+    ("GET", "/promotions/plan"): _PULL,
+    ("POST", "/promotions"): Need(On.OBJECT, Action.PUSH),  # and the role that the channel asks for
+    ("POST", "/promotions/rollback"): Need(On.OBJECT, Action.PUSH),  # and that role, too
+    ("GET", "/approvals"): _PULL,
+    ("POST", "/approvals"): _PULL,  # and the role that the channel asks of whoever approves
+    ("DELETE", "/approvals"): _PULL,  # their own
+    ("GET", "/reports"): _PULL,
+    ("POST", "/reports"): Need(On.OBJECT, Action.PUSH),
+    ("GET", "/reports/{number}/document"): _PULL,
+    ("GET", "/bad-versions"): _PULL,
+    ("POST", "/bad-versions"): Need(On.OBJECT, Action.MOVE),
+    ("DELETE", "/bad-versions"): Need(On.OBJECT, Action.MOVE),
     ("GET", "/keys"): _READ,
     ("POST", "/keys/rotate"): _WRITE,
     ("GET", "/audit"): Need(On.OBJECT, Action.AUDIT),  # an owner, of the own project alone

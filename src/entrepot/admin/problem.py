@@ -76,7 +76,7 @@ async def on_oci(_request: Request, error: Exception) -> Response:
 
 def runs(error: RunsError) -> Problem:
     """The problem of something that runs, and so is deleted only by who says that they know."""
-    detail = f"{error.says}: stop it there first, or say even_if_running=true"
+    detail = f"{error.says}: {error.way_out} first, or say even_if_running=true"
     return Problem(409, detail, **error.detail)
 
 

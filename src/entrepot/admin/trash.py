@@ -53,11 +53,11 @@ class Trashed(Model):
 
 
 class Kept(Model):
-    """A tag that points elsewhere by now, and was left as it is."""
+    """A tag that points elsewhere by now, or is a channel, and was left as it is."""
 
     tag: str
     here: str
-    """The digest that it points to."""
+    """The digest that it points to; "" where there is none."""
     trashed: str
     """The digest that it pointed to."""
 

@@ -73,3 +73,8 @@ def _ranges(pattern: str) -> list[Range]:
 def project(repository: Repository) -> str:
     """The project that a repository belongs to: the first part of its name."""
     return repository.name.partition("/")[0]
+
+
+def meaning(name: str) -> list[str]:
+    """Every pattern that means a repository."""
+    return [name, f"{name}/{ANY}", *(name[:length] + ANY for length in range(len(name) + 1))]

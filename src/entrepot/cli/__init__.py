@@ -7,9 +7,11 @@ import typer
 from entrepot.cli import (
     audit,
     backup,
+    bad,
     bundle,
     certificate,
     changes,
+    channel,
     check,
     copy,
     db,
@@ -23,8 +25,10 @@ from entrepot.cli import (
     kube,
     login,
     project,
+    promote,
     quota,
     recover,
+    report,
     repository,
     retention,
     robot,
@@ -69,6 +73,12 @@ app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")
 tag.app.add_typer(tag_immutable.app, name="immutable")
 app.command("changes")(changes.changes)
+app.add_typer(channel.app, name="channel")
+app.command("promote")(promote.promote)
+app.command("approve")(promote.approve)
+app.command("rollback")(promote.rollback)
+app.add_typer(report.app, name="report")
+app.add_typer(bad.app, name="bad")
 app.add_typer(trash.app, name="trash")
 app.add_typer(scrub.app, name="scrub")
 app.add_typer(quota.app, name="quota")

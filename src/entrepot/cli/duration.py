@@ -8,6 +8,11 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 _duration = re.compile(r"(\d{1,9})([smhdw])").fullmatch
 
 
+def is_duration(text: str) -> bool:
+    """Whether it is written as one."""
+    return _duration(text) is not None
+
+
 def parse_duration(text: str, option: str) -> int:
     """Seconds; a word of how to write it where it is none."""
     match = _duration(text)

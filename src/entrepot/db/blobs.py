@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from entrepot.db import immutable, links, pieces, repositories, running, sealed
+from entrepot.db import channels, immutable, links, pieces, repositories, running, sealed
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -179,6 +179,7 @@ def remove(
     number, blob, size, stored = row
     if even_if_used:
         immutable.check_part(db, number, repository, digest)
+        channels.check_part(db, number, repository, digest)
     else:
         check_unused(db, number, digest)
     if not even_if_running:

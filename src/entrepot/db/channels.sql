@@ -8,7 +8,6 @@ create table channel (
     name        text not null,      -- of its tag
     place       integer not null,   -- in the order in which versions go through them
     gates       text not null default '{}', -- JSON
-    keep        integer not null default 3, -- how many earlier versions can be gone back to
     created_at  real not null,
     created_by  text not null,
     unique (scope, name)

@@ -33,6 +33,19 @@ def of_subjects(db: Connection, subjects: Sequence[str]) -> list[Grant]:
     return [Grant(*row) for row in db.execute(query, tuple(subjects))]
 
 
+def held(
+    db: Connection, subjects: Sequence[str], roles: Sequence[str], patterns: Sequence[str]
+) -> bool:
+    """Whether any of these subjects has any of the roles on any of these patterns."""
+    marks = [", ".join("?" * len(each)) for each in (subjects, roles, patterns)]
+    row = db.execute(
+        f"select 1 from permission where subject in ({marks[0]}) and role in ({marks[1]}) "
+        f"and pattern in ({marks[2]}) limit 1",
+        (*subjects, *roles, *patterns),
+    ).fetchone()
+    return row is not None
+
+
 def every(db: Connection) -> list[Grant]:
     """All grants, in the order in which they were made."""
     return [Grant(*row) for row in db.execute(f"select {_COLUMNS} from permission order by id")]

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from entrepot.db import (
+    channels,
     idle,
     immutable,
     links,
@@ -135,6 +136,7 @@ def remove(
     if not even_if_used:
         check_unused(db, number, digest)
     immutable.check_part(db, number, repository, digest)
+    channels.check_part(db, number, repository, digest)
     if not even_if_running:
         running.check_part(db, (number, repository), digest)
     item = trash.add(db, repository, trash.Kind.MANIFEST, text, text, keep=keep, by=by)

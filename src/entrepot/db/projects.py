@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 
+from entrepot.db import channels
 from entrepot.db.connection import Connection
 
 _COLUMNS = (
@@ -101,6 +102,7 @@ def remove(db: Connection, name: str) -> None:
     """Delete a project, with its rules and the grants on it; its repositories must be gone."""
     db.execute("delete from project where name = ?", (name,))
     db.execute("delete from immutable_rule where project = ?", (name,))
+    channels.forget(db, name)
     db.execute(
         "delete from permission where pattern = :name or substr(pattern, 1, length(:name) + 1) "
         "= :name || '/'",

@@ -69,3 +69,19 @@ def _descriptor(
         found["artifactType"] = artifact_type
     text = json.dumps(found)
     return text if annotations == "{}" else f'{text[:-1]}, "annotations": {annotations}}}'
+
+
+def newest(db: Connection, number: int, subject: str, artifact_type: str) -> dict[str, str] | None:
+    """The annotations of the newest one of a type; None where there is none."""
+    row = db.execute(
+        "select digest, annotations, key from manifest where repository = ? and subject = ? "
+        "and artifact_type = ? order by id desc limit 1",
+        (number, subject, artifact_type),
+    ).fetchone()
+    if row is None:
+        return None
+    digest, kept, key = row
+    found: dict[str, str] = json.loads(
+        sealed.unseal_text(db, (Sealed.ANNOTATIONS, digest), kept, key)
+    )
+    return found

@@ -7,7 +7,17 @@ comes back in one transaction, or nothing does.
 import time
 from dataclasses import dataclass, field
 
-from entrepot.db import idle, links, manifests, quotas, repositories, tags, trash
+from entrepot.db import (
+    channels,
+    idle,
+    links,
+    manifests,
+    quotas,
+    repositories,
+    stays,
+    tags,
+    trash,
+)
 from entrepot.db.audit import By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -19,11 +29,11 @@ from entrepot.oci.names import Tag
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A tag that points elsewhere by now, and was left as it is."""
+    """A tag that points elsewhere by now, or is a channel, and was left as it is."""
 
     tag: str
     here: str
-    """The digest that it points to."""
+    """The digest that it points to; "" where there is none."""
     trashed: str
     """The digest that it pointed to."""
 
@@ -205,6 +215,7 @@ class _Work:
         )
         self._db.execute("delete from trash where id = ?", (self._item.id,))
         quotas.charge(self._db, name.project, tags=repositories.count_tags(self._db, number))
+        stays.adopt(self._db, place, channels.of(self._db, name))
         item = self._item.id
         record(self._db, Change(Kind.RESTORED, name, "", by=self._by, trash=item))
         self._count()
@@ -244,8 +255,9 @@ class _Work:
             "select digest from tag where repository = ? and name = ?", (self._live[0], tag)
         ).fetchone()
         here = row[0] if row else None
-        if here not in (None, digest) and not self._move:
-            self.restored.kept.append(Kept(tag, here, digest))
+        held = here != digest and channels.has(self._db, self._live[1], tag)
+        if held or (here not in (None, digest) and not self._move):
+            self.restored.kept.append(Kept(tag, here or "", digest))
             return
         where = Digest.parse(digest)
         tags.point(self._db, self._live, Tag(tag), where, kind=Kind.RESTORED, by=self._by)

@@ -1,4 +1,5 @@
-"""What runs stays: which manifests and tags of a repository the clusters have, or had of late.
+"""What runs stays: which manifests and tags of a repository the clusters have, or had of late; and
+what is in its channels, or could be gone back to.
 
 Kept is what a workload has by its digest, with the platforms below and the indexes above it; and
 the tag that a workload names alone, with what it means now, for whoever starts there next pulls
@@ -38,7 +39,20 @@ class Use:
     state: str
     last_seen: float
 
+    @property
+    def in_channel(self) -> bool:
+        """Whether it is a channel that has it, and no workload."""
+        return not self.cluster
+
+    @property
+    def way_out(self) -> str:
+        """What to do before it can be deleted."""
+        return "promote another version" if self.in_channel else "stop it there"
+
     def __str__(self) -> str:
+        if self.in_channel:
+            how = "is kept for a rollback of" if self.waits else "is in"
+            return f"{how} the channel {self.workload}"
         where = f"{self.cluster}: {self.namespace}/{self.kind}/{self.workload}"
         if self.past:
             day = datetime.fromtimestamp(self.last_seen, UTC).date()
@@ -61,7 +75,8 @@ class RunsError(OCIError):
 
     def __init__(self, what: str, uses: Uses, how: str) -> None:
         self.says = f"{what} {words(uses)}"
-        text = f"{self.says}: stop it there first, or {how}"
+        self.way_out = uses[0].way_out
+        text = f"{self.says}: {self.way_out} first, or {how}"
         detail = {"runs": [str(each) for each in uses[:MOST_TOLD]]}
         super().__init__(Code.DENIED, text, detail=detail)
 
@@ -101,7 +116,8 @@ _NEEDED = (
     "and i.digest <> '' and (i.until is null or i.until > :now) union "
     "select t.digest from workload_image i join tag t on t.repository = :number and t.name = i.tag "
     "where i.repository = :name and i.repository <> '' and i.pinned = 0 "
-    "and (i.until is null or i.until > :now)), "
+    "and (i.until is null or i.until > :now) union "
+    "select s.digest from stay s where s.repository = :number and s.kept = 1), "
     "above (root, digest) as (select digest, digest from root union "
     "select a.root, m.digest from above a join edge e on e.repository = :number "
     "and e.child = a.digest join manifest m on m.id = e.manifest), "
@@ -125,10 +141,29 @@ def look(db: Connection, place: Place) -> Running:
             roots[root].add(use)
         if named is not None or manifest is not None:
             here.add(use)
+    for use, digest in _stays(db, place[0]):
+        roots[digest].add(use)
+        here.add(use)
+        if not use.waits:
+            tags[use.workload].add(use)
     needed = defaultdict[str, _Set](set)
     for root, digest in db.execute(_NEEDED, values).fetchall() if roots else ():
         needed[digest] |= roots[root]
     return Running(_sorted(tags), _sorted(needed), tuple(sorted(here)))
+
+
+def _stays(db: Connection, number: int) -> list[tuple[Use, str]]:
+    """What channels have and keep; a repository that lies in the trash has none."""
+    rows = db.execute(
+        "select s.until is not null, s.channel, s.since, s.digest from stay s "
+        "join repository r on r.id = s.repository and r.trash is null "
+        "where s.repository = ? and s.kept = 1",
+        (number,),
+    )
+    return [
+        (Use(False, bool(left), "", "", "Channel", channel, "channel", since), digest)
+        for left, channel, since, digest in rows
+    ]
 
 
 def _use(row: tuple[Any, ...]) -> Use:

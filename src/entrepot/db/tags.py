@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from entrepot.db import idle, immutable, quotas, repositories, running, trash
+from entrepot.db import channels, idle, immutable, quotas, repositories, running, trash
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -20,13 +20,15 @@ def point(
     digest: Digest,
     *,
     move: bool = True,
+    promoting: bool = False,
     kind: Kind = Kind.TAGGED,
     by: By = NOBODY,
     reason: str = "",
 ) -> None:
     """Make or move a tag, and say why. Pushing the same again is no change.
 
-    Raises DENIED for one that would have to `move` and may not, or is immutable, or one too many.
+    Raises DENIED for one that would have to `move` and may not, or is immutable, or one too many;
+    and for a channel unless `promoting`, for which immutability does not count.
     """
     number, name = repository
     row = db.execute(
@@ -35,7 +37,9 @@ def point(
     old, new = row[0] if row else None, str(digest)
     if old == new:
         return
-    if old is not None:
+    if not promoting:
+        channels.check(db, name, tag.name, channels.MOVE)
+    if old is not None and not promoting:
         immutable.check(db, name, tag.name, immutable.MOVE)
         if not move:
             raise _held(name, tag)
@@ -83,6 +87,7 @@ def remove(
     if row is None:
         return None
     number, digest = row
+    channels.check(db, repository, tag.name, channels.DELETE)
     immutable.check(db, repository, tag.name, immutable.DELETE)
     if not even_if_running:
         running.check_tag(db, (number, repository), tag.name, digest)

@@ -1,0 +1,5 @@
+"""Databases, as those of `tests/db`."""
+
+from tests.db.conftest import db, folder
+
+__all__ = ["db", "folder"]
