@@ -1,6 +1,5 @@
 """`entrepot kube images`, `clusters` and `forget`: what runs in the clusters that report it."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -10,16 +9,6 @@ from entrepot.cli.options import Json, Yes, confirm, fail
 from entrepot.cli.output import Columns, Row, done, show_list, when
 
 _DIGITS = 12
-
-
-class Mark(StrEnum):
-    """What the registry has to say of an image."""
-
-    MISSING = "missing"
-    UNPINNED = "unpinned"
-    FOREIGN = "foreign"
-    NEWER = "newer"
-    ROLLBACK = "rollback"
 
 
 def _digest(row: Row) -> str:
@@ -86,6 +75,8 @@ def images(
 
 
 def _parse(text: str) -> set[str]:
+    from entrepot.upkeep.marks import Mark
+
     found = {each.strip() for each in text.split(",") if each.strip()}
     if unknown := sorted(found - set(Mark)):
         fail(f"--marks has {', '.join(unknown)}: use {', '.join(Mark)}")

@@ -152,6 +152,15 @@ TABLE: dict[str, tuple[Case, list[Try], Cause | None, str]] = {
         Cause.TAG_MISSING,
         "no tag 1",
     ),
+    "out of reach from here, a digest is not found there": (
+        case(
+            image=f"r.test/team/app:1@sha256:{'a' * 64}",
+            said=f"r.test/team/app@sha256:{'a' * 64}: not found",
+        ),
+        [Try(U, Cause.UNKNOWN_CA)],
+        Cause.DIGEST_MISSING,
+        "no manifest sha256:aaa",
+    ),
     "all is well from here": (case(said="odd"), [Try()], Cause.UNKNOWN, "says: odd"),
     "corrupt, said by the kubelet": (
         case(said="failed commit on ref: unexpected commit digest sha256:1, expected sha256:2"),

@@ -121,6 +121,8 @@ def _of_node(case: Case, tries: Sequence[Try]) -> Diagnosis | None:
     away = all(each.cause in OF_THE_NODE for each in tries)
     if said is None or not away:
         return None
+    if said is Cause.TAG_MISSING and "@" in case.image:
+        said = Cause.DIGEST_MISSING
     if said is Cause.NO_RIGHT:
         return _of_tries(case, [_denied(each, case.said) for each in tries])
     return Diagnosis(said, {"detail": shown(case.said)})

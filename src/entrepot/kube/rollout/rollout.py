@@ -15,9 +15,6 @@ from entrepot.kube.rollout.progress import Progress
 from entrepot.kube.rollout.spot import Document
 from entrepot.kube.rollout.trouble import Patience, Trouble, fresh, is_ready, troubles
 
-_PAUSE = 1.0
-"""Seconds between two looks."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -27,6 +24,8 @@ class Limits:
     """All of it; and as long again for the way back."""
     patience: float
     """That a container does not start, or that no pod is made."""
+    pause: float = 1.0
+    """Between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class Rollout:
                 if failure := judged(seen, patience, time.monotonic()):
                     return failure
                 words, pod = str(seen), seen.unready
-            time.sleep(_PAUSE)
+            time.sleep(self.limits.pause)
         return Failure(f"not through after {self.limits.rollout:g} s: {words}", pod)
 
     def look(self) -> Seen:
