@@ -27,6 +27,7 @@ BROKEN = {
     "expired-certificate": ("expired_certificate", "has expired"),
     "plain-http": ("plain_http", "speaks plain HTTP"),
     "no-credential": ("no_credential", "the pod names no secret; good, "),
+    "pod-older": ("pod_older", "grown names secret good for it by now"),
     "secret-missing": ("secret_missing", "there is no secret nowhere in ward"),
     "secret-elsewhere": ("secret_elsewhere", "next-door is not in ward but in ward-next-door"),
     "secret-type": ("secret_type", "its type is Opaque"),

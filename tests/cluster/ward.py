@@ -96,7 +96,9 @@ def filled(cluster: Cluster, site: Site, folder: Path) -> Iterator[Ward]:
         _furnish(site)
         _secrets(cluster, site)
         pods = _pods(site, dict(_others(cluster, ca, ends)))
+        cluster.apply(_account())
         cluster.apply(*(_placed(each) for each in pods))
+        cluster.apply({**_account(), "imagePullSecrets": [{"name": "good"}]})
         _full_node(cluster, ends)
         _deployments(cluster, site)
         names = {each["metadata"]["name"] for each in pods}
@@ -199,6 +201,12 @@ def _secret(name: str, document: Any, kind: str = CONFIGURED, namespace: str = N
     }
 
 
+def _account() -> dict[str, Any]:
+    """One that names no secret yet."""
+    named = {"name": "grown", "namespace": NAME}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": named}
+
+
 def _pods(site: Site, others: dict[str, str]) -> list[Any]:
     app, ward = f"{site.address}/ward/app", f"{site.address}/ward"
     by_secret = {
@@ -239,6 +247,7 @@ def _pods(site: Site, others: dict[str, str]) -> list[Any]:
         *(pod(n, i, command=SLEEPS) for n, i in (elsewhere | busy).items()),
         pod("public", f"{site.address}/yard/app:1", command=SLEEPS),
         pod("no-credential", f"{app}:1.0", command=SLEEPS),
+        pod("pod-older", f"{app}:1.0", command=SLEEPS, serviceAccountName="grown"),
         pod("disk-pressure", f"{app}:1.0", command=SLEEPS, secrets=["good"], nodeName=FULL),
         never,
     ]

@@ -217,6 +217,12 @@ TABLE: dict[str, tuple[Case, list[Try], Cause | None, str]] = {
         "nothing from r.test: registries.conf blocks",
     ),
     "no secret": (case(), [NOBODY], Cause.NO_CREDENTIAL, "log in first"),
+    "no secret, but its account has one by now": (
+        case(unused=("s", "t"), late=("t",)),
+        [NOBODY],
+        Cause.POD_OLDER,
+        "default names secret t for it by now, but the pod is older",
+    ),
     "no secret, but one is there": (case(unused=("s",)), [NOBODY], Cause.NO_CREDENTIAL, "s would"),
     "missing": (case(secrets=secret(State.MISSING)), [NOBODY], Cause.SECRET_MISSING, "one"),
     "elsewhere": (

@@ -136,7 +136,21 @@ class Cases:
             )
             if meaning(case.said) is Cause.PULLS_LIMITED:
                 case = replace(case, node=replace(node, limits=self._limits(node.name)))
-            yield case if case.started else replace(case, unused=self._unused(case))
+            if not case.started:
+                case = replace(case, unused=self._unused(case), late=self._late(case, of_account))
+            yield case
+
+    def _late(self, case: Case, account: Document | None) -> tuple[str, ...]:
+        """Secrets for the image that its account names, where the pod was made with none."""
+        names = [each["name"] for each in (account or {}).get("imagePullSecrets") or ()]
+        if case.secrets:
+            return ()
+        try:
+            image = Image.parse(case.image)
+        except ImageError:
+            return ()
+        read = [self._secret(case.namespace, name) for name in names]
+        return tuple(each.name for each in read if matching(image, each.credentials))
 
     def _unused(self, case: Case) -> tuple[str, ...]:
         """Secrets that would be for the image, where the pod names none."""

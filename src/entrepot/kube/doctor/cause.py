@@ -114,6 +114,11 @@ class Cause(Enum):
         "the author of the pod",
         _NAME,
     )
+    POD_OLDER = (
+        "{host} wants a login; {account} names secret {secret} for it by now, but the pod is older",
+        "the author of the pod",
+        "have the pod made anew: kubectl -n {namespace} delete pod {pod}",
+    )
     SECRET_MISSING = (
         "there is no secret {secret} in {namespace}",
         "the author of the pod",

@@ -43,6 +43,8 @@ class Case:
     """Why no node takes the pod."""
     unused: tuple[str, ...] = ()
     """Secrets of the namespace that are for this image, and that the pod does not name."""
+    late: tuple[str, ...] = ()
+    """Those for this image that its account names by now, and did not when the pod was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,8 @@ def _without(case: Case, last: Try) -> Diagnosis:
         hosts = [f"{s.name} is for {c.pattern}" for s in case.secrets for c in s.credentials]
         facts = {"secret": case.secrets[0].name, "detail": shown("; ".join(hosts))}
         return Diagnosis(Cause.SECRET_OTHER_HOST, facts)
+    if case.late:
+        return Diagnosis(Cause.POD_OLDER, {"secret": case.late[0]})
     unused = f"; {', '.join(case.unused)} would be for it" if case.unused else ""
     return Diagnosis(Cause.NO_CREDENTIAL, {"detail": f"{unused}: {last.detail}"})
 
