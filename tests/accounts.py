@@ -22,6 +22,7 @@ from entrepot.db import (
     immutable_rules,
     issuers,
     projects,
+    webhooks,
 )
 from entrepot.db import secrets as kept
 from entrepot.db.accounts import Account, Kind
@@ -31,6 +32,7 @@ from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
 from entrepot.db.generation import Generation
 from entrepot.db.projects import Project
+from entrepot.db.webhooks import Webhook
 
 _BY = By("user:admin", via="test")
 
@@ -122,6 +124,12 @@ class Accounts:
         with self._change(f"project create {name}") as db:
             projects.create(db, Project(name, public=public), _BY.actor)
             immutable_rules.set_globs(db, name, immutable, by=_BY.actor)
+
+    def webhook(self, number: str, pattern: str, url: str = "https://127.0.0.1:9/hook") -> None:
+        """A webhook."""
+        made = Webhook(number, url, "a secret of ours", pattern, frozenset(), "cloudevents")
+        with self._change(f"webhook create {number}") as db:
+            webhooks.add(db, made)
 
     def grant(self, subject: str, *granted: str) -> None:
         """Give a subject such as group:dev roles on patterns."""

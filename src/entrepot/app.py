@@ -20,6 +20,7 @@ from entrepot.admin import asgi
 from entrepot.auth import tokens
 from entrepot.auth.directory import Directory
 from entrepot.auth.login import Login
+from entrepot.auth.oidc.outbound import WEBHOOKS, Outbound, Resolver
 from entrepot.auth.providers import Providers
 from entrepot.auth.trail import Trail
 from entrepot.blobstore.stores import store_at
@@ -45,6 +46,8 @@ from entrepot.upkeep.encryption_jobs import begin_rekeying, encryption_jobs
 from entrepot.upkeep.job import Job
 from entrepot.upkeep.jobs import jobs
 from entrepot.upkeep.runner import Runner
+from entrepot.upkeep.webhooks.pace import Pace
+from entrepot.upkeep.webhooks.sender import Outlet, Sender
 
 if TYPE_CHECKING:
     from entrepot.auth.oidc.provider import Provider
@@ -125,6 +128,8 @@ async def furnish(
         _guard(settings, database, trail),
         observer,
         News(database.log),
+        Outbound(tuple(map(addresses.network, settings.webhook_networks)), Resolver(), WEBHOOKS),
+        public_url=settings.public_url,
         token_seconds=settings.token_seconds,
         upload_expiry=settings.upload_expiry,
         redirects=Redirects.parse(settings.storage_redirect),
@@ -165,7 +170,18 @@ def _jobs(settings: Settings, registry: Registry) -> list[Job]:
         scrub_rate=settings.scrub_rate,
     )
     linger = settings.place is not None  # a client may have been given the URL of an object
-    return [*found, *encryption_jobs(registry.database, registry.store, linger=linger)]
+    found += encryption_jobs(registry.database, registry.store, linger=linger)
+    outlet = Outlet(registry.outbound, settings.public_url, _pace(settings))
+    sender = Sender(registry.database, registry.news, registry.observer.metrics, outlet)
+    return [*found, sender.job(settings.upkeep_pause)]
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        settings.webhook_retry_seconds,
+        settings.webhook_retry_days * DAY,
+        settings.webhook_log_days * DAY,
+    )
 
 
 def _terms(settings: Settings) -> Terms:

@@ -12,9 +12,11 @@ _PARAMETERS = (
     "password|refresh_token|subject_token|actor_token|access_token|id_token|token|secret|"
     "client_secret|client_assertion|assertion|code|code_verifier|api_key"
 )
-_SHAPES = r"entrepot_(?:pat|rob|ses|ref)_[0-9A-Za-z]+|eyJ[\w-]{10,}(?:\.[\w-]*)*"
+_SHAPES = (
+    r"entrepot_(?:pat|rob|ses|ref)_[0-9A-Za-z]+|whsec_[0-9A-Za-z+/=]+|eyJ[\w-]{10,}(?:\.[\w-]*)*"
+)
 
-_suspect = re.compile(r"[?@]|entrepot_|eyJ").search
+_suspect = re.compile(r"[?@]|entrepot_|whsec_|eyJ").search
 _parameter = re.compile(rf"([?&;](?:{_PARAMETERS})=)[^&;\s\"'\\]*", re.IGNORECASE)
 _userinfo = re.compile(r"(://)[^/@\s\"'\\]*(?=@)")
 _shape = re.compile(_SHAPES)

@@ -133,6 +133,14 @@ class Settings(BaseSettings):
     """Days after which all that is stored is read again and compared with its digest; 0 for not."""
     scrub_rate: PositiveFloat = 20 * 1024 * 1024
     """Bytes a second at which that is read."""
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = ()
+    """Networks beside the internet where webhooks may go, by http too, such as 10.0.0.0/8."""
+    webhook_retry_seconds: PositiveFloat = 5
+    """Seconds until a webhook's message that failed is sent again; each time twice as long."""
+    webhook_retry_days: float = Field(default=3, ge=0)
+    """Days after which a message that fails is dead: it is sent again when somebody says so."""
+    webhook_log_days: PositiveFloat = 14
+    """Days for which it can be seen what was sent, and how that went."""
     upkeep_pause: PositiveFloat = 60
     """Seconds between two runs of the jobs that collect, measure and forget."""
     max_requests: int = Field(default=10_000, ge=0)
@@ -164,13 +172,18 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "trusted_proxies", "outbound_allow", "sso_scopes", "storage_redirect", mode="before"
+        "trusted_proxies",
+        "outbound_allow",
+        "webhook_networks",
+        "sso_scopes",
+        "storage_redirect",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies", "outbound_allow")
+    @field_validator("trusted_proxies", "outbound_allow", "webhook_networks")
     @classmethod
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(addresses.network(text)) for text in value if text)

@@ -9,10 +9,11 @@ import pytest
 from tests.content import descriptor, dump, image
 from tests.db.pushed import APP, OTHER, blob, log, manifest
 
-from entrepot.db import blobs, engine, keys, manifests, referrers, uploads
+from entrepot.db import blobs, engine, keys, manifests, referrers, uploads, webhooks
 from entrepot.db.connection import Connection
 from entrepot.db.keys import SigningKey
 from entrepot.db.uploads import Upload
+from entrepot.db.webhooks import Webhook
 from entrepot.encryption.envelope import BrokenSealError
 from entrepot.encryption.keys import EncryptionError, Keyring, MasterKey, MissingKeyError
 from entrepot.oci.digest import Digest
@@ -25,6 +26,15 @@ SIGNED = image(
     config=CONFIG,
     subject=descriptor(dump(DOCUMENT), DOCUMENT["mediaType"]),
     annotations={"by": PLANTED},
+)
+HOOK = Webhook(
+    "0badc0de",
+    f"https://chat.test/{PLANTED}",
+    f"new {PLANTED}",
+    "*",
+    frozenset(),
+    "slack",
+    secret_before=f"old {PLANTED}",
 )
 KEY = SigningKey("k1", f"-----BEGIN {PLANTED}", 1.0)
 
@@ -44,14 +54,14 @@ def give(db: Connection, *keys: MasterKey) -> None:
 def clear(db: Connection) -> None:
     """Take away all that was filled in."""
     links = ("edge", "idle_manifest", "repository_blob", "project_blob", "tag")
-    kept = ("blob", "upload", "signing_key", "manifest", "piece", "quarantine")
+    kept = ("blob", "upload", "signing_key", "webhook", "manifest", "piece", "quarantine")
     for table in (*links, *kept):
         db.execute(f"delete from {table}")
 
 
 def rows(db: Connection) -> str:
     """All that lies in the tables, as it lies there."""
-    tables = ("manifest", "blob", "upload", "signing_key")
+    tables = ("manifest", "blob", "upload", "signing_key", "webhook")
     return "\n".join(
         str(row) for table in tables for row in db.execute(f"select * from {table}").fetchall()
     )
@@ -62,9 +72,15 @@ def fill(db: Connection) -> None:
     for document in (DOCUMENT, SIGNED):
         manifest(db, document, "1")
     keys.add(db, KEY)
+    webhooks.add(db, HOOK)
     upload = Upload("u1", APP, "sha256")
     uploads.begin(db, upload)
     uploads.advance(db, upload, replace(upload, size=len(PLANTED), content=PLANTED.encode()))
+
+
+def secrets_of(hook: Webhook | None) -> tuple[str, str, str]:
+    assert hook is not None
+    return hook.url, hook.secret, hook.secret_before
 
 
 READS: dict[str, Callable[[Connection], object]] = {
@@ -76,6 +92,7 @@ READS: dict[str, Callable[[Connection], object]] = {
     ),
     "upload": lambda db: uploads.find(db, APP, "u1"),
     "signing keys": keys.every,
+    "webhook": lambda db: secrets_of(webhooks.find(db, HOOK.id)),
 }
 
 

@@ -33,6 +33,9 @@ HELD = {
 
 PASSWORD = "correct horse battery"
 
+HOOKS = {"0000000a": "team/*", "0000000b": "other/*", "0000000c": "*"}
+"""Webhooks by id, and whose changes they are told of; they lead where nothing may be sent."""
+
 PRIVATE, PUBLIC, HIDDEN = "team/app", "open/app", "other/secret"
 """Repositories that hold the tag `t`; the trash has a tag of each, in this order."""
 
@@ -107,6 +110,8 @@ def furnish(served: Served) -> Cast:
     cast.tokens["admin"] = accounts.token("admin").secret
     cast.people["limited"] = accounts.token("admin", "reader:team/*", name="limited")
     cast.tokens["limited"] = cast.people["limited"].secret
+    for number, where in HOOKS.items():
+        accounts.webhook(number, where)
     with cast.pushing() as admin:
         for repository in (PRIVATE, PUBLIC, HIDDEN):
             put_image(admin, repository, "t", repository.encode())

@@ -8,7 +8,7 @@ import json
 from typing import Any, NamedTuple, cast
 
 import pytest
-from tests.security.cast import Cast
+from tests.security.cast import HOOKS, Cast
 from tests.signatures.signed import curve, pem
 
 from entrepot.admin.app import build
@@ -41,6 +41,7 @@ TEAM_APP = {"repository": "team/app", "version": "t"}
 OTHER_APP = {"repository": "other/secret", "version": "t"}
 BACK = {"channel": "not-there"}
 REPORT = {"version": "not-there", "name": "tests", "passed": True}
+HOOK = {"url": "https://127.0.0.1:9/hook"}
 
 TEAM = {"role": "reader", "pattern": "team/*"}
 
@@ -48,6 +49,15 @@ TEAM = {"role": "reader", "pattern": "team/*"}
 def robot(role: str, pattern: str) -> dict[str, Any]:
     """A robot to be made."""
     return {"name": "new-{}", "grants": [{"role": role, "pattern": pattern}]}
+
+
+def _hooks(wants: str, path: str, body: Any = None) -> list[Row]:
+    """The same request to each webhook, and to one that is not there."""
+    rows = [
+        Row(f"{wants} {whose}", f"/webhooks/{number}{path}", body)
+        for number, whose in zip(HOOKS, ("team", "other", "all"), strict=True)
+    ]
+    return [*rows, Row("known", f"/webhooks/99999999{path}", body)]
 
 
 ROUTES = {
@@ -356,6 +366,20 @@ ROUTES = {
         Row("delete team", "/bad-versions?repository=team/app&version=not-there"),
         Row("delete other", "/bad-versions?repository=other/secret&version=not-there"),
     ],
+    ("GET", "/webhooks"): [Row("known", "/webhooks")],
+    ("POST", "/webhooks"): [
+        Row("configure team", "/webhooks", {**HOOK, "pattern": "team/*"}),
+        Row("configure other", "/webhooks", {**HOOK, "pattern": "other/app"}),
+        Row("administer", "/webhooks", {**HOOK, "pattern": "*"}),
+        Row("administer", "/webhooks", {**HOOK, "pattern": "te*"}),
+    ],
+    ("GET", "/webhooks/{webhook}"): _hooks("see hook", ""),
+    ("PATCH", "/webhooks/{webhook}"): _hooks("manage hook", "", {"about": "x"}),
+    ("DELETE", "/webhooks/{webhook}"): [Row("known", "/webhooks/99999999")],
+    ("POST", "/webhooks/{webhook}/rotate"): _hooks("manage hook", "/rotate", {"overlap": 1}),
+    ("POST", "/webhooks/{webhook}/test"): _hooks("manage hook", "/test"),
+    ("GET", "/webhooks/{webhook}/deliveries"): _hooks("see hook", "/deliveries"),
+    ("POST", "/webhooks/{webhook}/replay"): _hooks("manage hook", "/replay", {"dead": True}),
     ("GET", "/keys"): [Row("audit", "/keys")],
     ("POST", "/keys/rotate"): [Row("administer", "/keys/rotate")],
     **{
@@ -382,8 +406,12 @@ ROBOT = frozenset({"known"})
 KNOWN = ROBOT | {"person"}
 _AUDIT = {"audit", "see team", "see other", "ask team", "ask other", "ask nowhere", "see robot"}
 _AUDIT |= {"trail team", "trail other", "look team", "look other"}
+_AUDIT |= {"see hook team", "see hook other", "see hook all"}
 _OWNS = {"see team", "configure team", "grant team", "ask team", "see robot", "manage robot"}
 _OWNS |= {"trail team", "pull team", "push team", "delete team", "look team"}
+_OWNS |= {"trail team", "pull team", "delete team", "look team"}
+_HOOK = {"see hook team", "manage hook team"}
+_OWNS |= _HOOK
 _ALONE = {"reader herself"}
 
 MAY: dict[str, frozenset[str]] = {
@@ -397,6 +425,14 @@ MAY: dict[str, frozenset[str]] = {
     "stranger": KNOWN
     | {"see other", "configure other", "grant other", "ask other", "trail other"}
     | {"pull other", "push other", "delete other", "look other"},
+    "writer": KNOWN | {"see team", "pull team"},
+    "maintainer": KNOWN
+    | {"see team", "configure team", "pull team", "delete team", "look team"}
+    | _HOOK,
+    "owner": KNOWN | _OWNS,
+    "stranger": KNOWN
+    | {"see other", "configure other", "grant other", "ask other", "trail other"}
+    | {"pull other", "delete other", "look other", "see hook other", "manage hook other"},
     "creator": KNOWN | {"create"},
     "auditor": KNOWN | _AUDIT | _ALONE,
     "reporter": KNOWN | {"report"},
@@ -413,6 +449,8 @@ MAY: dict[str, frozenset[str]] = {
         "pull other",
         "push other",
         "delete other",
+        "manage hook other",
+        "manage hook all",
     },
     "robot": ROBOT | {"see team", "pull team", "push team"},
     "limited": KNOWN | {"see team", "pull team"},
@@ -421,6 +459,7 @@ MAY: dict[str, frozenset[str]] = {
 USERS = set(MAY) - {"anonymous", "robot", "limited"}
 
 UNSEEN = {"see team", "see other", "see robot", "pull team", "pull other"}
+UNSEEN |= {"see hook team", "see hook other", "see hook all"}
 """Where who may not is told that there is nothing."""
 
 WAYS = [(who, way) for who in MAY for way in ("basic", "bearer", "jwt")]
@@ -450,8 +489,8 @@ def expected(who: str, way: str, wants: str) -> int:
         return 0 if who in USERS and way == "basic" else 403
     if wants in MAY[who]:
         return 0
-    if wants == "manage robot":
-        return 403 if "see robot" in MAY[who] else 404
+    if wants.startswith("manage "):
+        return 403 if wants.replace("manage", "see") in MAY[who] else 404
     what, _, where = wants.partition(" ")
     if what in ("push", "delete", "look"):
         return 403 if f"pull {where}" in MAY[who] else 404

@@ -37,6 +37,7 @@ KNOWN: dict[str, list[str]] = {
     "project": ["team", "other", "open", "nowhere"],
     "cluster": ["test", "prod"],
     "number": ["1", "2", "12", "999"],
+    "webhook": ["0000000a", "0000000b", "0000000c", "00000000"],
 }
 """What is there, or might be: random names would find nothing."""
 

@@ -48,6 +48,8 @@ from entrepot.admin import (
     trash,
     trusts,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 from entrepot.admin.caller import PREFIX, admit
 from entrepot.admin.problem import Problem
@@ -104,6 +106,8 @@ NOUNS = (
     trusts,
     clusters,
     images,
+    webhooks,
+    webhook_deliveries,
     audit,
 )
 

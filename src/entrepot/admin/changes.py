@@ -52,6 +52,8 @@ class Change(Model):
     new: str | None
     """The digest after."""
     actor: str
+    reason: str
+    """Why, as whoever did it says."""
 
 
 @router.get("")
@@ -93,6 +95,7 @@ def _shown(row: Row) -> Change:
         old=row.old,
         new=row.new,
         actor=row.actor,
+        reason=row.reason,
     )
 
 

@@ -32,6 +32,7 @@ _ANYONE = Need(On.NOTHING)
 _SELF = Need(On.SELF)
 _READ = Need(On.REGISTRY, Action.AUDIT)
 _WRITE = Need(On.REGISTRY, Action.ADMINISTER)
+_CONFIGURE = Need(On.OBJECT, Action.CONFIGURE)
 _GRANT = Need(On.OBJECT, Action.GRANT)
 _PULL = Need(On.OBJECT, Action.PULL)
 
@@ -153,6 +154,15 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/bad-versions"): _PULL,
     ("POST", "/bad-versions"): Need(On.OBJECT, Action.MOVE),
     ("DELETE", "/bad-versions"): Need(On.OBJECT, Action.MOVE),
+    ("GET", "/webhooks"): _SELF,
+    ("POST", "/webhooks"): _CONFIGURE,
+    ("GET", "/webhooks/{webhook}"): _CONFIGURE,
+    ("PATCH", "/webhooks/{webhook}"): _CONFIGURE,
+    ("DELETE", "/webhooks/{webhook}"): _CONFIGURE,
+    ("POST", "/webhooks/{webhook}/rotate"): _CONFIGURE,
+    ("POST", "/webhooks/{webhook}/test"): _CONFIGURE,
+    ("GET", "/webhooks/{webhook}/deliveries"): _CONFIGURE,
+    ("POST", "/webhooks/{webhook}/replay"): _CONFIGURE,
     ("GET", "/keys"): _READ,
     ("POST", "/keys/rotate"): _WRITE,
     ("GET", "/audit"): Need(On.OBJECT, Action.AUDIT),  # an owner, of the own project alone

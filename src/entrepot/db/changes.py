@@ -131,6 +131,10 @@ class Row:
     reference: str
     old: str | None
     new: str | None
+    reason: str
+
+
+_COLUMNS = "id, at, actor, kind, repository, reference, old, new, reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +174,7 @@ def following(
     found: list[Row] = []
     seen = 0
     for row in db.execute(
-        "select id, at, actor, kind, repository, reference, old, new from change "
-        "where id > ? order by id limit ?",
+        f"select {_COLUMNS} from change where id > ? order by id limit ?",
         (cursor, window),
     ):
         seen += 1
@@ -181,3 +184,9 @@ def following(
             if len(found) == limit:
                 return found, cursor, False
     return found, cursor, seen < window
+
+
+def find(db: Connection, number: int) -> Row | None:
+    """One row."""
+    row = db.execute(f"select {_COLUMNS} from change where id = ?", (number,)).fetchone()
+    return Row(*row) if row else None

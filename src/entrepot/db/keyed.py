@@ -72,6 +72,18 @@ TABLES = (
         "length(private)",
         "1 = 1",
     ),
+    Table(
+        "webhook",
+        "id",
+        "id",
+        (
+            Column(Sealed.WEBHOOK_URL, "url", text=True),
+            Column(Sealed.WEBHOOK_SECRET, "secret", text=True),
+            Column(Sealed.WEBHOOK_SECRET_BEFORE, "secret_before", text=True),
+        ),
+        "length(url)",
+        "1 = 1",
+    ),
     OBJECTS,
     *(
         Table(

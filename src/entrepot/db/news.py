@@ -33,7 +33,7 @@ class Watch:
 
     def tell(self, kind: str, repository: str) -> None:
         """Hear of a change."""
-        if not self._woken.is_set() and self._concern(kind, repository):
+        if self._concern(kind, repository):
             self._woken.set()
 
     def wake(self) -> None:

@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from entrepot.db import channels
+from entrepot.db import channels, webhooks
 from entrepot.db.connection import Connection
 
 _COLUMNS = (
@@ -108,6 +108,7 @@ def remove(db: Connection, name: str) -> None:
         "= :name || '/'",
         {"name": name},
     )
+    webhooks.remove_of(db, name)
 
 
 def repositories(db: Connection, name: str, after: str, limit: int) -> list[str]:

@@ -23,6 +23,10 @@ class Sealed(StrEnum):
     BLOB = "blob"
     UPLOAD = "upload"
     SIGNING_KEY = "signing_key"
+    WEBHOOK_URL = "webhook_url"
+    """It may be a secret itself, as Slack's are."""
+    WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - what it is called
+    WEBHOOK_SECRET_BEFORE = "webhook_secret_before"  # noqa: S105
 
 
 def seal(db: Connection, context: Context, value: bytes) -> tuple[bytes, str | None]:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from entrepot.auth.oidc.outbound import Outbound
 from entrepot.blobstore.store import Store
 from entrepot.db.database import Database
 from entrepot.db.news import News
@@ -54,6 +55,10 @@ class Registry:
     observer: Observer
     news: News
     """Wakes who waits for changes."""
+    outbound: Outbound
+    """Goes to the receivers of webhooks."""
+    public_url: str = ""
+    """Its own address, where it is known."""
     token_seconds: int = 300
     """How long a registry token is good."""
     upload_expiry: float = 24 * 3600

@@ -20,6 +20,7 @@ STORE_BYTES = "entrepot_store_bytes"
 STORE_BLOBS = "entrepot_store_blobs"
 SCRUB_DAMAGED = "entrepot_scrub_damaged"
 BACKUP_AT = "entrepot_backup_timestamp_seconds"
+WEBHOOK_LAG = "entrepot_webhook_lag_seconds"
 
 JOB_RUNNING = "entrepot_job_running"
 JOB_SECONDS = "entrepot_job_last_seconds"
@@ -32,6 +33,7 @@ _GAUGES = {
     STORE_BLOBS: ("", "Blobs kept."),
     SCRUB_DAMAGED: ("", "Blobs and manifests in quarantine that nobody has pushed again."),
     BACKUP_AT: ("", "When the newest backup was made."),
+    WEBHOOK_LAG: ("", "Age of the oldest change that a webhook has not been told of."),
     JOB_RUNNING: ("job", "Whether some process does the job right now."),
     JOB_SECONDS: ("job", "How long the job ran last."),
     JOB_SUCCESS: ("job", "When the job ended well last."),
@@ -42,12 +44,14 @@ COLLECTED_BYTES = "entrepot_collected_bytes"
 SCRUB_BYTES = "entrepot_scrub_bytes"
 
 JOB_RUNS = "entrepot_job_runs"
+WEBHOOK_ATTEMPTS = "entrepot_webhook_attempts"
 
 _COUNTERS = {
     COLLECTED: ("what", "Things that the collector took away."),
     COLLECTED_BYTES: ("", "Bytes of blobs that went for good."),
     SCRUB_BYTES: ("", "Bytes that the scrub read and compared with their digests."),
     JOB_RUNS: ("job,result", "Runs of jobs by this process, and how they ended."),
+    WEBHOOK_ATTEMPTS: ("result", "Messages to webhooks: delivered, failed, or dead by now."),
 }
 """By name, the labels and the meaning; several labels, and their values, have commas between."""
 

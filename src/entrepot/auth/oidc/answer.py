@@ -56,6 +56,12 @@ async def receive(response: "httpx2.Response", host: str) -> Answer:
         await response.aclose()
 
 
+async def status_alone(response: "httpx2.Response", _host: str) -> Answer:
+    """What the head of an answer says; whatever follows is not waited for."""
+    await response.aclose()
+    return Answer(response.status_code, b"")
+
+
 def _host(location: str) -> str:
     """Only the host of a Location: the rest may carry secrets."""
     try:

@@ -2,9 +2,9 @@
 
 A host's name is resolved once, every address that it has must be permitted, and the connection
 goes to one of those very addresses, so a name that changes its mind in between (DNS rebinding)
-changes nothing. HTTPS only, except to loopback addresses that the operator allows; no redirects,
-no proxy, and no credentials from the environment; answers and their time are limited.
-Next: `reach` says which are permitted, `discovery` and `sso` go out.
+changes nothing. HTTPS only, but for what the rules say; no redirects, no proxy, and no credentials
+from the environment; answers and their time are limited.
+Next: `reach` says which are permitted; `discovery`, `sso` and webhooks go out.
 """
 
 import asyncio
@@ -13,10 +13,12 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from entrepot.addresses import Network
-from entrepot.auth.oidc.answer import Answer, OutboundError, receive
+from entrepot.auth.oidc.answer import Answer, OutboundError, receive, status_alone
 from entrepot.auth.oidc.reach import Address, is_within, may_reach
 
 if TYPE_CHECKING:
@@ -35,12 +37,51 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+class Resolver:
+    """The same, in threads of its own: a name that hangs holds up nothing but other such names."""
+
+    def __init__(self, threads: int = 16) -> None:
+        self._threads = ThreadPoolExecutor(threads, "entrepot-resolve")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Ask the system's resolver."""
+        ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """For whom to go out."""
+
+    setting: str
+    """What can allow a network."""
+    plain: bool = False
+    """Whether http will do in an allowed network; else on this machine alone."""
+    discreet: bool = False
+    """Whether to keep back what addresses a name has here, from whoever named it."""
+    seconds: float = TOTAL_SECONDS
+    """How long it all may take."""
+
+
+PROVIDERS = Rules("ENTREPOT_OUTBOUND_ALLOW")
+"""Addresses that an admin named, or that their providers did."""
+WEBHOOKS = Rules("ENTREPOT_WEBHOOK_NETWORKS", plain=True, discreet=True)
+"""Addresses that people named who look after a project."""
+
+
 class Outbound:
     """Goes out, to global addresses and to the networks in `allow`."""
 
-    def __init__(self, allow: tuple[Network, ...] = (), resolve: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        allow: tuple[Network, ...] = (),
+        resolve: Resolve = resolve,
+        rules: Rules = PROVIDERS,
+    ) -> None:
         self._allow = allow
         self._resolve = resolve
+        self._rules = rules
 
     async def get(
         self, url: str, *, ca: str | None = None, headers: Mapping[str, str] | None = None
@@ -59,30 +100,39 @@ class Outbound:
         """POST a form; `ca` (PEM) replaces the system's trust. Raises `OutboundError`."""
         return await self._ask("POST", url, ca, {**(headers or {})}, form)
 
+    async def deliver(self, url: str, content: bytes, headers: Mapping[str, str]) -> int:
+        """POST content; the status of the answer, of which no more is read. Raises
+        `OutboundError`.
+        """
+        return (await self._ask("POST", url, None, {**headers}, content)).status
+
     async def _ask(
         self,
         method: str,
         url: str,
         ca: str | None,
         headers: dict[str, str],
-        form: Mapping[str, str] | None,
+        body: Mapping[str, str] | bytes | None,
     ) -> Answer:
         # The first time this imports for 100 ms, and reads the system's CAs: not on the loop.
         target, ready = await asyncio.to_thread(_prepare, url, ca)
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
+            async with asyncio.timeout(self._rules.seconds):
                 addresses = await self._addresses(target)
                 async with ready as client:
                     request = client.build_request(
                         method,
                         target,
                         headers=headers,
-                        data=form,
+                        **_content(body),
                         extensions={"sni_hostname": _host(target)},
                     )
-                    return await _send(client, request, addresses)
+                    read = status_alone if isinstance(body, bytes) else receive
+                    return await _send(client, request, addresses, read)
         except TimeoutError:
-            raise OutboundError(f"{target.host} took longer than {TOTAL_SECONDS:g} s") from None
+            raise OutboundError(
+                f"{target.host} took longer than {self._rules.seconds:g} s"
+            ) from None
 
     async def _addresses(self, target: "httpx2.URL") -> list[Address]:
         """Where the target is, all of it permitted; else `OutboundError`."""
@@ -102,14 +152,19 @@ class Outbound:
         return addresses
 
     def _check(self, target: "httpx2.URL", address: Address) -> None:
+        rules = self._rules
         if not may_reach(address, self._allow):
+            which = "an address that" if rules.discreet else f"the address {address}, which"
             raise OutboundError(
-                f"{target.host} has the address {address}, which is not global: "
-                "ENTREPOT_OUTBOUND_ALLOW can allow its network"
+                f"{target.host} has {which} is not global: {rules.setting} can allow its network"
             )
-        plain = target.scheme == "http"
-        if plain and not (address.is_loopback and is_within(address, self._allow)):
+        allowed = is_within(address, self._allow) and (rules.plain or address.is_loopback)
+        if target.scheme == "http" and not allowed:
             raise OutboundError(f"{target.host} is to be reached by https, not http")
+
+
+def _content(body: Mapping[str, str] | bytes | None) -> dict[str, Any]:
+    return {"content": body} if isinstance(body, bytes) else {"data": body}
 
 
 def _prepare(url: str, ca: str | None) -> "tuple[httpx2.URL, httpx2.AsyncClient]":
@@ -160,7 +215,10 @@ def _client(target: "httpx2.URL", context: ssl.SSLContext) -> "httpx2.AsyncClien
 
 
 async def _send(
-    client: "httpx2.AsyncClient", request: "httpx2.Request", addresses: list[Address]
+    client: "httpx2.AsyncClient",
+    request: "httpx2.Request",
+    addresses: list[Address],
+    read: Callable[["httpx2.Response", str], Awaitable[Answer]],
 ) -> Answer:
     """Try one address after the other until one accepts the connection."""
     import httpx2
@@ -169,7 +227,7 @@ async def _send(
     for address in addresses:
         request.url = request.url.copy_with(host=str(address))
         try:
-            return await receive(await client.send(request, stream=True), host)
+            return await read(await client.send(request, stream=True), host)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             why = str(error)
         except httpx2.HTTPError as error:

@@ -1,0 +1,260 @@
+"""Deliveries: what webhooks are to be sent, and how that went.
+
+Those of one webhook and one repository wait in a line, in the order of the log, and only the first
+of it may be sent. So one that fails holds up no other repository, nor another webhook. Whatever is
+written here twice is the same as once: a sender that was cut does it again.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from entrepot.db import webhooks
+from entrepot.db.connection import Connection
+
+
+class State(StrEnum):
+    """How a delivery stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    """It failed for so long that it is tried no more, unless somebody says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row; times are seconds since 1970."""
+
+    id: int
+    webhook: str
+    change: int
+    repository: str
+    state: State
+    attempts: int
+    created_at: float
+    failed_at: float | None
+    """The first time."""
+    ended_at: float | None
+    status: int | None
+    error: str
+    took: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an attempt."""
+
+    at: float
+    took: float
+    status: int | None = None
+    """Of the answer, where there was one."""
+    error: str = ""
+    """Why it is no success; "" where it is one."""
+    lost: bool = False
+    """Whether there is nothing to send any more."""
+
+
+_COLUMNS = (
+    "id, webhook, change, repository, state, attempts, created_at, failed_at, ended_at, status, "
+    "error, took"
+)
+
+
+def _read(row: Sequence[object]) -> Delivery:
+    number, webhook, change, repository, state, *rest = row
+    return Delivery(number, webhook, change, repository, State(str(state)), *rest)  # type: ignore[arg-type]
+
+
+def enlist(
+    db: Connection, webhook: str, cursor: int, found: Iterable[tuple[int, str]], now: float
+) -> None:
+    """Put changes, with their repositories, in line for a webhook; `cursor` is how far the log was
+    read for that. One that was deleted meanwhile gets none.
+    """
+    if db.execute("select 1 from webhook where id = ?", (webhook,)).fetchone() is None:
+        return
+    for change, repository in found:
+        db.execute(
+            "insert into webhook_delivery (webhook, change, repository, state, created_at) "
+            "values (?, ?, ?, ?, ?) on conflict (webhook, change) do nothing",
+            (webhook, change, repository, State.WAITING.value, now),
+        )
+        db.execute(
+            "insert into webhook_line (webhook, repository, next_at) values (?, ?, ?) "
+            "on conflict (webhook, repository) do nothing",
+            (webhook, repository, now),
+        )
+    webhooks.move(db, webhook, cursor)
+
+
+def due(db: Connection, webhook: str, now: float, limit: int) -> list[Delivery]:
+    """The first of each line whose time has come, those that wait longest first."""
+    lines = db.execute(
+        "select repository from webhook_line where webhook = ? and next_at <= ? "
+        "order by next_at, repository limit ?",
+        (webhook, now, limit),
+    ).fetchall()
+    found = [_first(db, webhook, repository) for (repository,) in lines]
+    return [each for each in found if each is not None]
+
+
+def _first(db: Connection, webhook: str, repository: str) -> Delivery | None:
+    row = db.execute(
+        f"select {_COLUMNS} from webhook_delivery where webhook = ? and repository = ? "
+        "and state = ? order by change limit 1",
+        (webhook, repository, State.WAITING.value),
+    ).fetchone()
+    return _read(row) if row else None
+
+
+def next_at(db: Connection, webhook: str, now: float) -> float | None:
+    """When the time of the next line comes, of those that still wait for it; None for none."""
+    found: float | None = db.execute(
+        "select min(next_at) from webhook_line where webhook = ? and next_at > ?", (webhook, now)
+    ).fetchone()[0]
+    return found
+
+
+def succeed(db: Connection, number: int, outcome: Outcome) -> None:
+    """Note that it arrived; the next of its line may go."""
+    _end(db, number, State.DELIVERED, outcome)
+
+
+def die(db: Connection, number: int, outcome: Outcome) -> None:
+    """Note that it failed for good; the next of its line may go."""
+    _end(db, number, State.DEAD, outcome)
+
+
+def fail(db: Connection, number: int, outcome: Outcome, again_at: float) -> None:
+    """Note that it failed, and let its line wait so long."""
+    row = db.execute(
+        "update webhook_delivery set attempts = attempts + 1, status = :status, error = :error, "
+        "took = :took, failed_at = coalesce(failed_at, :at) where id = :id and state = :waiting "
+        "returning webhook, repository",
+        _values(number, outcome),
+    ).fetchone()
+    if row is not None:
+        _wait(db, row[0], row[1], again_at)
+
+
+def _end(db: Connection, number: int, state: State, outcome: Outcome) -> None:
+    row = db.execute(
+        "update webhook_delivery set state = :state, attempts = attempts + 1, status = :status, "
+        "error = :error, took = :took, ended_at = :at where id = :id and state = :waiting "
+        "returning webhook, repository",
+        {"state": state.value, **_values(number, outcome)},
+    ).fetchone()
+    if row is not None:
+        _advance(db, row[0], row[1], outcome.at)
+
+
+def _values(number: int, outcome: Outcome) -> dict[str, object]:
+    return {
+        "id": number,
+        "waiting": State.WAITING.value,
+        "status": outcome.status,
+        "error": outcome.error,
+        "took": outcome.took,
+        "at": outcome.at,
+    }
+
+
+def _advance(db: Connection, webhook: str, repository: str, now: float) -> None:
+    if _first(db, webhook, repository) is None:
+        db.execute(
+            "delete from webhook_line where webhook = ? and repository = ?", (webhook, repository)
+        )
+    else:
+        _wait(db, webhook, repository, now)
+
+
+def _wait(db: Connection, webhook: str, repository: str, until: float) -> None:
+    db.execute(
+        "insert into webhook_line (webhook, repository, next_at) values (?, ?, ?) "
+        "on conflict (webhook, repository) do update set next_at = excluded.next_at",
+        (webhook, repository, until),
+    )
+
+
+def replay(db: Connection, webhook: str, numbers: Sequence[int] | None) -> int:
+    """Put deliveries in line once more, or, without numbers, all dead ones; how many those are.
+
+    They go before what waits already, since they are older. What waits is tried at once.
+    """
+    now, replayed = time.time(), 0
+    chosen = _dead(db, webhook) if numbers is None else numbers
+    for number in chosen:
+        row = db.execute(
+            "update webhook_delivery set state = :waiting, ended_at = null, failed_at = null, "
+            "attempts = case when state = :waiting then attempts else 0 end "
+            "where id = :id and webhook = :webhook returning repository",
+            {"waiting": State.WAITING.value, "id": number, "webhook": webhook},
+        ).fetchone()
+        if row is not None:
+            _wait(db, webhook, row[0], now)
+            replayed += 1
+    return replayed
+
+
+def _dead(db: Connection, webhook: str) -> list[int]:
+    rows = db.execute(
+        "select id from webhook_delivery where webhook = ? and state = ? order by id limit 10000",
+        (webhook, State.DEAD.value),
+    )
+    return [number for (number,) in rows]
+
+
+def page(
+    db: Connection, webhook: str, state: State | None, before: int | None, limit: int
+) -> list[Delivery]:
+    """A webhook's deliveries, the newest first, of one state or of all; those `before` a number."""
+    values: dict[str, object] = {"webhook": webhook, "limit": limit, "before": before or 2**62}
+    only = ""
+    if state is not None:
+        only, values["state"] = "and state = :state", state.value
+    rows = db.execute(
+        f"select {_COLUMNS} from webhook_delivery where webhook = :webhook and id < :before {only} "
+        "order by id desc limit :limit",
+        values,
+    )
+    return [_read(row) for row in rows]
+
+
+def counts(db: Connection, webhook: str) -> dict[State, int]:
+    """How many there are of each state."""
+    rows = db.execute(
+        "select state, count(*) from webhook_delivery where webhook = ? group by state", (webhook,)
+    )
+    return dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
+
+
+def waiting(db: Connection, webhook: str, limit: int) -> int:
+    """How many wait; no more than the limit are counted."""
+    found: int = db.execute(
+        "select count(*) from (select 1 from webhook_delivery where webhook = ? and state = ? "
+        "limit ?) as some",
+        (webhook, State.WAITING.value, limit),
+    ).fetchone()[0]
+    return found
+
+
+def lag(db: Connection, now: float) -> float:
+    """Seconds since the oldest change that waits, for a webhook that is not paused."""
+    (oldest,) = db.execute(
+        "select min((select d.created_at from webhook_delivery d where d.webhook = w.id "
+        "and d.state = ? order by d.id limit 1)) from webhook w where w.paused = 0",
+        (State.WAITING.value,),
+    ).fetchone()
+    return 0.0 if oldest is None else max(0.0, now - oldest)
+
+
+def expire(db: Connection, before: float, limit: int) -> int:
+    """Forget deliveries that ended before; how many those were."""
+    found = db.execute(
+        "delete from webhook_delivery where id in (select id from webhook_delivery "
+        "where ended_at < ? order by ended_at, id limit ?)",
+        (before, limit),
+    )
+    return found.rowcount
