@@ -409,7 +409,6 @@ _AUDIT |= {"trail team", "trail other", "look team", "look other"}
 _AUDIT |= {"see hook team", "see hook other", "see hook all"}
 _OWNS = {"see team", "configure team", "grant team", "ask team", "see robot", "manage robot"}
 _OWNS |= {"trail team", "pull team", "push team", "delete team", "look team"}
-_OWNS |= {"trail team", "pull team", "delete team", "look team"}
 _HOOK = {"see hook team", "manage hook team"}
 _OWNS |= _HOOK
 _ALONE = {"reader herself"}
@@ -420,19 +419,13 @@ MAY: dict[str, frozenset[str]] = {
     "reader": KNOWN | {"see team", "pull team"} | _ALONE,
     "writer": KNOWN | {"see team", "pull team", "push team"},
     "maintainer": KNOWN
-    | {"see team", "configure team", "pull team", "push team", "delete team", "look team"},
-    "owner": KNOWN | _OWNS,
-    "stranger": KNOWN
-    | {"see other", "configure other", "grant other", "ask other", "trail other"}
-    | {"pull other", "push other", "delete other", "look other"},
-    "writer": KNOWN | {"see team", "pull team"},
-    "maintainer": KNOWN
-    | {"see team", "configure team", "pull team", "delete team", "look team"}
+    | {"see team", "configure team", "pull team", "push team", "delete team", "look team"}
     | _HOOK,
     "owner": KNOWN | _OWNS,
     "stranger": KNOWN
     | {"see other", "configure other", "grant other", "ask other", "trail other"}
-    | {"pull other", "delete other", "look other", "see hook other", "manage hook other"},
+    | {"pull other", "push other", "delete other", "look other"}
+    | {"see hook other", "manage hook other"},
     "creator": KNOWN | {"create"},
     "auditor": KNOWN | _AUDIT | _ALONE,
     "reporter": KNOWN | {"report"},

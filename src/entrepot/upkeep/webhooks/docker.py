@@ -17,6 +17,8 @@ CONTENT_TYPE = "application/vnd.docker.distribution.events.v1+json"
 _ACTIONS: dict[str, str] = {
     Kind.PUSHED: "push",
     Kind.TAGGED: "push",
+    Kind.PROMOTED: "push",
+    Kind.ROLLED_BACK: "push",
     Kind.RESTORED: "push",
     Kind.UNTAGGED: "delete",
     Kind.DELETED: "delete",

@@ -61,6 +61,8 @@ class Event:
 _NAMES: dict[str, str] = {
     Kind.PUSHED: "manifest.pushed",
     Kind.UNTAGGED: "tag.deleted",
+    Kind.PROMOTED: "channel.promoted",
+    Kind.ROLLED_BACK: "channel.rolled-back",
     Kind.DELETED: "manifest.deleted",
     Kind.REPOSITORY_DELETED: "repository.deleted",
     Kind.BLOB_DELETED: "blob.deleted",

@@ -34,6 +34,8 @@ def _done(event: Event, what: str) -> str:
         return f"moved {what} from {old} to {new}" if old else f"set {what} to {new}"
     words: dict[str, str] = {
         Kind.PUSHED: f"pushed {new} to {what}",
+        Kind.PROMOTED: f"promoted {new} to {what}",
+        Kind.ROLLED_BACK: f"rolled {what} back from {old} to {new}",
         Kind.UNTAGGED: f"deleted {what}, which was {old}",
         Kind.DELETED: f"deleted {old} from {what}",
         Kind.REPOSITORY_DELETED: f"deleted the repository {what}",
