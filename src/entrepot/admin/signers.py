@@ -31,12 +31,34 @@ class Key(Model):
     """ECDSA on P-256 or P-384, Ed25519, or RSA of at least 2048 bits."""
 
 
+class Identity(Model):
+    """Whoever an issuer knew by a name when they signed, keyless."""
+
+    issuer: Annotated[str, Field(min_length=1, max_length=1024)]
+    """The address of the OpenID Connect issuer, exactly."""
+    identity: Annotated[str, Field(min_length=1, max_length=1024)]
+    """An e-mail address or a URI; `*` is any run of characters."""
+    root: Annotated[str, Field(min_length=1, max_length=256 * 1024)]
+    """JSON: sigstore's trusted root (trusted_root.json)."""
+
+
+class Notation(Model):
+    """Whoever has a certificate of an authority, by notation."""
+
+    ca: Pem
+    """One certificate or several."""
+    subject: Annotated[str, Field(min_length=1, max_length=1024)]
+    """What the certificate's subject must have, such as CN=ci,O=Example."""
+
+
 class NewSigner(Model):
     """A signer to be named, or to take the place of the one of that name. Exactly one kind."""
 
     pattern: Pattern | None = None
     """The repositories that they sign for; all of the project, where it is not given."""
     key: Key | None = None
+    identity: Identity | None = None
+    notation: Notation | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "NewSigner":
@@ -65,6 +87,8 @@ class Signer(Model):
     pattern: str
     kind: str
     key: Key | None = None
+    identity: Identity | None = None
+    notation: Notation | None = None
     created_at: datetime | None
     created_by: str
 

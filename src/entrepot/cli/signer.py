@@ -1,5 +1,6 @@
 """`entrepot signer`: whose signatures count in a project, and where they are demanded."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,11 @@ def _terms(row: Row) -> str:
     return str(_WORDS[row["kind"]](row[row["kind"]]))
 
 
-_WORDS = {"key": lambda said: said["pem"].strip().splitlines()[-2][-16:]}
+_WORDS: dict[str, Callable[[Row], Any]] = {
+    "key": lambda said: said["pem"].strip().splitlines()[-2][-16:],
+    "identity": lambda said: f"{said['identity']} of {said['issuer']}",
+    "notation": lambda said: said["subject"],
+}
 
 COLUMNS: Columns = {
     "project": "project",
@@ -68,28 +73,52 @@ def add(
     key: Annotated[
         Path | None, typer.Option(help="Who has the private half of this key; a file with PEM.")
     ] = None,
+    identity: Annotated[
+        str, typer.Option(help="Who signs keyless: an address or a URI, * is any characters.")
+    ] = "",
+    issuer: Annotated[str, typer.Option(help="With --identity: the issuer that knows it.")] = "",
+    root: Annotated[
+        Path | None, typer.Option(help="With --identity: a file with sigstore's trusted root.")
+    ] = None,
+    notation_ca: Annotated[
+        Path | None, typer.Option(help="Who has a certificate of this CA, by notation; PEM.")
+    ] = None,
+    subject: Annotated[
+        str, typer.Option(help="With --notation-ca: what its subject must have.")
+    ] = "",
     pattern: Pattern = "",
     as_json: Json = False,
 ) -> None:
-    """Name a signer, or change the one of that name: by a key.
+    """Name a signer, or change the one of that name: by a key, an identity or a certificate.
 
     What they have signed before counts at once.
 
     Examples: `entrepot signer add team ci --key cosign.pub`,
-    `entrepot signer add team ci --key cosign.pub --pattern 'team/app-*'`
+    `entrepot signer add team ci --key cosign.pub --pattern 'team/app-*'`,
+    `entrepot signer add team release --issuer https://token.actions.githubusercontent.com
+    --identity 'https://github.com/team/*' --root trusted_root.json`,
+    `entrepot signer add team ops --notation-ca ca.pem --subject 'CN=ops,O=Example'`
     """
-    given = {"key": _key(key)}
-    wanted: dict[str, Any] = {kind: said for kind, said in given.items() if said}
-    if len(wanted) != 1:
-        fail("say who it is by --key")
+    given: dict[str, dict[str, Path | str | None]] = {
+        "key": {"pem": key},
+        "identity": {"identity": identity, "issuer": issuer, "root": root},
+        "notation": {"ca": notation_ca, "subject": subject},
+    }
+    wanted: dict[str, Any] = {
+        kind: {name: _content(each) for name, each in said.items()}
+        for kind, said in given.items()
+        if any(said.values())
+    }
+    if len(wanted) != 1 or not all(all(said.values()) for said in wanted.values()):
+        fail("say who it is: --key, or --identity --issuer --root, or --notation-ca --subject")
     if pattern:
         wanted["pattern"] = pattern
     made = connect(ctx).put(f"/signers/{project}/{name}", wanted)
     done(f"{name} signs for {made['pattern']}", made, as_json=as_json)
 
 
-def _key(file: Path | None) -> dict[str, str]:
-    return {"pem": read_text(file)} if file else {}
+def _content(given: Path | str | None) -> str:
+    return read_text(given) if isinstance(given, Path) else given or ""
 
 
 @app.command()

@@ -73,13 +73,12 @@ def _by_signers(found: Any) -> Iterator[Row]:
 
 
 def _by_keys(found: Any, files: list[Path]) -> Iterator[Row]:
-    from entrepot.signatures import evidence
+    from entrepot.signatures import evidence, terms
     from entrepot.signatures.judge import judge
-    from entrepot.signatures.terms import Key
 
     for file in files:
         try:
-            known = Key(read_text(file))
+            known = terms.read("key", {"pem": read_text(file)})
         except ValueError as error:
             fail(f"{file}: {error}")
         for each in found["signatures"]:

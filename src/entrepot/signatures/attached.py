@@ -16,7 +16,8 @@ from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Reference, Repository, Tag
-from entrepot.signatures.found import BUNDLE, JOSE, MOST, SIMPLE
+from entrepot.signatures.evidence import JOSE
+from entrepot.signatures.found import BUNDLE, MOST, SIMPLE
 
 _TYPES = {SIMPLE, BUNDLE, JOSE, "application/vnd.dsse.envelope.v1+json"}
 

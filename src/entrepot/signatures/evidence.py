@@ -14,6 +14,10 @@ LARGEST = 64 * 1024
 """Bytes of one signature with its certificates."""
 
 
+JOSE, COSE = "application/jose+json", "application/cose"
+"""Envelopes of notation."""
+
+
 class EvidenceError(Exception):
     """It is not well-formed, or not what it should be; the text says why."""
 

@@ -16,6 +16,8 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository, Tag
 from entrepot.signatures.evidence import (
+    COSE,
+    JOSE,
     LARGEST,
     Bundle,
     Envelope,
@@ -33,7 +35,6 @@ MOST = 100
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 NOTATION = "application/vnd.cncf.notary.signature"
-JOSE, COSE = "application/jose+json", "application/cose"
 
 _ARTIFACTS = {
     "application/vnd.dev.cosign.artifact.sig.v1+json": Format.COSIGN,
@@ -80,6 +81,8 @@ def _read(db: Connection, repository: Repository, manifest: str, form: Format) -
         return list(_layers(db, repository, manifest, form))
     except (EvidenceError, OCIError) as error:
         return [Unreadable(str(error))]
+    except (ValueError, TypeError, AttributeError):  # annotations, say, that are no text
+        return [Unreadable("its manifest is not that of a signature")]
 
 
 def _layers(

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from entrepot.db.signers import Signer
-from entrepot.signatures import public_key
+from entrepot.signatures import identity, notation, public_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +19,61 @@ class Key:
 
     pem: str
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ValueError where it is no key that is taken."""
         public_key.load(self.pem)
 
     def __str__(self) -> str:
-        return "the key"
+        return "a key"
 
 
-Terms: TypeAlias = Key
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """It is keyless, by someone whom an issuer knows."""
 
-KINDS: Mapping[str, type[Terms]] = {"key": Key}
+    issuer: str
+    """The address of the OpenID Connect issuer, exactly."""
+    identity: str
+    """An address or a URI; `*` is any run of characters."""
+    root: str
+    """JSON, sigstore's trusted root: of Fulcio, of the logs, of timestamp authorities."""
+
+    def check(self) -> None:
+        """Raise ValueError where it is no root, or sigstore's library is not here."""
+        identity.check_root(self.root)
+
+    def __str__(self) -> str:
+        return f"the identity {self.identity} of {self.issuer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """It is notation's, by a certificate that an authority vouches for."""
+
+    ca: str
+    """PEM; one certificate or several."""
+    subject: str
+    """What the certificate's subject must have, such as CN=ci,O=Example."""
+
+    def check(self) -> None:
+        """Raise ValueError where these are no certificates, or no subject."""
+        notation.load_authorities(self.ca)
+        notation.load_subject(self.subject)
+
+    def __str__(self) -> str:
+        return f"the certificate of {self.subject}"
+
+
+Terms: TypeAlias = Key | Identity | Notation
+
+KINDS: Mapping[str, type[Terms]] = {"key": Key, "identity": Identity, "notation": Notation}
 
 
 def read(kind: str, document: Mapping[str, object]) -> Terms:
     """Terms from JSON. Raises ValueError, which says what is wrong with them."""
-    try:
-        return KINDS[kind](**document)  # type: ignore[arg-type]
-    except TypeError:
-        raise ValueError(f"these are no terms of the kind {kind}") from None
+    found = _made(kind, document)
+    found.check()
+    return found
 
 
 def kind_of(terms: Terms) -> str:
@@ -49,11 +86,15 @@ def text(terms: Terms) -> str:
     return json.dumps(asdict(terms), sort_keys=True)
 
 
+def of(signer: Signer) -> Terms:
+    """A signer's terms, which were checked when they were named."""
+    return _known(signer.kind, signer.terms)
+
+
 @lru_cache(maxsize=1024)
 def _known(kind: str, kept: str) -> Terms:
-    return read(kind, json.loads(kept))
+    return _made(kind, json.loads(kept))
 
 
-def of(signer: Signer) -> Terms:
-    """A signer's terms."""
-    return _known(signer.kind, signer.terms)
+def _made(kind: str, document: Mapping[str, object]) -> Terms:
+    return KINDS[kind](**document)  # type: ignore[arg-type]

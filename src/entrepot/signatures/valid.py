@@ -30,9 +30,10 @@ class Judged:
 
     def why(self) -> str:
         """Why it does not count now; empty where it does."""
-        if self.verdict.why or time.time() < self.verdict.until:
-            return self.verdict.why
-        return "its certificate has expired"
+        now, found = time.time(), self.verdict
+        if found.why or found.since <= now < found.until:
+            return found.why
+        return "its certificate has expired" if now >= found.until else "it is not valid yet"
 
 
 def signers(db: Connection, place: Place, digest: str) -> frozenset[str]:
