@@ -105,7 +105,7 @@ def _resolved(api: Client, repository: str, text: str) -> "Version":
     from entrepot.kube.rollout.change import Version
 
     found = api.get("/versions/resolve", repository=repository, version=text)
-    return Version(repository, found["tag"], found["version"], found["digest"])
+    return Version(repository, found["tag"], found["digest"])
 
 
 def _planned(

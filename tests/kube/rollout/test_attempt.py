@@ -46,7 +46,7 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
 
 
 def planned(found: Any) -> Change:
-    version = Version("team/app", "1.4.7", "1.4.7", NEW)
+    version = Version("team/app", "1.4.7", NEW)
     return plan(found, Wish("~1.4", HOST), lambda _repository, _text: version)
 
 

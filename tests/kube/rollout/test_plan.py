@@ -10,7 +10,7 @@ from entrepot.kube.rollout.plan import Wish, parse_target, plan
 from entrepot.kube.rollout.spot import PlanError, Spot
 
 WANTED = f"{HOST}/team/app:1.4.7@{NEW}"
-FOUND = Version("team/app", "1.4.7", "1.4.7", NEW)
+FOUND = Version("team/app", "1.4.7", NEW)
 
 
 def planned(found: Any, **wish: Any) -> Change:

@@ -77,18 +77,19 @@ class Controller:
 
     async def _work(self, cluster: Cluster, registries: Registries) -> None:
         options = self._options
+        host = options.report.partition("://")[2]
+        reported = Source(host=host, url=options.report) if host else None
         leadership = Leadership(cluster, options.namespace, LEASE, options.identity)
         rounds = Rounds(
             cluster,
             Supply(cluster, registries, options.cluster, self._metrics),
-            Sweep(registries, options.cluster),
+            Sweep(registries, options.cluster, reported),
             namespace=options.namespace,
             templates=options.templates,
         )
         work = [leadership.keep(), self._turn(leadership, rounds)]
-        if options.report:
-            source = Source(host=options.report.partition("://")[2], url=options.report)
-            registry = registries.at(source)
+        if reported is not None:
+            registry = registries.at(reported)
             reporter = Reporter(cluster, registry, options.cluster, self._metrics)
             work.append(reporter.keep(leadership))
         watch = watching.watch(self._hint, self._stop, templates=options.templates)

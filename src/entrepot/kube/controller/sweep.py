@@ -1,10 +1,11 @@
 """`Sweep`: robots that nothing in the cluster needs any more go, and access ends with them.
 
-Registries that no `PullAccess` names any more are known while the process lives; of those, what a
-killed one left ends by itself when its time is up.
+Registries that no `PullAccess` names any more are known while the process lives, and the one that
+is told what runs always. Of others what a killed process left ends by itself when its time is up.
 """
 
 import time
+from contextlib import suppress
 
 from entrepot.kube.controller.access import Source
 from entrepot.kube.controller.coverage import Coverage
@@ -19,9 +20,12 @@ _EVERY = 600.0
 class Sweep:
     """What was looked at, and when."""
 
-    def __init__(self, registries: Registries, cluster: str) -> None:
+    def __init__(
+        self, registries: Registries, cluster: str, reported: Source | None = None
+    ) -> None:
         self._registries = registries
         self._cluster = cluster
+        self._reported = reported
         self._used: dict[str, Source] = {}
         self._done: dict[str, set[str]] = {}
         self._done_at = float("-inf")
@@ -37,9 +41,18 @@ class Sweep:
                 await self._robots(source).forget(keep[url])
             except RegistryError as error:
                 troubles.append(str(error))
+        await self._sweep_reported(set().union(*keep.values()))
         if not troubles:
             self._done, self._done_at = keep, time.monotonic()
         return troubles
+
+    async def _sweep_reported(self, keep: set[str]) -> None:
+        """Where nobody has named it, it may be one that is named by another address; so whatever is
+        needed anywhere stays. Whoever may not make robots there has none.
+        """
+        if self._reported is not None and self._reported.url not in self._used:
+            with suppress(RegistryError):
+                await self._robots(self._reported).forget(keep)
 
     def _needed(self, coverage: Coverage) -> dict[str, set[str]]:
         """By registry, names of the robots that are needed."""

@@ -24,7 +24,6 @@ class Version:
 
     repository: str
     tag: str
-    version: str
     digest: str
 
     def __str__(self) -> str:
