@@ -48,6 +48,7 @@ from entrepot.upkeep.jobs import jobs
 from entrepot.upkeep.runner import Runner
 from entrepot.upkeep.webhooks.pace import Pace
 from entrepot.upkeep.webhooks.sender import Outlet, Sender
+from entrepot.versions.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from entrepot.auth.oidc.provider import Provider
@@ -128,6 +129,7 @@ async def furnish(
         _guard(settings, database, trail),
         observer,
         News(database.log),
+        Catalogue(database),
         Outbound(tuple(map(addresses.network, settings.webhook_networks)), Resolver(), WEBHOOKS),
         public_url=settings.public_url,
         token_seconds=settings.token_seconds,

@@ -182,6 +182,36 @@ ROUTES = {
         Row("delete other", "/tags/rollback?repository=other/secret&tag=not-there", {}),
         Row("administer", "/tags/rollback?repository=open/app&tag=not-there", {}),
     ],
+    ("GET", "/versions"): [
+        Row("pull team", "/versions?repository=team/app"),
+        Row("pull other", "/versions?repository=other/secret"),
+        Row("known", "/versions?repository=open/app"),
+    ],
+    ("GET", "/versions/resolve"): [
+        Row("pull team", "/versions/resolve?repository=team/app&version=not-there"),
+        Row("pull other", "/versions/resolve?repository=other/secret&version=not-there"),
+        Row("known", "/versions/resolve?repository=open/app&version=not-there"),
+    ],
+    ("GET", "/versions/next"): [
+        Row("pull team", "/versions/next?repository=team/app"),
+        Row("pull other", "/versions/next?repository=other/secret"),
+        Row("known", "/versions/next?repository=open/app"),
+    ],
+    ("PUT", "/versions/notes"): [
+        Row("push team", "/versions/notes?repository=team/app&tag=not-there", {"plan": "x"}),
+        Row("push other", "/versions/notes?repository=other/secret&tag=not-there", {"plan": "x"}),
+        Row("administer", "/versions/notes?repository=open/app&tag=not-there", {"plan": "x"}),
+    ],
+    ("GET", "/versions/scheme"): [
+        Row("pull team", "/versions/scheme?repository=team/app"),
+        Row("pull other", "/versions/scheme?repository=other/secret"),
+        Row("known", "/versions/scheme?repository=open/app"),
+    ],
+    ("PUT", "/versions/scheme"): [
+        Row("delete team", "/versions/scheme?repository=team/app", {}),
+        Row("delete other", "/versions/scheme?repository=other/secret", {}),
+        Row("administer", "/versions/scheme?repository=open/app", {}),
+    ],
     ("GET", "/trash"): [Row("known", "/trash"), Row("known", "/trash?repository=other/secret")],
     ("GET", "/trash/{number}"): [
         Row("look team", "/trash/1"),

@@ -50,6 +50,8 @@ from entrepot.admin import (
     users,
     webhook_deliveries,
     webhooks,
+    version_notes,
+    versions,
 )
 from entrepot.admin.caller import PREFIX, admit
 from entrepot.admin.problem import Problem
@@ -79,6 +81,8 @@ NOUNS = (
     projects,
     repositories,
     tags,
+    versions,
+    version_notes,
     changes,
     immutable_tags,
     tag_history,

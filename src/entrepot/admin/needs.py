@@ -87,6 +87,12 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/tags/history"): Need(On.OBJECT, Action.PULL),
     ("GET", "/tags/resolve"): Need(On.OBJECT, Action.PULL),
     ("POST", "/tags/rollback"): Need(On.OBJECT, Action.MOVE),
+    ("GET", "/versions"): Need(On.OBJECT, Action.PULL),
+    ("GET", "/versions/resolve"): Need(On.OBJECT, Action.PULL),
+    ("GET", "/versions/next"): Need(On.OBJECT, Action.PULL),
+    ("PUT", "/versions/notes"): Need(On.OBJECT, Action.PUSH),
+    ("GET", "/versions/scheme"): Need(On.OBJECT, Action.PULL),
+    ("PUT", "/versions/scheme"): Need(On.OBJECT, Action.CONFIGURE),
     ("GET", "/trash"): _SELF,
     ("GET", "/trash/{number}"): Need(On.OBJECT, Action.DELETE),
     ("POST", "/trash/{number}/restore"): Need(On.OBJECT, Action.DELETE),  # MOVE too, if tags move

@@ -98,12 +98,12 @@ app.add_typer(tls.app, name="tls")
 app.add_typer(db.app, name="db")
 app.add_typer(backup.app, name="backup")
 app.command("recover")(recover.recover)
-app.command("version")(version.version)
+app.add_typer(version.app, name="version")
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        version.version()
+        version.say()
         raise typer.Exit
 
 

@@ -36,6 +36,12 @@ class Kind(StrEnum):
     BLOB_DELETED = "blob deleted"
     QUARANTINED = "quarantined"
     """A blob or a manifest did not match its digest, and is served no more."""
+    DESCRIBED = "described"
+    """Somebody wrote what a version brings."""
+    PLANNED = "planned"
+    """Somebody wrote what is to become of a version."""
+    SCHEME = "version scheme"
+    """Somebody said how the repository's tags are read."""
     ACCESS = "access"
     """Accounts, grants, projects or keys: whoever keeps what they say must ask again."""
 

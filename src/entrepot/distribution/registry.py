@@ -15,6 +15,7 @@ from entrepot.distribution.redirects import Redirects
 from entrepot.distribution.resolved import Resolved
 from entrepot.observe.observer import Observer
 from entrepot.oci.digest import Hasher
+from entrepot.versions.catalogue import Catalogue
 
 
 class Hashing:
@@ -55,6 +56,8 @@ class Registry:
     observer: Observer
     news: News
     """Wakes who waits for changes."""
+    catalogue: Catalogue
+    """Versions, as they are known in this process."""
     outbound: Outbound
     """Goes to the receivers of webhooks."""
     public_url: str = ""

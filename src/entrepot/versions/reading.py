@@ -12,9 +12,18 @@ from semver import Version as Semantic
 
 from entrepot.versions import dates
 from entrepot.versions.variants import VARIANTS, split
-from entrepot.versions.version import RELEASED, Order, Scheme, Version, identifiers, natural
+from entrepot.versions.version import RELEASED, Scheme, Version, identifiers, natural
 
-__all__ = ["VARIANTS", "Order", "Scheme", "Version", "guess", "is_floating", "read", "shares"]
+__all__ = [
+    "VARIANTS",
+    "Scheme",
+    "Version",
+    "guess",
+    "is_floating",
+    "is_referrer",
+    "read",
+    "shares",
+]
 
 ENOUGH = 0.2
 """The share of tags that a scheme must read to be guessed."""
@@ -70,6 +79,11 @@ def is_floating(tag: str, variants: Sequence[str] = VARIANTS) -> bool:
     return _floating(split(tag, variants)[0]) is not None
 
 
+def is_referrer(tag: str) -> bool:
+    """Whether it is made of a digest, as cosign's tags for signatures are."""
+    return _referrer(tag) is not None
+
+
 def guess(tags: Iterable[str], variants: Sequence[str] = VARIANTS) -> Scheme:
     """The scheme that reads most of the tags, and enough of them; else they are text."""
     found = shares(tags, variants)
@@ -81,7 +95,7 @@ def shares(tags: Iterable[str], variants: Sequence[str] = VARIANTS) -> Mapping[S
     """Which part of the tags each scheme reads, 0 to 1. Names that mean no version in any scheme
     (latest, a signature's) do not count; to semver the floating names of its versions are read.
     """
-    counted = [tag for tag in tags if tag not in _NAMES and not _referrer(tag)]
+    counted = [tag for tag in tags if tag not in _NAMES and not is_referrer(tag)]
     read_by = {
         scheme: [each for tag in counted if (each := read(tag, scheme, variants))]
         for scheme in _READERS

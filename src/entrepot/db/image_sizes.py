@@ -1,0 +1,23 @@
+"""How large images are, with all that is below them: each blob and manifest counts once."""
+
+from collections.abc import Sequence
+
+from entrepot.db.connection import Connection
+
+_BELOW = (
+    "with recursive below (root, digest) as ("
+    "select m.digest, m.digest from manifest m where m.repository = ? and m.digest in ({marks}) "
+    "union select b.root, e.child from below b join manifest m on m.repository = ? "
+    "and m.digest = b.digest join edge e on e.manifest = m.id), "
+    "sized (root, size) as (select w.root, m.size from below w "
+    "join manifest m on m.repository = ? and m.digest = w.digest "
+    "union all select w.root, b.size from below w join blob b on b.digest = w.digest "
+    "join repository_blob x on x.repository = ? and x.blob = b.id) "
+    "select root, cast(sum(size) as bigint) from sized group by root"
+)
+
+
+def of(db: Connection, number: int, digests: Sequence[str]) -> dict[str, int]:
+    """By digest, bytes of manifests of a repository: an index has those of all its platforms."""
+    query = _BELOW.format(marks=", ".join("?" * len(digests)))
+    return dict(db.execute(query, (number, *digests, number, number, number)).fetchall())
