@@ -75,6 +75,9 @@ class Shop:
             "PUT", f"/versions/{path}", params={"repository": self.app, **asked}, json=body
         )
 
+    def post(self, path: str, **body: Any) -> httpx.Response:
+        return self.owner.at.post(path, {"repository": self.app, **body})
+
     def runs(self, tag: str, state: str = "running") -> None:
         """Have a cluster report that a workload has an image."""
         where = {"namespace": "web", "kind": "Deployment", "workload": "front", "container": "app"}

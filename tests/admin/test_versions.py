@@ -10,10 +10,6 @@ from tests.admin.office import Office, fresh, problem
 from tests.admin.shop import LAYER, Shop
 from tests.content import dump, put_blob
 
-from entrepot.db import channels, repositories
-from entrepot.db.connection import Connection
-from entrepot.oci.names import Repository
-
 _OCI = "org.opencontainers.image."
 LABELS = {
     f"{_OCI}title": "App",
@@ -32,9 +28,9 @@ def shop(office: Office) -> Iterator[Shop]:
 
 
 def test_what_the_table_says(shop: Shop) -> None:
-    made = shop.image("x", LABELS)
-    found = shop.tag("1.4.2", made)
-    shop.tag("latest", made)
+    document = shop.image("x", LABELS)
+    found = shop.tag("1.4.2", document)
+    shop.tag("latest", document)
     page = shop.page()
     (row,) = page["items"]
     pushed = datetime.fromisoformat(row.pop("pushed_at"))
@@ -47,7 +43,7 @@ def test_what_the_table_says(shop: Shop) -> None:
         "digest": found,
         "also": ["latest"],
         "pushed_by": shop.owner.subject,
-        "size": len(dump(made)) + made["config"]["size"] + len(LAYER),
+        "size": len(dump(document)) + document["config"]["size"] + len(LAYER),
         "platforms": ["linux/amd64"],
         "title": "App",
         "description": "Exports as CSV",
@@ -94,11 +90,10 @@ def test_annotations_go_before_labels(shop: Shop) -> None:
 
 @pytest.mark.parametrize("config", [b"not JSON", b"[]", b'{"config": 5, "os": 7}', b"[" * 9999])
 def test_an_image_that_says_nothing_readable_is_listed(shop: Shop, config: bytes) -> None:
-    put_blob(shop.http, shop.app, config)
-    made = shop.image("x", {})
-    made["config"] = {**made["config"], "digest": put_blob(shop.http, shop.app, config)}
-    made["config"]["size"] = len(config)
-    shop.tag("1.0.0", made)
+    document = shop.image("x", {})
+    pushed = {"digest": put_blob(shop.http, shop.app, config), "size": len(config)}
+    document["config"] = {**document["config"], **pushed}
+    shop.tag("1.0.0", document)
     (row,) = shop.rows()
     assert (row["platforms"], row["description"]) == ([], "")
 
@@ -208,34 +203,15 @@ def test_what_is_neither_tag_nor_range_is_not_found(stocked: Shop) -> None:
     assert detail.startswith(f"{stocked.app} has no such tag, and 'glorp' is no range: write ~1.2")
 
 
-def _write(shop: Shop, statement: str, *values: Any) -> None:
-    """As what writes there would: see tests/versions and tests/db for these."""
-    from contextlib import closing
-
-    from entrepot.db import engine
-    from entrepot.db.generation import Generation
-
-    with closing(engine.connect(shop.office.served.folder)) as db:
-        number = repositories.identify(db, Repository(shop.app))
-        db.execute(statement, (number, *values))
-    with closing(Generation(shop.office.served.folder)) as generation:
-        generation.bump()
-
-
 def test_what_is_bad_is_resolved_by_its_name_alone(shop: Shop) -> None:
     shop.push("1.0.0")
-    bad = shop.push("1.1.0")
-    _write(
-        shop,
-        "insert into bad_version (repository, digest, version, reason, actor, at) "
-        "values (?, ?, '1.1.0', 'crashes', 'user:eve', 1)",
-        bad,
-    )
+    shop.push("1.1.0")
+    shop.post("/bad-versions", version="1.1.0", reason="crashes").raise_for_status()
     assert shop.resolve("^1").json()["tag"] == "1.0.0"
     assert shop.resolve("latest").json()["tag"] == "1.0.0"
     assert shop.resolve("1.1.0").json()["tag"] == "1.1.0"
     row = shop.rows(state="bad")[0]
-    assert (row["tag"], row["bad"]) == ("1.1.0", "crashes (user:eve)")
+    assert (row["tag"], row["bad"]) == ("1.1.0", f"crashes ({shop.owner.subject})")
 
 
 def test_what_clusters_run_is_shown(shop: Shop) -> None:
@@ -324,23 +300,41 @@ def test_text_is_in_the_order_of_pushes(shop: Shop) -> None:
     assert "no next" in problem(shop.next(), 409)
 
 
+def channels(shop: Shop, *names: str) -> None:
+    """Have these channels in the project."""
+    asked: Any = {"params": {"scope": shop.project}, "json": {"channels": names}}
+    shop.owner.at.request("PUT", "/channels", **asked).raise_for_status()
+
+
 def test_a_channel_is_no_version(shop: Shop) -> None:
-    shop.push("blue", "prod")
-
-    def channel(db: Connection) -> None:
-        assert channels.own(db, shop.app) == ()
-
-    _write(
-        shop,
-        "insert into channel (scope, name, place, gates, keep, created_at, created_by) "
-        f"select '{shop.app}', 'prod', 0, '{{}}', 3, 1, '' where ? > 0",
-    )
+    shop.push("blue")
+    assert shop.page()["reading"]["scheme"] == "text"
+    channels(shop, "prod")
+    shop.post("/promotions", version="blue", to="prod").raise_for_status()
     shop.push("green")
     (first, second) = shop.rows()
     assert (first["tag"], first["state"]) == ("green", "new")
     assert (second["tag"], second["also"], second["where"]) == ("blue", ["prod"], ["prod"])
     assert second["state"] == "deployed"
     assert shop.resolve("prod").json()["tag"] == "blue"
+
+
+def test_the_way_of_a_version_through_channels_is_its_state(shop: Shop) -> None:
+    channels(shop, "test", "prod")
+    for tag in ("1.0.0", "1.1.0", "1.2.0"):
+        shop.push(tag)
+    for tag in ("1.0.0", "1.1.0"):
+        for channel in ("test", "prod"):
+            shop.post("/promotions", version=tag, to=channel).raise_for_status()
+    shop.post("/promotions", version="1.2.0", to="test").raise_for_status()
+    shop.push("1.3.0")
+    states = {row["tag"]: (row["state"], row["where"]) for row in shop.rows()}
+    assert states == {
+        "1.3.0": ("new", []),
+        "1.2.0": ("testing", ["test"]),
+        "1.1.0": ("deployed", ["prod"]),
+        "1.0.0": ("kept", []),
+    }
 
 
 @pytest.mark.parametrize(

@@ -48,10 +48,10 @@ from entrepot.admin import (
     trash,
     trusts,
     users,
-    webhook_deliveries,
-    webhooks,
     version_notes,
     versions,
+    webhook_deliveries,
+    webhooks,
 )
 from entrepot.admin.caller import PREFIX, admit
 from entrepot.admin.problem import Problem

@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from entrepot.db import image_sizes
+from entrepot.db.changes import Kind
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.log import EVERYTHING
@@ -17,6 +18,7 @@ from entrepot.oci.names import Repository
 from entrepot.versions import labels, order
 from entrepot.versions.labels import Labels
 from entrepot.versions.order import Order
+from entrepot.versions.version import Scheme
 
 MOST_TAGS = 200_000
 """Tags of all orders that are kept; about 100 MB."""
@@ -44,6 +46,9 @@ class Catalogue:
     def _changed(self, kind: str, repository: str) -> None:
         if kind == EVERYTHING:
             self._stale.update(self._orders)
+        elif kind == Kind.ACCESS:  # perhaps channels, whose tags are no versions of mere text
+            texts = (name for name, each in self._orders.items() if each.scheme is Scheme.TEXT)
+            self._stale.update(texts)
         elif repository in self._orders:
             self._stale.add(repository)
 

@@ -5,7 +5,7 @@ A version may be several things at once; the word is what somebody must know fir
 
 from enum import StrEnum
 
-from entrepot.db.running import Uses
+from entrepot.db.running import Use, Uses
 from entrepot.versions.standing import Standing
 
 
@@ -32,7 +32,7 @@ NOWHERE = Standing()
 
 def state_of(standing: Standing, uses: Uses = ()) -> State:
     """The state by what promotions wrote, and by what clusters have of it."""
-    now = [each for each in uses if not each.past]
+    now = _now(uses)
     back = [each for each in now if each.state == "rollback"]
     holds = {
         State.BAD: standing.bad is not None,
@@ -48,6 +48,11 @@ def state_of(standing: Standing, uses: Uses = ()) -> State:
 
 def where(standing: Standing, uses: Uses = ()) -> tuple[str, ...]:
     """Its channels, then the workloads that run it or would run it again."""
-    now = [each for each in uses if not each.past and each.state != "rollback"]
+    now = [each for each in _now(uses) if each.state != "rollback"]
     runs = [f"{each.cluster}:{each.namespace}/{each.workload}" for each in now]
     return (*standing.channels, *dict.fromkeys(runs))
+
+
+def _now(uses: Uses) -> list[Use]:
+    """Workloads that have it, or need it, now; of channels the standing tells."""
+    return [each for each in uses if not each.past and not each.in_channel]
