@@ -44,6 +44,7 @@ from entrepot.cli import (
     user,
     verify,
     version,
+    webhook,
 )
 
 app = typer.Typer(
@@ -88,6 +89,7 @@ app.command("verify")(verify.verify)
 app.add_typer(grant.app, name="grant")
 app.command("can")(grant.can)
 app.add_typer(audit.app, name="audit")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(issuer.app, name="issuer")
 app.add_typer(trust.app, name="trust")
