@@ -44,13 +44,21 @@ BAD: dict[str, tuple[terms.Identity, bytes, str]] = {
         GOOD,
         f"{BUILD} signed it, not https://github.com/other/*",
     ),
-    "another issuer": (SIGSTORE.identity(issuer="https://gitlab.com"), GOOD, ""),
-    "an issuer that only begins so": (SIGSTORE.identity(issuer=ISSUER[:-1]), GOOD, ""),
-    "another root": (OTHERS.identity(), GOOD, ""),
+    "another issuer": (
+        SIGSTORE.identity(issuer="https://gitlab.com"),
+        GOOD,
+        "another issuer than https://gitlab.com knew who signed",
+    ),
+    "an issuer that only begins so": (
+        SIGSTORE.identity(issuer=ISSUER[:-1]),
+        GOOD,
+        "another issuer",
+    ),
+    "another root": (OTHERS.identity(), GOOD, "certificate chain"),
     "another Rekor": (
         Sigstore(SIGSTORE.fulcio, SIGSTORE.certificates).identity(),
         GOOD,
-        "",
+        "invalid log entry",
     ),
     "another certificate log": (
         Sigstore(SIGSTORE.fulcio, rekor=SIGSTORE.rekor).identity(),

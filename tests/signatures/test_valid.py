@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from tests.content import descriptor, dump, image
-from tests.db.pushed import APP, OTHER, blob, manifest
+from tests.db.pushed import APP, OTHER, blob, manifest, settled
 from tests.signatures.signed import (
     COSIGN_ARTIFACT,
     PrivateKey,
@@ -20,11 +20,13 @@ from tests.signatures.signed import (
     tag_of,
 )
 
-from entrepot.db import repositories, signers, tags
+from entrepot.db import blobs, repositories, signers, tags
+from entrepot.db.blobs import Blob
 from entrepot.db.connection import Connection
 from entrepot.db.signers import Signer
+from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository, Tag
-from entrepot.signatures import valid
+from entrepot.signatures import found, valid
 from entrepot.signatures.valid import Place
 
 KEY = curve()
@@ -154,3 +156,44 @@ def test_pss_and_a_curves_own_hash_are_taken(db: Connection, app: Place) -> None
     know(db, strong, "strong")
     know(db, old, "old")
     assert valid.signers(db, app, digest) == {"strong", "old"}
+
+
+def test_what_is_huge_is_told_and_not_read(db: Connection, app: Place) -> None:
+    digest = pushed(db)
+    know(db, KEY)
+    huge = payload(digest, padding="x" * 20_000)
+    name = "huge"
+    pieces_digest = Digest.of(huge)
+    settled(db, name, name, len(huge))
+    blobs.add(db, APP, pieces_digest, Blob(len(huge), None, name), renew=False)
+    manifest(db, signature(simple(huge, signing(KEY))), tag_of(digest))
+    [judged] = valid.judged(db, app, digest)
+    assert judged.why() == f"{len(huge)} bytes are too many: a signature has 16384 at most"
+
+
+def test_a_flood_of_signatures_is_looked_at_in_part(db: Connection, app: Place) -> None:
+    digest = pushed(db)
+    know(db, KEY)
+    blob(db, payload(digest))
+    other = simple(payload(digest), signing(curve()))
+    manifest(db, signature(*[other] * 500), tag_of(digest))
+    assert len(valid.judged(db, app, digest)) == found.MOST
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [],
+        [descriptor(b"{}")],
+        [descriptor(b"{}", found.SIMPLE)],
+        [descriptor(b"{}", found.SIMPLE, annotations={"dev.cosignproject.cosign/signature": "x"})],
+        [descriptor(b"{}", found.SIMPLE, annotations={"a": "x" * 100_000})],
+    ],
+    ids=["no layers", "another type", "no annotations", "an empty payload", "large annotations"],
+)
+def test_what_is_no_signature(db: Connection, app: Place, layers: list[Any]) -> None:
+    digest = pushed(db)
+    know(db, KEY)
+    manifest(db, signature(*layers), tag_of(digest))
+    assert valid.signers(db, app, digest) == frozenset()
+    assert all(each.why() for each in valid.judged(db, app, digest))

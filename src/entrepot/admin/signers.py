@@ -1,5 +1,6 @@
 """Signers of a project: whose signatures count there, by key, by identity or by certificate."""
 
+import asyncio
 import json
 from datetime import datetime
 from typing import Annotated
@@ -64,7 +65,6 @@ class NewSigner(Model):
     def _one_kind(self) -> "NewSigner":
         if len(self.given) != 1:
             raise ValueError(f"give exactly one of {', '.join(terms.KINDS)}")
-        self.terms()
         return self
 
     @property
@@ -133,7 +133,10 @@ async def put(
     pattern = wanted.pattern or f"{project}/*"
     if patterns.project_of(pattern) != project:
         raise Problem(422, f"{pattern} is not in project {project[:255]}")
-    meant = wanted.terms()
+    try:
+        meant = await asyncio.to_thread(wanted.terms)  # which may load a library
+    except ValueError as error:
+        raise Problem(422, str(error)) from None
     row = signers.Signer(project, name, pattern, terms.kind_of(meant), terms.text(meant))
 
     def write(db: Connection) -> Signer:

@@ -69,9 +69,26 @@ def _verifier(root: str) -> "Verifier":
 
 
 def _policy(issuer: str, identity: str) -> "VerificationPolicy":
-    from sigstore.verify.policy import AllOf, AnyOf, OIDCIssuer, OIDCIssuerV2
+    from sigstore.verify.policy import AllOf
 
-    return AllOf([AnyOf([OIDCIssuerV2(issuer), OIDCIssuer(issuer)]), _Like(identity)])
+    return AllOf([_Known(issuer), _Like(identity)])
+
+
+class _Known:
+    """Whether it was this issuer that knew whoever signed."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def verify(self, cert: "Certificate") -> None:
+        """Raise sigstore's error where it was not."""
+        from sigstore.errors import VerificationError
+        from sigstore.verify.policy import AnyOf, OIDCIssuer, OIDCIssuerV2
+
+        try:
+            AnyOf([OIDCIssuerV2(self._issuer), OIDCIssuer(self._issuer)]).verify(cert)
+        except VerificationError:
+            raise VerificationError(f"another issuer than {self._issuer} knew who signed") from None
 
 
 class _Like:
