@@ -49,8 +49,8 @@ def _write(
     where = {"repository": repository, "tag": tag}
     written = connect(ctx).call("PUT", "/versions/notes", params=where, json=note)
     ((kind, text),) = note.items()
-    sentence = f"{repository}:{tag} has this {kind} now: {text}" if text else f"it has no {kind}"
-    done(sentence, written, as_json=as_json)
+    what_now = f"this {kind} now: {text}" if text else f"no {kind} now"
+    done(f"{repository}:{tag} has {what_now}", written, as_json=as_json)
 
 
 COLUMNS: Columns = {
