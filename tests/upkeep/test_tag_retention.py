@@ -156,3 +156,24 @@ def digest_of(document: dict[str, object]) -> Digest:
     from tests.content import dump
 
     return Digest.of(dump(document))
+
+
+async def test_signatures_go_with_their_image(database: SQLiteDatabase, db: Connection) -> None:
+    """They are counted as nobody's newest, stay while the image is there, and go after it."""
+    digest = tags.digest_of(db, APP, Tag("one"))
+    assert digest
+    signature = f"{digest.replace(':', '-')}.sig"
+    blob(db, b"signature")
+    manifest(db, image(config=b"signature"), signature)
+    rules = Rules(keep_newest=1)
+    plan = {each.tag.name: each for each in look(db, APP, rules).tags}
+    assert (plan[signature].keep, plan[signature].why) == (True, "it goes with its image")
+    assert [name for name, each in plan.items() if each.keep] == [signature, "three"]
+    await apply(database, look(db, APP, rules), 0)
+    assert names(db) == [signature, "three"]
+    late = look(db, APP, rules)
+    manifests.remove(db, APP, Digest.parse(digest))
+    await apply(database, late, 0)
+    assert names(db) == [signature, "three"]
+    await apply(database, look(db, APP, rules), 0)
+    assert names(db) == ["three"]

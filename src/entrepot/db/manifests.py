@@ -69,6 +69,13 @@ def find(db: Connection, repository: Repository, reference: Reference) -> Stored
     return Stored(digest, media_type, content)
 
 
+def holds(db: Connection, repository: Repository, digest: str) -> bool:
+    """Whether the repository has a manifest."""
+    query = "select 1 from repository r join manifest m on m.repository = r.id and m.digest = ? "
+    row = db.execute(query + "where r.name = ?", (digest, repository.name)).fetchone()
+    return row is not None
+
+
 def put(
     db: Connection,
     repository: Repository,

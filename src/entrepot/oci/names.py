@@ -19,6 +19,7 @@ MAX_NAME = 255
 
 _repository = re.compile(REPOSITORY_PATTERN).fullmatch
 _tag = re.compile(TAG_PATTERN).fullmatch
+_attached = re.compile(r"sha256-([0-9a-f]{64})\.(?:sig|att|sbom)").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,15 @@ class Tag:
 
     def __str__(self) -> str:
         return self.name
+
+
+def attached_to(tag: str) -> str | None:
+    """The digest of the image that a tag of cosign's is about: `sha256-….sig` has its signatures.
+
+    None for a tag that is an image's own. Source: cosign's "Signature Spec".
+    """
+    found = _attached(tag)
+    return f"sha256:{found[1]}" if found else None
 
 
 def covers(pattern: str, name: str) -> bool:

@@ -8,14 +8,13 @@ other tag it has to be signed itself.
 """
 
 import json
-import re
 from typing import Any
 
 from entrepot.db import blobs, manifests
 from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
-from entrepot.oci.names import Reference, Repository, Tag
+from entrepot.oci.names import Reference, Repository, Tag, attached_to
 from entrepot.signatures.evidence import JOSE
 from entrepot.signatures.found import BUNDLE, MOST, SIMPLE
 
@@ -24,12 +23,10 @@ _TYPES = {SIMPLE, BUNDLE, JOSE, "application/vnd.dsse.envelope.v1+json"}
 _EMPTY = str(Digest.of(b"{}"))
 """Source: OCI Image Specification, "Guidance for an empty descriptor"."""
 
-_cosign = re.compile(r"sha256-[0-9a-f]{64}\.(sig|att|sbom)").fullmatch
-
 
 def is_attached(db: Connection, repository: Repository, reference: Reference, digest: str) -> bool:
     """Whether what is asked for by a reference, and has this digest, is no image."""
-    if not (isinstance(reference, Digest) or _cosign(reference.name)):
+    if not (isinstance(reference, Digest) or attached_to(reference.name)):
         return False
     document = _document(db, repository, Digest.parse(digest))
     layers = document.get("layers") or []
@@ -44,7 +41,7 @@ def adds(db: Connection, repository: Repository, tag: Tag, manifest: Manifest) -
     """Whether a manifest has all that lies under a tag of cosign's by now, and so only adds to it:
     then it takes no right to move tags.
     """
-    if not _cosign(tag.name):
+    if not attached_to(tag.name):
         return False
     kept = _layers(_document(db, repository, tag))
     return kept <= _layers(json.loads(manifest.content))

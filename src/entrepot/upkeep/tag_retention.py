@@ -30,7 +30,7 @@ from entrepot.db.retention import Rule
 from entrepot.db.running import words
 from entrepot.db.trash import Keep
 from entrepot.oci.digest import Digest
-from entrepot.oci.names import Repository, Tag
+from entrepot.oci.names import Repository, Tag, attached_to
 from entrepot.upkeep.tag_rules import DAY, Decision, Rules, Seen, plan
 
 BY = By("entrepot", via="retention")
@@ -72,10 +72,20 @@ def look(db: Connection, repository: Repository, rules: Rules) -> Plan:
     seen = [Seen(*row) for row in retention.tags(db, repository)]
     kept = running.of(db, repository)
     needed = {tag.name: uses for tag in seen if (uses := kept.of_tag(tag.name, tag.digest))}
-    why = {name: words(uses) for name, uses in needed.items()}
+    why = {tag.name: _BESIDE for tag in seen if _is_beside(db, repository, tag.name)}
+    why |= {name: words(uses) for name, uses in needed.items()}
     fates = plan(seen, rules, now, immutable_rules.of(db, repository), why)
     going = _going(db, repository, rules, now)
     return Plan(repository, fates, [each for each in going if not kept.of(each.found.digest)])
+
+
+_BESIDE = "it goes with its image"
+
+
+def _is_beside(db: Connection, repository: Repository, tag: str) -> bool:
+    """Whether cosign made the tag, for an image's signatures, and the image is here."""
+    digest = attached_to(tag)
+    return digest is not None and manifests.holds(db, repository, digest)
 
 
 def _going(db: Connection, repository: Repository, rules: Rules, now: float) -> list[Going]:
@@ -137,6 +147,8 @@ def _take_tag(repository: Repository, decision: Decision, seconds: float, db: Co
     if immutable.holds(db, repository, seen.name):
         return False
     if running.of(db, repository).of_tag(seen.name, seen.digest):
+        return False
+    if _is_beside(db, repository, seen.name):
         return False
     keep = Keep(seconds, decision.why)
     return tags.remove(db, repository, Tag.parse(seen.name), keep=keep, by=BY) is not None

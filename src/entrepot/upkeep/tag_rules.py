@@ -16,6 +16,7 @@ from semver import Version
 
 from entrepot.db.immutable import rule_of
 from entrepot.db.immutable_rules import Rule
+from entrepot.oci.names import attached_to
 
 DAY = 24 * 3600.0
 
@@ -94,7 +95,7 @@ def plan(
     running: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Decision]:
     """What becomes of the tags of one repository, in the order in which they are given; those that
-    `immutable` rules mean stay, and those that are `running`: why, by name.
+    `immutable` rules mean stay, and those that are `running` or belong to what is: why, by name.
     """
     now = time.time() if now is None else now
     reasons = {**running, **dict(_immutable(tags, immutable))}
@@ -131,7 +132,8 @@ def _by_age(tags: Sequence[Seen], rules: Rules, now: float) -> Reasons:
 
 def _by_count(tags: Sequence[Seen], rules: Rules, _now: float) -> Reasons:
     if rules.keep_newest is not None:
-        newest = sorted(tags, key=lambda tag: (tag.pushed_at, tag.name), reverse=True)
+        images = (tag for tag in tags if not attached_to(tag.name))
+        newest = sorted(images, key=lambda tag: (tag.pushed_at, tag.name), reverse=True)
         for tag in newest[: rules.keep_newest]:
             yield tag.name, f"among the {rules.keep_newest} newest"
 
