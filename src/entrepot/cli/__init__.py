@@ -24,6 +24,7 @@ from entrepot.cli import (
     key,
     kube,
     login,
+    mirror_config,
     project,
     promote,
     quota,
@@ -59,6 +60,7 @@ app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("copy")(copy.copy)
 app.add_typer(bundle.app, name="bundle")
+app.command("mirror-config")(mirror_config.mirror_config)
 app.command("gc")(gc.gc)
 app.add_typer(jobs.app, name="jobs")
 app.command("login")(login.login)

@@ -145,7 +145,7 @@ class Places:
         credential = self._login(image.host, image.repository)
         key = image.host, credential
         if key not in self._https:
-            local = _is_local(image.host) and self._ca is None
+            local = is_local(image.host) and self._ca is None
             scheme = "http" if local or image.host in self._plain else "https"
             self._https[key] = Http(f"{scheme}://{image.server}", credential, self._ca)
         return RegistryRepository(self._https[key], Repository.parse(image.repository))
@@ -158,7 +158,7 @@ def _existing(text: str) -> Path:
     return path
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
     """This machine itself, which docker too asks by plain HTTP."""
     name = host.rpartition(":")[0] or host
     if name == "localhost":
