@@ -234,7 +234,7 @@ def waiting(db: Connection, webhook: str, limit: int) -> int:
     """How many wait; no more than the limit are counted."""
     found: int = db.execute(
         "select count(*) from (select 1 from webhook_delivery where webhook = ? and state = ? "
-        "limit ?) as some",
+        "limit ?) as found",
         (webhook, State.WAITING.value, limit),
     ).fetchone()[0]
     return found
