@@ -177,6 +177,11 @@ ROUTES = {
         ]
         for path in ("/tags/history", "/tags/resolve")
     },
+    ("GET", "/tags/diff"): [
+        Row("pull team", "/tags/diff?repository=team/app&old=t&new=t"),
+        Row("pull other", "/tags/diff?repository=other/secret&old=not-there&new=t"),
+        Row("known", "/tags/diff?repository=open/app&old=not-there&new=t"),
+    ],
     ("POST", "/tags/rollback"): [
         Row("delete team", "/tags/rollback?repository=team/app&tag=not-there", {}),
         Row("delete other", "/tags/rollback?repository=other/secret&tag=not-there", {}),

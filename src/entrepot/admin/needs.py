@@ -84,6 +84,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/immutable-tags"): _SELF,
     ("POST", "/immutable-tags"): Need(On.OBJECT, Action.CONFIGURE),
     ("DELETE", "/immutable-tags/{number}"): Need(On.OBJECT, Action.CONFIGURE),
+    ("GET", "/tags/diff"): Need(On.OBJECT, Action.PULL),
     ("GET", "/tags/history"): Need(On.OBJECT, Action.PULL),
     ("GET", "/tags/resolve"): Need(On.OBJECT, Action.PULL),
     ("POST", "/tags/rollback"): Need(On.OBJECT, Action.MOVE),

@@ -83,7 +83,11 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    text = str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """A text that a terminal only shows, whoever wrote it."""
     return text if text.isprintable() else ascii(text)[1:-1]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from entrepot.cli import tag_history
+from entrepot.cli import tag_diff, tag_history
 from entrepot.cli.client import connect
 from entrepot.cli.options import Json, Yes, confirm
 from entrepot.cli.output import Columns, done, show_list, when
@@ -14,6 +14,7 @@ from entrepot.cli.running import EvenIfRunning, ask_first
 app = typer.Typer(no_args_is_help=True, help="Tags: what they point to, and pointed to.")
 app.command()(tag_history.history)
 app.command()(tag_history.resolve)
+app.command()(tag_diff.diff)
 app.command()(tag_history.rollback)
 
 COLUMNS: Columns = {

@@ -60,6 +60,16 @@ def of_types(
     ).fetchall()
 
 
+def last_of(db: Connection, repository: Repository, subject: str, limit: int) -> list[str]:
+    """Digests of the manifests that came last."""
+    rows = db.execute(
+        "select m.digest from manifest m join repository r on r.id = m.repository "
+        "where r.name = ? and m.subject = ? order by m.id desc limit ?",
+        (repository.name, subject, limit),
+    )
+    return [digest for (digest,) in rows]
+
+
 def _descriptor(
     media_type: str, digest: str, size: int, artifact_type: str | None, annotations: str
 ) -> str:

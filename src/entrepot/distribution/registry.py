@@ -1,5 +1,6 @@
 """`Registry`: what handlers work with. Made by `app`, one per process."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,3 +82,5 @@ class Registry:
     most_in_flight: int = 0
     """Beyond so many, requests are answered with 429; 0 for no limit."""
     hashing: Hashing = field(default_factory=Hashing)
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Whose turn it is to read documents of megabytes, which take many times their room."""
