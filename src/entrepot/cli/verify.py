@@ -15,7 +15,7 @@ COLUMNS: Columns = {
     "signature": lambda row: row["manifest"][:19],
     "format": "format",
     "signer": "signer",
-    "": lambda row: "good" if row["good"] else "NOT GOOD",
+    "result": lambda row: "good" if row["good"] else "NOT GOOD",
     "why": "why",
 }
 

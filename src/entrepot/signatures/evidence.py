@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TypeAlias
 
-LARGEST = 64 * 1024
-"""Bytes of one signature with its certificates."""
+LARGEST = 32 * 1024
+"""Characters of what one signature has in annotations: certificates and the like."""
 
 
 JOSE, COSE = "application/jose+json", "application/cose"

@@ -32,6 +32,11 @@ from entrepot.signatures.evidence import (
 MOST = 100
 """Signatures of one image that are looked at, the oldest first."""
 
+_KEPT, _FEW = 512, 2
+"""Manifests whose evidence a process keeps, and how many signatures these have at most: so that
+nobody fills its memory. What cannot be read is not kept, for it may be healed.
+"""
+
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 NOTATION = "application/vnd.cncf.notary.signature"
@@ -76,13 +81,25 @@ def _manifests(
     return found
 
 
+_known: dict[tuple[str, Format], list[Evidence]] = {}
+"""What manifests carry, by digest: which says what it is, so this is never out of date."""
+
+
 def _read(db: Connection, repository: Repository, manifest: str, form: Format) -> list[Evidence]:
+    known = _known.get((manifest, form))
+    if known is not None:
+        return known
     try:
-        return list(_layers(db, repository, manifest, form))
+        found = list(_layers(db, repository, manifest, form))
     except (EvidenceError, OCIError) as error:
         return [Unreadable(str(error))]
     except (ValueError, TypeError, AttributeError):  # annotations, say, that are no text
         return [Unreadable("its manifest is not that of a signature")]
+    if len(found) <= _FEW and not any(isinstance(each, Unreadable) for each in found):
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[manifest, form] = found
+    return found
 
 
 def _layers(

@@ -21,7 +21,7 @@ from entrepot.signatures.evidence import (
 )
 from entrepot.signatures.terms import Identity, Key, Notation, Terms
 
-_KEPT = 2048
+_KEPT = 1024
 """Verdicts kept in a process."""
 
 
