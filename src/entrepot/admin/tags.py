@@ -15,6 +15,7 @@ from entrepot.db import tags
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
 from entrepot.oci.names import Tag as Name
+from entrepot.versions import floating
 
 router = APIRouter(prefix="/tags", tags=["tags"])
 
@@ -79,7 +80,8 @@ async def delete(
         keep=caller.registry.terms.keep,
         by=caller.by(),
     )
-    item = await caller.registry.database.write(remove)
+    gone = partial(floating.keeping, repository=where, act=remove, by=caller.by())
+    item = await caller.registry.database.write(gone)
     if item is None:
         raise Problem(404, f"there is no tag {tag} in {repository}")
     return deleted(caller, item)

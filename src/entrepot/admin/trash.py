@@ -19,6 +19,7 @@ from entrepot.db.restore import restore as bring_back
 from entrepot.db.trash import Item
 from entrepot.oci.names import Repository
 from entrepot.upkeep.purge import purge_one
+from entrepot.versions import floating
 
 router = APIRouter(prefix="/trash", tags=["trash"])
 
@@ -188,8 +189,9 @@ async def restore(
         found = trash.find(db, number)
         if found is None:  # someone was faster
             raise _unknown(number)
-        sparse = caller.registry.sparse
-        return bring_back(db, found, move=move, sparse=sparse, by=caller.by())
+        sparse, by = caller.registry.sparse, caller.by()
+        act = partial(bring_back, item=found, move=move, sparse=sparse, by=by)
+        return floating.keeping(db, item.repository, act, by=by)
 
     result = await caller.registry.database.write(write, large=True)
     return Restored(

@@ -115,6 +115,17 @@ def newest(db: Connection) -> int:
     return found
 
 
+def tags_since(db: Connection, cursor: int, repository: Repository) -> set[str]:
+    """The tags of a repository that came, moved or went behind `cursor`; "" for it as a whole."""
+    kinds = (Kind.TAGGED.value, Kind.UNTAGGED.value, Kind.RESTORED.value)
+    rows = db.execute(
+        "select distinct reference from change where id > ? and repository = ? "
+        "and kind in (?, ?, ?)",
+        (cursor, repository.name, *kinds),
+    )
+    return {name for (name,) in rows}
+
+
 def after(db: Connection, cursor: int, limit: int) -> list[tuple[int, str, str]]:
     """Ids, kinds and repositories' names of the rows behind `cursor`, in order."""
     return db.execute(

@@ -35,3 +35,19 @@ insert into immutable_rule (project, repositories, kind, tags, created_at, creat
     select distinct project, project || '/*', 'glob', tags, cast(null as real), ''
         from part where tags <> '';
 alter table project drop column immutable;
+
+-- Tags that float: the registry itself moves them to the newest version, where somebody asked for it.
+create table floating_rule (
+    repositories text primary key,  -- a pattern that lies in one project; of several the longest counts
+    project     text not null,
+    major       integer not null,   -- 1
+    minor       integer not null,   -- 1.4
+    latest      integer not null,   -- latest; of a variant it is called like the variant
+    prereleases integer not null,   -- whether they count
+    created_at  real not null,
+    created_by  text not null
+) without rowid;
+create index floating_rule_project on floating_rule (project);
+
+-- Of a tag that floats: the tag of the version that it stands for.
+alter table tag add column floats text;

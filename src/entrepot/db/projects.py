@@ -103,6 +103,7 @@ def remove(db: Connection, name: str) -> None:
     db.execute("delete from project where name = ?", (name,))
     db.execute("delete from immutable_rule where project = ?", (name,))
     channels.forget(db, name)
+    db.execute("delete from floating_rule where project = ?", (name,))
     db.execute(
         "delete from permission where pattern = :name or substr(pattern, 1, length(:name) + 1) "
         "= :name || '/'",

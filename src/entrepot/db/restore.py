@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from entrepot.db import (
     channels,
+    floating_rules,
     idle,
     links,
     manifests,
@@ -252,9 +253,12 @@ class _Work:
     def _point(self, tag: str, digest: str) -> None:
         """Point a tag to its manifest again, unless it points elsewhere by now."""
         row = self._db.execute(
-            "select digest from tag where repository = ? and name = ?", (self._live[0], tag)
+            "select digest, floats from tag where repository = ? and name = ?",
+            (self._live[0], tag),
         ).fetchone()
-        here = row[0] if row else None
+        here, stands = row or (None, None)
+        if floating_rules.keeper(self._db, self._live[1], stands):
+            return  # it follows what comes back by itself
         held = here != digest and channels.has(self._db, self._live[1], tag)
         if held or (here not in (None, digest) and not self._move):
             self.restored.kept.append(Kept(tag, here or "", digest))

@@ -3,7 +3,16 @@
 import time
 from dataclasses import dataclass
 
-from entrepot.db import channels, idle, immutable, quotas, repositories, running, trash
+from entrepot.db import (
+    channels,
+    floating_rules,
+    idle,
+    immutable,
+    quotas,
+    repositories,
+    running,
+    trash,
+)
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.changes import Change, Kind, record
 from entrepot.db.connection import Connection
@@ -24,36 +33,50 @@ def point(
     kind: Kind = Kind.TAGGED,
     by: By = NOBODY,
     reason: str = "",
+    floats: str | None = None,
 ) -> None:
-    """Make or move a tag, and say why. Pushing the same again is no change.
+    """Make or move a tag, and say why. Pushing the same again is no change. Where the registry
+    itself moves it, `floats` is the tag of the version that it then stands for.
 
-    Raises DENIED for one that would have to `move` and may not, or is immutable, or one too many;
-    and for a channel unless `promoting`, for which immutability does not count.
+    Raises DENIED for one that would have to `move` and may not, or is immutable, or floats, or is
+    one too many; and for a channel unless `promoting`, for which immutability does not count.
     """
     number, name = repository
     row = db.execute(
-        "select digest from tag where repository = ? and name = ?", (number, tag.name)
+        "select digest, floats from tag where repository = ? and name = ?", (number, tag.name)
     ).fetchone()
-    old, new = row[0] if row else None, str(digest)
+    old, stood = row or (None, None)
+    new = str(digest)
     if old == new:
+        if floats is not None and floats != stood:
+            stand(db, number, tag.name, floats)
         return
     if not promoting:
         channels.check(db, name, tag.name, channels.MOVE)
     if old is not None and not promoting:
         immutable.check(db, name, tag.name, immutable.MOVE)
+        if floats is None:
+            floating_rules.check(db, name, tag.name, stood)
         if not move:
             raise _held(name, tag)
     db.execute(
-        "insert into tag (repository, name, digest, moved_at) values (?, ?, ?, ?) "
+        "insert into tag (repository, name, digest, moved_at, floats) values (?, ?, ?, ?, ?) "
         "on conflict (repository, name) do update set "
-        "digest = excluded.digest, moved_at = excluded.moved_at",
-        (number, tag.name, new, time.time()),
+        "digest = excluded.digest, moved_at = excluded.moved_at, floats = excluded.floats",
+        (number, tag.name, new, time.time(), floats),
     )
     if old is None:
         quotas.charge(db, name.project, tags=1)
     else:
         idle.untagged(db, number, old)
     record(db, Change(kind, name, tag.name, old, new, by, reason))
+
+
+def stand(db: Connection, number: int, tag: str, floats: str | None) -> None:
+    """Say which version a tag that floats stands for, where it stays; None for one that floats no
+    more.
+    """
+    db.execute("update tag set floats = ? where repository = ? and name = ?", (floats, number, tag))
 
 
 def _held(repository: Repository, tag: Tag) -> OCIError:
@@ -76,19 +99,20 @@ def remove(
 ) -> int | None:
     """Take a tag away, into the trash, and say which row there; the manifest stays.
 
-    None where there was no such tag. Raises DENIED for one that is immutable, and `RunsError` for
-    one that a cluster has, unless `even_if_running`.
+    None where there was no such tag. Raises DENIED for one that is immutable or floats, and
+    `RunsError` for one that a cluster has, unless `even_if_running`.
     """
     row = db.execute(
         "delete from tag where name = ? and repository = "
-        "(select id from repository where name = ?) returning repository, digest",
+        "(select id from repository where name = ?) returning repository, digest, floats",
         (tag.name, repository.name),
     ).fetchone()
     if row is None:
         return None
-    number, digest = row
+    number, digest, stood = row
     channels.check(db, repository, tag.name, channels.DELETE)
     immutable.check(db, repository, tag.name, immutable.DELETE)
+    floating_rules.check(db, repository, tag.name, stood)
     if not even_if_running:
         running.check_tag(db, (number, repository), tag.name, digest)
     item = trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)

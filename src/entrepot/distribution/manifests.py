@@ -23,6 +23,7 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.manifest import MAX_BYTES, Manifest
 from entrepot.oci.names import Reference, Repository, Tag
+from entrepot.versions import floating
 
 _READ_ASIDE_FROM = 64 * 1024
 _FEW_PARTS = 50
@@ -118,17 +119,18 @@ async def put(registry: Registry, request: Request) -> Response:
     repository, reference = request.route.repository, request.route.reference
     manifest = await _read(content, request.header(b"content-type"), reference)
     names = _tags(request)
+    put = partial(
+        signed.put,
+        repository=repository,
+        manifest=manifest,
+        names=names,
+        sparse=registry.sparse,
+        move=bool(await registry.guard.may(request, Action.MOVE, repository)),
+        by=request.by(),
+        reason=reason,
+    )
     missing = await registry.database.write(
-        partial(
-            signed.put,
-            repository=repository,
-            manifest=manifest,
-            names=names,
-            sparse=registry.sparse,
-            move=bool(await registry.guard.may(request, Action.MOVE, repository)),
-            by=request.by(),
-            reason=reason,
-        ),
+        partial(floating.keeping, repository=repository, act=put, by=request.by()),
         large=len(manifest.blobs) + len(manifest.children) > _FEW_PARTS,
     )
     return Response(201, _created(request, manifest, names, missing))
@@ -204,7 +206,8 @@ async def delete(registry: Registry, request: Request) -> Response:
             by=request.by(),
         )
     # A manifest may have thousands of parts.
-    if not await registry.database.write(remove, large=isinstance(reference, Digest)):
+    gone = partial(floating.keeping, repository=repository, act=remove, by=request.by())
+    if not await registry.database.write(gone, large=isinstance(reference, Digest)):
         raise await _unknown(registry, repository, reference)
     return Response(202)
 

@@ -6,6 +6,7 @@ though it may lie in another: whoever may leave out parts could so get hold of a
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from entrepot.blobstore.store import Store
@@ -25,6 +26,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.quarantine import Kept
 from entrepot.oci.names import Repository, Tag
 from entrepot.upkeep.fault import fault
+from entrepot.versions import floating
 
 BY = By("entrepot", via="check")
 
@@ -96,7 +98,12 @@ class TakeTag(_Sure):
         name = Repository.parse(self.repository)
         if immutable.holds(db, name, self.tag):
             return False
-        tags.remove(db, name, Tag.parse(self.tag), even_if_running=True, by=BY)
+        number = repositories.identify(db, name)
+        assert number is not None
+        tags.stand(db, number, self.tag, None)  # if it floats: it stands for nothing
+        tag = Tag.parse(self.tag)
+        remove = partial(tags.remove, repository=name, tag=tag, even_if_running=True, by=BY)
+        floating.keeping(db, name, remove, by=BY)
         return True
 
 

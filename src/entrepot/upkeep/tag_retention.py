@@ -12,6 +12,7 @@ from functools import partial
 
 from entrepot.auth import pattern
 from entrepot.db import (
+    floating_rules,
     idle,
     immutable,
     immutable_rules,
@@ -32,6 +33,7 @@ from entrepot.db.trash import Keep
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository, Tag, attached_to
 from entrepot.upkeep.tag_rules import DAY, Decision, Rules, Seen, plan
+from entrepot.versions import floating
 
 BY = By("entrepot", via="retention")
 _PAGE = 200
@@ -74,6 +76,7 @@ def look(db: Connection, repository: Repository, rules: Rules) -> Plan:
     needed = {tag.name: uses for tag in seen if (uses := kept.of_tag(tag.name, tag.digest))}
     why = {tag.name: _BESIDE for tag in seen if _is_beside(db, repository, tag.name)}
     why |= {name: words(uses) for name, uses in needed.items()}
+    why |= {name: f"it floats with {stands}" for name, stands in _floating(db, repository).items()}
     fates = plan(seen, rules, now, immutable_rules.of(db, repository), why)
     going = _going(db, repository, rules, now)
     return Plan(repository, fates, [each for each in going if not kept.of(each.found.digest)])
@@ -86,6 +89,14 @@ def _is_beside(db: Connection, repository: Repository, tag: str) -> bool:
     """Whether cosign made the tag, for an image's signatures, and the image is here."""
     digest = attached_to(tag)
     return digest is not None and manifests.holds(db, repository, digest)
+
+
+def _floating(db: Connection, repository: Repository) -> dict[str, str]:
+    """The tags that the registry itself moves, and what they stand for: they go by no rule."""
+    number = repositories.identify(db, repository)
+    if number is None or floating_rules.of(db, repository) is None:
+        return {}
+    return floating_rules.floating(db, number)
 
 
 def _going(db: Connection, repository: Repository, rules: Rules, now: float) -> list[Going]:
@@ -144,14 +155,15 @@ def _take_tag(repository: Repository, decision: Decision, seconds: float, db: Co
     seen = decision.tag
     if not retention.stands(db, repository, seen.name, seen.digest, seen.pushed_at):
         return False
-    if immutable.holds(db, repository, seen.name):
+    if immutable.holds(db, repository, seen.name) or seen.name in _floating(db, repository):
         return False
     if running.of(db, repository).of_tag(seen.name, seen.digest):
         return False
     if _is_beside(db, repository, seen.name):
         return False
-    keep = Keep(seconds, decision.why)
-    return tags.remove(db, repository, Tag.parse(seen.name), keep=keep, by=BY) is not None
+    keep, tag = Keep(seconds, decision.why), Tag.parse(seen.name)
+    remove = partial(tags.remove, repository=repository, tag=tag, keep=keep, by=BY)
+    return floating.keeping(db, repository, remove, by=BY) is not None
 
 
 def _take_manifest(going: Going, seconds: float, db: Connection) -> bool:

@@ -7,6 +7,7 @@ elsewhere by now is left alone, unless it is to be moved; nothing is ever taken 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from entrepot.db import blobs, manifests, moving, pieces, projects, tags
 from entrepot.db.audit import By, Event
@@ -25,6 +26,7 @@ from entrepot.upkeep.backup.opened import Opened
 from entrepot.upkeep.backup.vault import BackupError, LostError
 from entrepot.upkeep.moving.end import End
 from entrepot.upkeep.moving.move import Show
+from entrepot.versions import floating
 
 _BY = By("entrepot", via="backup restore")
 _PAGE = 1000
@@ -133,7 +135,15 @@ class _Merging:
             found = [tag for tag in names if self._takes(name, tag, digest)]
             wanted = [Tag(tag) for tag in found]
             try:
-                manifests.put(self._db, name, manifest, wanted, sparse=self._sparse, by=_BY)
+                put = partial(
+                    manifests.put,
+                    repository=name,
+                    manifest=manifest,
+                    names=wanted,
+                    sparse=self._sparse,
+                    by=_BY,
+                )
+                floating.keeping(self._db, name, put, by=_BY)
             except OCIError as error:
                 if error.code is not Code.MANIFEST_BLOB_UNKNOWN:
                     raise
@@ -146,9 +156,10 @@ class _Merging:
         old = tags.digest_of(self._db, name, Tag(tag))
         if old is None or old == str(digest):
             return old is None
-        if not self._move_tags:
+        moves = self._move_tags and not floating.is_kept(self._db, name, tag)
+        if not moves:
             self._made.left.append(f"{name}:{tag}")
-        return self._move_tags
+        return moves
 
     def _blob(self, name: Repository, part: Descriptor) -> None:
         """Have a blob in a repository; its bytes are sent where nobody has them."""
