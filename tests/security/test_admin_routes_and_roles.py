@@ -217,6 +217,21 @@ ROUTES = {
         Row("delete other", "/versions/scheme?repository=other/secret", {}),
         Row("administer", "/versions/scheme?repository=open/app", {}),
     ],
+    ("GET", "/floating-tags"): [
+        Row("known", "/floating-tags"),
+        Row("pull team", "/floating-tags?repository=team/app"),
+        Row("pull other", "/floating-tags?repository=other/secret"),
+        Row("known", "/floating-tags?repository=open/app"),
+    ],
+    ("PUT", "/floating-tags"): [
+        Row("configure team", "/floating-tags?pattern=team/none", {"major": True}),
+        Row("configure team", "/floating-tags?pattern=team&dry_run=true", {"major": True}),
+        Row("configure other", "/floating-tags?pattern=other/none", {"major": True}),
+    ],
+    ("DELETE", "/floating-tags"): [
+        Row("configure team", "/floating-tags?pattern=team/not-there"),
+        Row("configure other", "/floating-tags?pattern=other/not-there"),
+    ],
     ("GET", "/trash"): [Row("known", "/trash"), Row("known", "/trash?repository=other/secret")],
     ("GET", "/trash/{number}"): [
         Row("look team", "/trash/1"),

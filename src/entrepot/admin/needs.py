@@ -94,6 +94,9 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("PUT", "/versions/notes"): Need(On.OBJECT, Action.PUSH),
     ("GET", "/versions/scheme"): Need(On.OBJECT, Action.PULL),
     ("PUT", "/versions/scheme"): Need(On.OBJECT, Action.CONFIGURE),
+    ("GET", "/floating-tags"): _SELF,
+    ("PUT", "/floating-tags"): Need(On.OBJECT, Action.CONFIGURE),
+    ("DELETE", "/floating-tags"): Need(On.OBJECT, Action.CONFIGURE),
     ("GET", "/trash"): _SELF,
     ("GET", "/trash/{number}"): Need(On.OBJECT, Action.DELETE),
     ("POST", "/trash/{number}/restore"): Need(On.OBJECT, Action.DELETE),  # MOVE too, if tags move

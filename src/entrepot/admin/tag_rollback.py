@@ -1,5 +1,6 @@
 """Rollback: a tag goes back to what it was, in one transaction, as one more move of its history."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body
@@ -15,6 +16,7 @@ from entrepot.db import rollback as db_rollback
 from entrepot.db.connection import Connection
 from entrepot.db.rollback import NoSuchMoveError, Plan, RollbackError
 from entrepot.oci.names import Repository, Tag
+from entrepot.versions import floating
 
 router = APIRouter(prefix="/tags", tags=["tags"])
 
@@ -65,9 +67,10 @@ async def rollback(
         return chosen, shown(made)
 
     database = caller.registry.database
+    go = partial(floating.keeping, repository=where, act=move, by=caller.by())
     try:
         chosen, made = await (
-            database.scan(plan) if how.dry_run else database.write(move, large=True)
+            database.scan(plan) if how.dry_run else database.write(go, large=True)
         )
     except RollbackError as error:
         raise Problem(404 if isinstance(error, NoSuchMoveError) else 409, str(error)) from None

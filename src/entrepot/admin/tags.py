@@ -32,6 +32,8 @@ class Tag(Model):
     """Bytes of the manifest itself."""
     pushed_at: datetime | None
     """When it came to point there."""
+    floats_with: str | None
+    """The tag of the version that it stands for, where the registry itself moves it."""
 
 
 @router.get("")
@@ -52,6 +54,7 @@ async def index(
             media_type=each.media_type,
             size=each.size,
             pushed_at=moment(each.moved_at),
+            floats_with=each.floats,
         )
         for each in found[:limit]
     ]

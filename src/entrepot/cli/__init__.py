@@ -37,6 +37,7 @@ from entrepot.cli import (
     serve,
     signer,
     tag,
+    tag_float,
     tag_immutable,
     tls,
     token,
@@ -75,6 +76,7 @@ app.add_typer(project.app, name="project")
 app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")
 tag.app.add_typer(tag_immutable.app, name="immutable")
+tag.app.add_typer(tag_float.app, name="float")
 app.command("changes")(changes.changes)
 app.add_typer(channel.app, name="channel")
 app.command("promote")(promote.promote)

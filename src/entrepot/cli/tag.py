@@ -22,6 +22,7 @@ COLUMNS: Columns = {
     "digest": "digest",
     "type": "media_type",
     "pushed": when("pushed_at"),
+    "floats with": "floats_with",
 }
 
 

@@ -143,6 +143,8 @@ class Pointed:
     """Bytes of the manifest."""
     moved_at: float
     """Seconds since 1970; when it came to point there."""
+    floats: str | None
+    """The tag of the version that it stands for, where the registry itself moves it."""
 
 
 def described(
@@ -153,8 +155,8 @@ def described(
     if number is None:
         return None
     rows = db.execute(
-        "select t.name, t.digest, m.media_type, m.size, t.moved_at from tag t join manifest m "
-        "on m.repository = t.repository and m.digest = t.digest "
+        "select t.name, t.digest, m.media_type, m.size, t.moved_at, t.floats from tag t "
+        "join manifest m on m.repository = t.repository and m.digest = t.digest "
         "where t.repository = ? and t.name > ? order by t.name limit ?",
         (number[0], after, limit),
     )

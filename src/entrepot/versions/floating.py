@@ -67,9 +67,9 @@ def refresh(db: Connection, repository: Repository, *, by: By) -> list[Move]:
     stays where it is. What was done, and what was held.
     """
     rule, number = floating_rules.of(db, repository), repositories.identify(db, repository)
-    if rule is None or number is None:
+    if number is None:
         return []
-    moves = _wanted(db, (number, repository), rule.asked)
+    moves = _wanted(db, (number, repository), rule.asked) if rule else []
     for tag in set(floating_rules.floating(db, number)) - {move.tag for move in moves}:
         tags.stand(db, number, tag, None)
     _apply(db, (number, repository), moves, by)
