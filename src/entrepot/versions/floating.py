@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from entrepot.db import changes, floating_rules, immutable, repositories, tags
+from entrepot.db import changes, channels, floating_rules, immutable, repositories, tags
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.floating_rules import Asked, Rule
@@ -127,8 +127,16 @@ def _leading(
 
 def _move(db: Connection, place: Place, line: Line, version: Version, digest: str) -> Move:
     old = _digest(db, place, line.tag)
-    fixed = old != digest and immutable.holds(db, place[1], line.tag)
-    return Move(line.tag, version.tag, old, digest, f"it is immutable by {fixed}" if fixed else "")
+    held = "" if old == digest else _held(db, place[1], line.tag)
+    return Move(line.tag, version.tag, old, digest, held)
+
+
+def _held(db: Connection, repository: Repository, tag: str) -> str:
+    """Why a tag does not float; nor is it made then, since it would be stuck where it came."""
+    if channels.has(db, repository, tag):
+        return "it is a channel, which only a promotion moves"
+    rule = immutable.holds(db, repository, tag)
+    return f"it is immutable by {rule}" if rule else ""
 
 
 def _apply(db: Connection, place: Place, moves: Iterable[Move], by: By) -> None:
