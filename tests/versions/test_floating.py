@@ -15,6 +15,7 @@ from tests.db.test_quotas import refused
 from tests.db.test_trash import KEEP
 
 from entrepot.db import (
+    channels,
     engine,
     floating_rules,
     immutable_rules,
@@ -302,6 +303,15 @@ def test_what_is_immutable_does_not_float(db: Connection) -> None:
     held = {move.tag: move.held for move in floating.refresh(db, APP, by=NOBODY)}
     assert held["1"] == f"it is immutable by {rule}"
     assert set(held) == {"1", "2", "2.0"}
+
+
+def test_a_channel_does_not_float(db: Connection) -> None:
+    channels.put(db, "team", ["latest"], "user:bob")
+    ask(db, Asked(latest=True, minor=True))
+    push(db, "1.0.0")
+    assert stands(db) == {"1.0": "1.0.0"}
+    [held] = floating.refresh(db, APP, by=NOBODY)
+    assert (held.tag, held.held) == ("latest", "it is a channel, which only a promotion moves")
 
 
 def test_asking_moves_what_is_there(db: Connection) -> None:
