@@ -44,10 +44,13 @@ def test_killed_after_it_sent(tmp_path: Path) -> None:
     with (
         receiving(answer) as receiver,
         serving(
-            tmp_path, dangerously_without_accounts=False, webhook_networks="127.0.0.1"
+            tmp_path,
+            dangerously_without_accounts=False,
+            webhook_networks="127.0.0.1",
+            log_level="debug",
         ) as registry,
     ):
-        log = add(registry, receiver.url)
+        log = add(registry, f"{receiver.url}?token=planted")
         push(registry, "one", "two")
         until(lambda: len(receiver.got) == 1)
         registry.kill()
@@ -65,3 +68,7 @@ def test_killed_after_it_sent(tmp_path: Path) -> None:
             return [each["state"] for each in found]
 
         until(lambda: states() == ["delivered"] * 3)
+        assert receiver.got[0].path == "/hook?token=planted"
+    told = (tmp_path / "registry.log").read_text()
+    assert "/api/v1/webhooks" in told
+    assert not any(secret in told for secret in ("/hook", "planted", "webhook-signature"))

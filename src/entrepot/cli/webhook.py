@@ -83,7 +83,7 @@ def add(
     """Have a receiver told of changes from now on, and show the secret that signs messages.
 
     Events are pushed, tagged, untagged, deleted, repository-deleted, restored, promoted,
-    rolled-back, blob-deleted and quarantined.
+    rolled-back, described, planned, version-scheme, blob-deleted and quarantined.
 
     Examples: `entrepot webhook add https://ci.example.com/hook --project team --events
     pushed,tagged`, `entrepot webhook add https://hooks.slack.com/services/… --repositories

@@ -41,6 +41,9 @@ EVENTS = {
         EVENT, kind=Kind.BLOB_DELETED, reference=OLD, new=None, media_type=None
     ),
     "quarantined": replace(EVENT, kind=Kind.QUARANTINED, reference=OLD, new=None, media_type=None),
+    "described": replace(EVENT, kind=Kind.DESCRIBED, old=None),
+    "planned": replace(EVENT, kind=Kind.PLANNED, old=None),
+    "scheme": replace(EVENT, kind=Kind.SCHEME, reference="", old=None, new=None, media_type=None),
     "of a later version": replace(EVENT, kind="signed off"),
     "ping": Event("ping-1", 1790000000, PING, "", "", None, None, "user:alice", ""),
 }
@@ -57,6 +60,9 @@ TYPES = {
     "rolled back": "entrepot.channel.rolled-back",
     "blob deleted": "entrepot.blob.deleted",
     "quarantined": "entrepot.content.quarantined",
+    "described": "entrepot.version.described",
+    "planned": "entrepot.version.planned",
+    "scheme": "entrepot.repository.scheme",
     "of a later version": "entrepot.signed.off",
     "ping": "entrepot.ping",
 }
@@ -74,6 +80,9 @@ SENTENCES = {
     "sha256:111111111111",
     "blob deleted": "user:alice deleted the blob sha256:000000000000 from team/app",
     "quarantined": "user:alice found sha256:000000000000 of team/app damaged",
+    "described": "user:alice described team/app:1.2",
+    "planned": "user:alice planned what becomes of team/app:1.2",
+    "scheme": "user:alice said how the tags of team/app are read",
     "of a later version": "user:alice did this to team/app:1.2: signed off",
     "ping": "Entrepot: user:alice tries this webhook",
 }
@@ -160,7 +169,8 @@ def test_nothing_that_was_pushed_is_a_mention_or_a_link() -> None:
 
 @pytest.mark.parametrize("form", Format)
 def test_what_each_format_can_say(form: Format) -> None:
-    silent = {Kind.QUARANTINED} if form is Format.DOCKER else set()
+    docker = {Kind.QUARANTINED, Kind.DESCRIBED, Kind.PLANNED, Kind.SCHEME}
+    silent = docker if form is Format.DOCKER else set()
     assert message.kinds(hook(form)) == set(KINDS) - silent
     assert message.kinds(hook(form, "tagged", "quarantined")) == {"tagged", "quarantined"} - silent
 

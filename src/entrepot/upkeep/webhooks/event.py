@@ -9,7 +9,22 @@ from entrepot.db import changes
 from entrepot.db.changes import Kind, Row
 from entrepot.db.connection import Connection
 
-KINDS = tuple(kind for kind in Kind if kind is not Kind.ACCESS)
+_NAMES: dict[Kind, str] = {
+    Kind.PUSHED: "manifest.pushed",
+    Kind.TAGGED: "tag.created",
+    Kind.UNTAGGED: "tag.deleted",
+    Kind.PROMOTED: "channel.promoted",
+    Kind.ROLLED_BACK: "channel.rolled-back",
+    Kind.DELETED: "manifest.deleted",
+    Kind.RESTORED: "repository.restored",
+    Kind.REPOSITORY_DELETED: "repository.deleted",
+    Kind.BLOB_DELETED: "blob.deleted",
+    Kind.QUARANTINED: "content.quarantined",
+    Kind.DESCRIBED: "version.described",
+    Kind.PLANNED: "version.planned",
+    Kind.SCHEME: "repository.scheme",
+}
+KINDS = tuple(_NAMES)
 """What can be told of: what happens to repositories."""
 
 PING = "ping"
@@ -51,23 +66,12 @@ class Event:
     @property
     def name(self) -> str:
         """What is said by it: a noun and what became of that."""
-        if self.kind == Kind.TAGGED:
-            return "tag.moved" if self.old else "tag.created"
+        if self.kind == Kind.TAGGED and self.old:
+            return "tag.moved"
         if self.kind == Kind.RESTORED:
             return f"{self.noun}.restored"
-        return _NAMES.get(self.kind, self.kind.replace(" ", "."))
-
-
-_NAMES: dict[str, str] = {
-    Kind.PUSHED: "manifest.pushed",
-    Kind.UNTAGGED: "tag.deleted",
-    Kind.PROMOTED: "channel.promoted",
-    Kind.ROLLED_BACK: "channel.rolled-back",
-    Kind.DELETED: "manifest.deleted",
-    Kind.REPOSITORY_DELETED: "repository.deleted",
-    Kind.BLOB_DELETED: "blob.deleted",
-    Kind.QUARANTINED: "content.quarantined",
-}
+        found = [name for kind, name in _NAMES.items() if kind == self.kind]
+        return found[0] if found else self.kind.replace(" ", ".")
 
 
 def told(kind: str) -> str:

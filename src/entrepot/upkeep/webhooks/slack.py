@@ -41,6 +41,9 @@ def _done(event: Event, what: str) -> str:
         Kind.REPOSITORY_DELETED: f"deleted the repository {what}",
         Kind.BLOB_DELETED: f"deleted the blob {old} from {what}",
         Kind.RESTORED: f"restored {what}",
+        Kind.DESCRIBED: f"described {what}",
+        Kind.PLANNED: f"planned what becomes of {what}",
+        Kind.SCHEME: f"said how the tags of {what} are read",
         Kind.QUARANTINED: f"found {old or new} of {what} damaged",
     }
     return words.get(event.kind, f"did this to {what}: {event.kind}")
