@@ -124,7 +124,7 @@ def earlier(db: Connection, number: int, channel: str, limit: int) -> list[Stay]
         "(select id, repository, digest from stay where repository = :number "
         "and channel = :channel and until is not null order by id desc limit :most) s "
         "where exists (select 1 from manifest m where m.repository = s.repository "
-        "and m.digest = s.digest) "
+        "and m.digest = s.digest and length(m.content) > 0) "
         "and not exists (select 1 from bad_version b where b.repository = s.repository "
         "and b.digest = s.digest) "
         "and not exists (select 1 from stay o where o.repository = s.repository "
