@@ -59,10 +59,13 @@ def choose(order: Order, wanted: str, terms: Terms) -> Chosen | None:
 
 
 def _newest(order: Order, holds: Callable[[Version], bool], terms: Terms) -> Chosen | None:
-    fit = [entry for entry in _fit(order, terms) if holds(entry.version)]
-    plain = (entry for entry in fit if terms.variant is not None or not entry.version.variant)
-    entry = next(plain, fit[0] if fit else None)
-    return None if entry is None else _of(entry)
+    other = None
+    for entry in _fit(order, terms):
+        if holds(entry.version):
+            if terms.variant is not None or not entry.version.variant:
+                return _of(entry)
+            other = other or entry
+    return None if other is None else _of(other)
 
 
 def _fit(order: Order, terms: Terms) -> Iterator[Entry]:

@@ -7,16 +7,15 @@ Next: `catalogue` keeps orders, `table` shows a page of one.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from entrepot.db import channels, repositories, version_notes
 from entrepot.db.connection import Connection
 from entrepot.oci.names import Repository
-from entrepot.versions.reading import VARIANTS, guess, is_referrer, read, shares
+from entrepot.versions.reading import VARIANTS, is_referrer, likeliest, read, shares
 from entrepot.versions.version import Scheme, Version
 
-SAMPLE = 1000
+SAMPLE = 500
 """Tags that are enough to guess a scheme by."""
 
 
@@ -71,12 +70,9 @@ class Order:
         return found
 
 
-_fields = attrgetter("precedence", "build_order", "variant", "tag")
-
-
 def rank(entry: Entry) -> Any:
     """The key of the order of versions."""
-    return pushed(entry) if entry.version.scheme is Scheme.TEXT else _fields(entry.version)
+    return pushed(entry) if entry.version.scheme is Scheme.TEXT else entry.version
 
 
 def pushed(entry: Entry) -> tuple[float, str]:
@@ -95,13 +91,21 @@ def look(db: Connection, repository: Repository, before: Order | None = None) ->
     ).fetchall()
     variants = VARIANTS if said.variants is None else said.variants
     sample = [name for name, _, _ in rows[:: len(rows) // SAMPLE + 1]]
-    scheme = Scheme(said.scheme) if said.scheme else guess(sample, variants)
-    share = shares(sample, variants).get(scheme, 1.0)
+    read_by = shares(sample, variants)
+    scheme = Scheme(said.scheme) if said.scheme else likeliest(read_by)
     reads = _reader(scheme, variants, before)
     held = {each.name for each in channels.of(db, repository)}
     entries, names = _split(rows, reads, held)
     entries.sort(key=rank, reverse=True)
-    return Order(number, scheme, said.scheme is None, share, variants, tuple(entries), names)
+    return Order(
+        number,
+        scheme,
+        said.scheme is None,
+        read_by.get(scheme, 1.0),
+        variants,
+        tuple(entries),
+        names,
+    )
 
 
 Reads = Callable[[str], Version | None]
@@ -125,9 +129,11 @@ def _split(
     entries: list[Entry] = []
     names: dict[str, Named] = {}
     for name, digest, moved_at in rows:
-        version = None if name in held or is_referrer(name) else reads(name)
+        if is_referrer(name):
+            continue
+        version = None if name in held else reads(name)
         if version is not None:
             entries.append(Entry(version, digest, moved_at))
-        elif not is_referrer(name):
+        else:
             names[name] = Named(digest, moved_at)
     return entries, names

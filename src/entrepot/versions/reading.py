@@ -8,8 +8,6 @@ Next: `ranges` chooses among versions.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from semver import Version as Semantic
-
 from entrepot.versions import dates
 from entrepot.versions.variants import VARIANTS, split
 from entrepot.versions.version import RELEASED, Scheme, Version, identifiers, natural
@@ -21,6 +19,7 @@ __all__ = [
     "guess",
     "is_floating",
     "is_referrer",
+    "likeliest",
     "read",
     "shares",
 ]
@@ -28,6 +27,11 @@ __all__ = [
 ENOUGH = 0.2
 """The share of tags that a scheme must read to be guessed."""
 
+_PART = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_version = re.compile(
+    r"v?(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
+    rf"(?:-({_PART}(?:\.{_PART})*))?(?:_([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
+).fullmatch
 _number = re.compile(r"(?:v|r|b|rev|build|release|run)?[-_.]?([0-9]{1,18})").fullmatch
 _floating = re.compile(r"v?[0-9]+(\.[0-9]+)?").fullmatch
 _NAMES = frozenset({"latest", "stable", "edge", "nightly", "main", "master", "dev"})
@@ -42,14 +46,14 @@ def read(tag: str, scheme: Scheme, variants: Sequence[str] = VARIANTS) -> Versio
 
 
 def _semantic(tag: str, text: str, variant: str, build: str) -> Version | None:
-    try:
-        found = Semantic.parse(text.removeprefix("v").replace("_", "+", 1))
-    except ValueError:
+    found = _version(text)
+    if found is None:
         return None
-    before, build = found.prerelease or "", build or found.build or ""
-    numbers = (found.major, found.minor, found.patch)
+    major, minor, patch, before, metadata = found.groups("")
+    numbers, build = (int(major), int(minor), int(patch)), build or metadata
     precedence = (numbers, (0, identifiers(before)) if before else RELEASED)
-    return Version(precedence, natural(build), variant, tag, Scheme.SEMVER, numbers, before, build)
+    order = natural(build) if build else ()
+    return Version(precedence, order, variant, tag, Scheme.SEMVER, numbers, before, build)
 
 
 def _dated(tag: str, text: str, variant: str, build: str) -> Version | None:
@@ -81,14 +85,18 @@ def is_floating(tag: str, variants: Sequence[str] = VARIANTS) -> bool:
 
 def is_referrer(tag: str) -> bool:
     """Whether it is made of a digest, as cosign's tags for signatures are."""
-    return _referrer(tag) is not None
+    return tag.startswith("sha") and _referrer(tag) is not None
 
 
 def guess(tags: Iterable[str], variants: Sequence[str] = VARIANTS) -> Scheme:
     """The scheme that reads most of the tags, and enough of them; else they are text."""
-    found = shares(tags, variants)
-    best = max(found, key=lambda scheme: found[scheme])
-    return best if found[best] >= ENOUGH else Scheme.TEXT
+    return likeliest(shares(tags, variants))
+
+
+def likeliest(read_by: Mapping[Scheme, float]) -> Scheme:
+    """The same by the shares that schemes read."""
+    best = max(read_by, key=lambda scheme: read_by[scheme])
+    return best if read_by[best] >= ENOUGH else Scheme.TEXT
 
 
 def shares(tags: Iterable[str], variants: Sequence[str] = VARIANTS) -> Mapping[Scheme, float]:
@@ -96,9 +104,10 @@ def shares(tags: Iterable[str], variants: Sequence[str] = VARIANTS) -> Mapping[S
     (latest, a signature's) do not count; to semver the floating names of its versions are read.
     """
     counted = [tag for tag in tags if tag not in _NAMES and not is_referrer(tag)]
+    parts = [(tag, *split(tag, variants)) for tag in counted]
     read_by = {
-        scheme: [each for tag in counted if (each := read(tag, scheme, variants))]
-        for scheme in _READERS
+        scheme: [version for part in parts if (version := reads(*part))]
+        for scheme, reads in _READERS.items()
     }
     floating = len(_lines(read_by[Scheme.SEMVER]) & {tag.removeprefix("v") for tag in counted})
     read_many = {scheme: len(found) for scheme, found in read_by.items()}

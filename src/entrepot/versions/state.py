@@ -32,6 +32,8 @@ NOWHERE = Standing()
 
 def state_of(standing: Standing, uses: Uses = ()) -> State:
     """The state by what promotions wrote, and by what clusters have of it."""
+    if standing is NOWHERE and not uses:
+        return State.NEW
     now = _now(uses)
     back = [each for each in now if each.state == "rollback"]
     holds = {

@@ -99,7 +99,8 @@ def page(
 
 
 def _of(runs: Running, entry: Entry) -> running.Uses:
-    return runs.of_tag(entry.version.tag, entry.digest)
+    known = entry.digest in runs.digests or entry.version.tag in runs.tags
+    return runs.of_tag(entry.version.tag, entry.digest) if known else ()
 
 
 def _behind(order: Order, wanted: Wanted) -> Iterator[Entry]:

@@ -28,8 +28,8 @@ def split(tag: str, patterns: Sequence[str] = VARIANTS) -> tuple[str, str, str]:
     1.2.3-debian-12-r5 is 1.2.3, debian-12 and r5; where there is no variant the last two are "".
     """
     at = tag.find("-")
-    means = _matcher(tuple(patterns))
-    while at > 0:
+    means = _matcher(tuple(patterns)) if at > 0 else None
+    while means and at > 0:
         if means(tag[at + 1 :]):
             found = _tail(tag[at + 1 :])
             assert found

@@ -6,9 +6,8 @@ equal and an order is the same wherever it is made. Next: `reading` makes versio
 """
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 Order = tuple[Any, ...]
 """What can be compared with others of the same scheme."""
@@ -32,21 +31,22 @@ class Scheme(StrEnum):
     """Anything; the order is that in which the tags were pushed."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
-    """A tag that is a version. Compare only versions of one scheme."""
+class Version(NamedTuple):
+    """A tag that is a version; its order is that of its first fields. Compare only versions of one
+    scheme.
+    """
 
     precedence: Order
-    build_order: Order = field(repr=False)
+    build_order: Order
     variant: str
     """alpine3.20 of 1.2.3-alpine3.20; "" where there is none."""
     tag: str
-    scheme: Scheme = field(compare=False)
-    numbers: tuple[int, ...] = field(compare=False)
+    scheme: Scheme
+    numbers: tuple[int, ...]
     """Major, minor and patch; or year, month and day; or the number."""
-    prerelease: str = field(default="", compare=False)
+    prerelease: str = ""
     """rc.1 of 1.2.3-rc.1"""
-    build: str = field(default="", compare=False)
+    build: str = ""
     """build.5 of 1.2.3_build.5, a packaging r5, or the time or count behind a date."""
 
     @property
