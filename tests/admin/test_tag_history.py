@@ -97,11 +97,19 @@ def test_a_reason_that_is_none_is_refused(team: Team, reason: bytes) -> None:
 
 
 def test_a_deleted_tag_keeps_its_history(team: Team) -> None:
-    assert team.owner.at.request("DELETE", "/tags", params=team.where).status_code == 200
+    asked = team.where | {"reason": "not used"}
+    assert team.owner.at.request("DELETE", "/tags", params=asked).status_code == 200
     assert [each["kind"] for each in team.history()] == ["untagged", "tagged", "tagged"]
+    assert team.history()[0]["reason"] == "not used"
     assert "is no tag prod" in problem(team.resolve(), 404)
     assert team.rollback().json()["old"] is None
     assert team.pulls() == team.b
+
+
+def test_a_delete_by_a_client_says_why(team: Team) -> None:
+    path = f"/v2/{team.app}/manifests/prod"
+    assert team.http.delete(path, headers={"entrepot-reason": "old"}).status_code == 202
+    assert team.history()[0]["reason"] == "old"
 
 
 def test_a_tag_that_never_was(team: Team) -> None:
@@ -201,6 +209,7 @@ def test_who_may_not_see_it_is_told_that_there_is_nothing(team: Team, office: Of
 def test_an_immutable_tag_is_not_rolled_back(team: Team) -> None:
     path = f"/projects/{team.project}"
     assert team.owner.at.patch(path, {"immutable": ["prod"]}).status_code == 200
+    assert "immutable" in problem(team.rollback(dry_run=True), 403)
     assert "immutable" in problem(team.rollback(), 403)
     assert team.pulls() == team.b
 

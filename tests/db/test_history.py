@@ -203,6 +203,12 @@ def test_a_rule_says_why(db: Connection) -> None:
     tags.remove(db, APP, TAG, keep=KEEP, by=BY)
     gone = next(history.moves(db, APP, TAG))
     assert (gone.reason, gone.actor) == ("a rule", "user:alice")
+    push(db, ONE)
+    tags.remove(db, APP, TAG, keep=KEEP, reason="not ours")
+    assert next(history.moves(db, APP, TAG)).reason == "not ours"
+    push(db, ONE)
+    manifests.remove(db, APP, A, keep=KEEP, reason="nor this")
+    assert next(history.moves(db, APP, TAG)).reason == "nor this"
 
 
 @pytest.fixture
@@ -256,10 +262,8 @@ def test_more_moves_than_a_page(db: Connection) -> None:
     assert found == [str(i) for i in range(1202, 0, -1)]
 
 
-def test_the_history_of_one_tag_is_one_range(db: Connection) -> None:
-    if db.dialect != "sqlite":
-        pytest.skip("a planner with statistics scans a table this small")
-    plan = db.execute(
+def test_the_history_of_one_tag_is_one_range(sqlite: Connection) -> None:
+    plan = sqlite.execute(
         "explain query plan select id from change where repository = ? and reference = ? "
         "and id < ? order by id desc",
         ("a", "b", 1),

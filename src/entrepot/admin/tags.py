@@ -7,7 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from entrepot.admin.caller import Called, unknown
-from entrepot.admin.page import After, EvenIfRunning, Limit, Model, Page, RepositoryName, moment
+from entrepot.admin.page import (
+    After,
+    EvenIfRunning,
+    Limit,
+    Model,
+    Page,
+    Reason,
+    RepositoryName,
+    moment,
+)
 from entrepot.admin.problem import Problem
 from entrepot.admin.trash import Deleted, deleted
 from entrepot.auth.roles import Action
@@ -67,6 +76,7 @@ async def delete(
     repository: Where,
     tag: Annotated[str, Query(max_length=128)],
     even_if_running: EvenIfRunning = False,
+    reason: Annotated[Reason, Query(description="Why; the history keeps it.")] = "",
 ) -> Deleted:
     """Delete a tag, into the trash; its manifest stays."""
     where = Repository(repository)
@@ -82,6 +92,7 @@ async def delete(
         even_if_running=even_if_running,
         keep=caller.registry.terms.keep,
         by=caller.by(),
+        reason=reason,
     )
     gone = partial(floating.keeping, repository=where, act=remove, by=caller.by())
     item = await caller.registry.database.write(gone)

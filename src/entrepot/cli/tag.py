@@ -1,7 +1,5 @@
 """`entrepot tag`: what the tags of a repository point to, and since when. Next: `tag_history`."""
 
-from typing import Annotated
-
 import typer
 
 from entrepot.cli import tag_diff, tag_history
@@ -40,8 +38,9 @@ def list_tags(ctx: typer.Context, repository: Name, *, as_json: Json = False) ->
 def delete(
     ctx: typer.Context,
     repository: Name,
-    tag: Annotated[str, typer.Argument(help="The tag.")],
+    tag: tag_history.Tag,
     *,
+    reason: tag_history.Reason = "",
     yes: Yes = False,
     even_if_running: EvenIfRunning = False,
     as_json: Json = False,
@@ -56,6 +55,6 @@ def delete(
     client = connect(ctx)
     confirm(f"delete the tag {repository}:{tag}?", yes=yes)
     known = ask_first(client, repository, tag, said=even_if_running)
-    where = {"repository": repository, "tag": tag, "even_if_running": known}
+    where = {"repository": repository, "tag": tag, "even_if_running": known, "reason": reason}
     gone = client.call("DELETE", "/tags", params=where)
     done(f"{repository}:{tag} is deleted{way_back(gone)}", gone, as_json=as_json)

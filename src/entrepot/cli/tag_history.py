@@ -13,6 +13,8 @@ from entrepot.cli.repository import Name
 
 Tag = Annotated[str, typer.Argument(help="The tag.")]
 
+Reason = Annotated[str, typer.Option(help="Why; the history keeps it.")]
+
 COLUMNS: Columns = {
     "move": "number",
     "when": when("at"),
@@ -98,7 +100,7 @@ def rollback(
             help="Number of a move: back to what that made it.", show_default="what it was before"
         ),
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why; the history keeps it.")] = "",
+    reason: Reason = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:

@@ -125,13 +125,14 @@ def remove(
     even_if_running: bool = False,
     keep: Keep = NOT_AT_ALL,
     by: By = NOBODY,
+    reason: str = "",
 ) -> int | None:
     """Delete a manifest and the tags that point to it, into the trash; which row they have there.
 
     None where there is none. Raises DENIED where an index lists it, unless `even_if_used`, and
     where an immutable tag needs it; `RunsError` where a cluster has it, unless `even_if_running`.
     """
-    text = str(digest)
+    text, why = str(digest), reason or keep.why
     row = db.execute(
         "select m.id, r.id from repository r join manifest m on m.repository = r.id "
         "where r.name = ? and m.digest = ?",
@@ -154,11 +155,11 @@ def remove(
     ).fetchall()
     quotas.charge(db, repository.project, tags=-len(gone))
     for (name,) in gone:
-        record(db, Change(Kind.UNTAGGED, repository, name, old=text, by=by, reason=keep.why))
+        record(db, Change(Kind.UNTAGGED, repository, name, old=text, by=by, reason=why))
     idle.orphaned(db, number, manifest, text)
     move(db, manifest, (number, repository), hidden)
     repositories.relist(db, number)
-    record(db, Change(Kind.DELETED, repository, text, old=text, by=by, reason=keep.why))
+    record(db, Change(Kind.DELETED, repository, text, old=text, by=by, reason=why))
     return item
 
 

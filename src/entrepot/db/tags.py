@@ -96,8 +96,9 @@ def remove(
     even_if_running: bool = False,
     keep: Keep = NOT_AT_ALL,
     by: By = NOBODY,
+    reason: str = "",
 ) -> int | None:
-    """Take a tag away, into the trash, and say which row there; the manifest stays.
+    """Take a tag away, into the trash, and say why; which row it has there. The manifest stays.
 
     None where there was no such tag. Raises DENIED for one that is immutable or floats, and
     `RunsError` for one that a cluster has, unless `even_if_running`.
@@ -118,7 +119,8 @@ def remove(
     item = trash.add(db, repository, trash.Kind.TAG, tag.name, digest, keep=keep, by=by)
     quotas.charge(db, repository.project, tags=-1)
     idle.untagged(db, number, digest)
-    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=digest, by=by, reason=keep.why))
+    why = reason or keep.why
+    record(db, Change(Kind.UNTAGGED, repository, tag.name, old=digest, by=by, reason=why))
     return item
 
 

@@ -194,6 +194,7 @@ async def delete(registry: Registry, request: Request) -> Response:
             even_if_running=request.even_if_running,
             keep=registry.terms.keep,
             by=request.by(),
+            reason=request.reason,
         )
     else:
         remove = partial(
@@ -204,6 +205,7 @@ async def delete(registry: Registry, request: Request) -> Response:
             even_if_running=request.even_if_running,
             keep=registry.terms.keep,
             by=request.by(),
+            reason=request.reason,
         )
     # A manifest may have thousands of parts.
     gone = partial(floating.keeping, repository=repository, act=remove, by=request.by())
