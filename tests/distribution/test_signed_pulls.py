@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,7 @@ from tests.content import (
     put_manifest,
     try_manifest,
 )
+from tests.signatures.keyless import ISSUER, Sigstore, statement
 from tests.signatures.signed import (
     COSIGN_ARTIFACT,
     PrivateKey,
@@ -33,6 +35,10 @@ from tests.signatures.signed import (
     simple,
     tag_of,
 )
+from tests.signatures.test_judge import jws, leaf, of
+
+from entrepot.signatures.evidence import JOSE
+from entrepot.signatures.found import BUNDLE, NOTATION
 
 KEY = curve()
 BOTH = {"accept": f"{OCI_MANIFEST}, {OCI_INDEX}"}
@@ -262,6 +268,53 @@ def test_by_a_tag_of_its_own_even_an_attachment_has_to_be_signed(project: Projec
     put_manifest(project.writer, project.app, "stable", content)
     assert project.gets("stable") == 403
     assert project.gets(digest(dump(content))) == 200
+
+
+def attach(project: Project, found: str, kind: str, layer: str, content: bytes) -> None:
+    """A signature as a referrer."""
+    for part in (content, EMPTY):
+        put_blob(project.writer, project.app, part)
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": kind,
+        "config": descriptor(EMPTY, "application/vnd.oci.empty.v1+json"),
+        "layers": [descriptor(content, layer)],
+        "subject": {"mediaType": OCI_MANIFEST, "digest": found, "size": 1},
+    }
+    put_manifest(project.writer, project.app, digest(dump(document)), document)
+
+
+def test_a_keyless_signature_opens_it(project: Project) -> None:
+    found, sigstore = project.push(), Sigstore()
+    known = {"identity": "https://github.com/team/*", "issuer": ISSUER, "root": sigstore.root()}
+    path = f"/signers/{project.name}/release"
+    project.admin.put(path, {"identity": known}).raise_for_status()
+    project.demand("release")
+    elsewhere = sigstore.bundle(statement(found), identity="https://github.com/other/x")
+    attach(project, found, BUNDLE, BUNDLE, elsewhere)
+    assert project.gets("1") == 403
+    attach(project, found, BUNDLE, BUNDLE, sigstore.bundle(statement(found)))
+    assert project.gets("1") == 200
+
+
+def test_an_answer_ends_with_the_certificate(project: Project) -> None:
+    found, now = project.push(), datetime.now(UTC)
+    path = f"/signers/{project.name}/ops"
+    known = of()
+    project.admin.put(
+        path, {"notation": {"ca": known.ca, "subject": known.subject}}
+    ).raise_for_status()
+    project.demand("ops")
+    since, until = now - timedelta(days=1), now + timedelta(seconds=2)
+    content = jws(found, certificate=leaf(since=since, until=until))
+    attach(project, found, NOTATION, JOSE, content)
+    assert project.gets("1") == 200
+    deadline = time.monotonic() + 10
+    while project.reader.get(f"/v2/{project.app}/manifests/1").status_code == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert datetime.now(UTC) >= until.replace(microsecond=0)
 
 
 def test_the_audit_knows_who_was_refused(project: Project) -> None:

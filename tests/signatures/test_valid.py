@@ -27,7 +27,9 @@ from entrepot.db.signers import Signer
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository, Tag
 from entrepot.signatures import found, valid
-from entrepot.signatures.valid import Place
+from entrepot.signatures.evidence import Format, Signature, Unreadable
+from entrepot.signatures.judge import Verdict
+from entrepot.signatures.valid import Judged, Place
 
 KEY = curve()
 ANOTHER = image(config=b"another")
@@ -197,3 +199,19 @@ def test_what_is_no_signature(db: Connection, app: Place, layers: list[Any]) -> 
     manifest(db, signature(*layers), tag_of(digest))
     assert valid.signers(db, app, digest) == frozenset()
     assert all(each.why() for each in valid.judged(db, app, digest))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "why"),
+    [
+        (Verdict(), ""),
+        (Verdict(since=0, until=4e9), ""),
+        (Verdict(until=1e9), "its certificate has expired"),
+        (Verdict(since=4e9, until=5e9), "it is not valid yet"),
+        (Verdict("another key made it", until=1e9), "another key made it"),
+    ],
+    ids=["for ever", "now", "until 2001", "from 2096", "never"],
+)
+def test_what_ends_with_a_certificate(verdict: Verdict, why: str) -> None:
+    signature = Signature("sha256:x", Format.NOTATION, Unreadable(""))
+    assert Judged(signature, "ops", verdict).why() == why
