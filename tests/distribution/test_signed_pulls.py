@@ -23,6 +23,7 @@ from tests.content import (
     put_manifest,
     try_manifest,
 )
+from tests.served import serving
 from tests.signatures.keyless import ISSUER, Sigstore, statement
 from tests.signatures.signed import (
     COSIGN_ARTIFACT,
@@ -340,3 +341,22 @@ def test_another_project_is_not_held_to_it(project: Project, office: Office) -> 
         other.push()
         project.demand("ci")
         assert other.gets("1") == 200
+
+
+def test_another_process_keeps_no_answer_longer(project: Project, office: Office) -> None:
+    found = project.push()
+    with serving(office.served.folder, "own", dangerously_without_accounts=False) as other:
+
+        def gets() -> int:
+            path, auth = f"{other.url}/v2/{project.app}/manifests/1", project.reader.auth
+            statuses = {httpx.get(path, auth=auth, headers=BOTH).status_code for _ in range(3)}
+            assert len(statuses) == 1
+            return statuses.pop()
+
+        assert gets() == 200
+        project.demand("ci")
+        assert gets() == 403
+        project.sign(found)
+        assert gets() == 200
+        project.admin.delete(f"/signers/{project.name}/ci").raise_for_status()
+        assert gets() == 403
