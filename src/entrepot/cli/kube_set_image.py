@@ -51,6 +51,10 @@ def set_image(
         str,
         typer.Option(help="Where the version is from.", show_default="that of the present image"),
     ] = "",
+    variant: Annotated[
+        str | None,
+        typer.Option(help="Pattern of it, as alpine*.", show_default="the one without"),
+    ] = None,
     registry: Annotated[
         str,
         typer.Option(
@@ -88,7 +92,7 @@ def set_image(
     named = parse_host(registry, "--registry") if registry else ""
     api, kubectl = api_of(ctx), Kubectl(context)
     wish = Wish(version, _host(api), tuple(container or ()), repository, named, tag_only)
-    change = _planned(kubectl, target, namespace, wish, partial(_resolved, api))
+    change = _planned(kubectl, target, namespace, wish, partial(_resolved, api, variant))
     if dry_run:
         _show(change, None, as_json=as_json)
         return
@@ -101,10 +105,13 @@ def _host(api: Client) -> str:
     return api.where.url.partition("://")[2]
 
 
-def _resolved(api: Client, repository: str, text: str) -> "Version":
+def _resolved(api: Client, variant: str | None, repository: str, text: str) -> "Version":
     from entrepot.kube.rollout.change import Version
 
-    found = api.get("/versions/resolve", repository=repository, version=text)
+    given = {"repository": repository, "version": text}
+    if variant is not None:
+        given["variant"] = variant
+    found = api.call("GET", "/versions/resolve", params=given)
     return Version(repository, found["tag"], found["digest"])
 
 
