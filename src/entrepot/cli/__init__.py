@@ -15,6 +15,7 @@ from entrepot.cli import (
     check,
     copy,
     db,
+    drill,
     encryption,
     gc,
     grant,
@@ -62,6 +63,7 @@ app.command("check")(check.check)
 app.command("copy")(copy.copy)
 app.add_typer(bundle.app, name="bundle")
 app.command("mirror-config")(mirror_config.mirror_config)
+app.command("drill")(drill.drill)
 app.command("gc")(gc.gc)
 app.add_typer(jobs.app, name="jobs")
 app.command("login")(login.login)

@@ -16,6 +16,8 @@ from entrepot.upstream.place import Source, UpstreamError
 _UNKNOWN = "unknown"
 """As the platform of what BuildKit attests about another."""
 _ATTESTED = "vnd.docker.reference.digest"
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+"""By what the kernel says, what images say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,14 @@ class Platform:
         if not 2 <= len(parts) <= 3 or not all(parts):
             raise UpstreamError(f"{text!r} is no platform: write one like linux/amd64")
         return cls(*parts)
+
+    @classmethod
+    def here(cls) -> Self:
+        """Linux, on what this machine is."""
+        import platform
+
+        found = platform.machine().lower()
+        return cls("linux", _ARCHITECTURES.get(found, found))
 
     def is_of(self, descriptor: dict[str, Any]) -> bool:
         """Whether an entry of an index is for it; without a variant any is."""

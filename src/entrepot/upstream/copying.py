@@ -154,7 +154,7 @@ def _move(blob: Blob, source: Source, target: Target, show: Show) -> int:
     for count in range(1, ATTEMPTS + 1):
         seen = _Seen(show)
         try:
-            target.put_blob(blob, seen.through(_checked(blob, _whole(blob, source))))
+            target.put_blob(blob, seen.through(checked(blob, _whole(blob, source))))
             return blob.size
         except BrokenError as error:
             seen.take_back()
@@ -199,7 +199,7 @@ def _whole(blob: Blob, source: Source) -> Iterator[bytes]:
                 raise UpstreamError(str(error)) from None
 
 
-def _checked(blob: Blob, parts: Iterator[bytes]) -> Iterator[bytes]:
+def checked(blob: Blob, parts: Iterator[bytes]) -> Iterator[bytes]:
     """What goes through; raises `UpstreamError` before the end where it is not the blob."""
     hashed, size = hasher(blob.digest.algorithm), 0
     for part in parts:

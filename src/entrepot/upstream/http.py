@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from entrepot import __version__
-from entrepot.upstream.place import BrokenError, UpstreamError, told
+from entrepot.upstream.place import BrokenError, UnreachableError, UpstreamError, told
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 T = TypeVar("T")
@@ -88,13 +90,21 @@ class Http:
     """One registry, as `https://HOST[:PORT]`."""
 
     def __init__(
-        self, origin: str, credential: Credential | None = None, ca: str | None = None
+        self,
+        origin: str,
+        credential: Credential | None = None,
+        ca: str | None = None,
+        *,
+        attempts: int = ATTEMPTS,
+        timeout: float = _TIMEOUT,
+        namespace: str = "",
     ) -> None:
-        import ssl
-
+        """`ca` is a file, `namespace` the registry that a mirror is to stand for."""
         import httpx2
 
         self.origin = origin
+        self._attempts = attempts
+        self._namespace = f"ns={quote(namespace, safe='')}" if namespace else ""
         self.host = urlsplit(origin).netloc
         self._credential = credential
         self._authorization: dict[str, str] = {}
@@ -102,8 +112,8 @@ class Http:
         self._lock = threading.Lock()
         self._errors = httpx2.HTTPError
         self._client = httpx2.Client(
-            verify=ssl.create_default_context(cafile=ca) if origin[:5] == "https" else False,
-            timeout=_TIMEOUT,
+            verify=_trusted(ca) if origin[:5] == "https" else False,
+            timeout=timeout,
             follow_redirects=False,
             headers={"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"},
             limits=httpx2.Limits(max_connections=64),
@@ -120,7 +130,7 @@ class Http:
 
         Raises `UpstreamError`; 404 is an answer.
         """
-        return again(lambda: self.once(method, path, scope, headers))
+        return again(lambda: self.once(method, path, scope, headers), self._attempts)
 
     def once(
         self,
@@ -155,7 +165,9 @@ class Http:
             yield found.checked(self.host), response.iter_bytes()
 
     def _url(self, path: str) -> str:
-        return path if "://" in path else f"{self.origin}{path}"
+        if "://" in path or not self._namespace:
+            return path if "://" in path else f"{self.origin}{path}"
+        return f"{self.origin}{path}{'&' if '?' in path else '?'}{self._namespace}"
 
     @contextmanager
     def _sent(
@@ -188,7 +200,8 @@ class Http:
             ) as answer:
                 yield answer
         except self._errors as error:
-            raise BrokenError(f"{self.host}: {told(str(error)) or type(error).__name__}") from None
+            why = told(str(error)) or type(error).__name__
+            raise UnreachableError(f"{self.host}: {why}") from None
 
     def _check_way(self, url: str) -> None:
         if self.origin.startswith("https:") and not url.startswith("https:"):
@@ -243,22 +256,32 @@ class Http:
         return str(document.get("token") or document.get("access_token") or "")
 
 
-def again(attempt: Callable[[], T]) -> T:
+def again(attempt: Callable[[], T], most: int = ATTEMPTS) -> T:
     """Make it some more times where the other side broke off or is busy. Raises `UpstreamError`."""
-    for count in range(1, ATTEMPTS + 1):
+    for count in range(1, most + 1):
         try:
             return attempt()
         except BrokenError as error:
-            pause(error, count)
+            pause(error, count, most)
     raise AssertionError("pause raises at last")
 
 
-def pause(error: BrokenError, count: int) -> None:
+def pause(error: BrokenError, count: int, most: int = ATTEMPTS) -> None:
     """Wait before the next attempt; raise what happened after the last, or where it takes long."""
     wait = error.wait or 0.2 * 2**count
-    if count >= ATTEMPTS or wait > LONGEST_WAIT:
+    if count >= most or wait > LONGEST_WAIT:
         raise error
     time.sleep(wait)
+
+
+def _trusted(ca: str | None) -> "ssl.SSLContext":
+    """The CAs of the system, and the one that is named. Raises OSError."""
+    import ssl
+
+    found = ssl.create_default_context()
+    if ca is not None:
+        found.load_verify_locations(ca)
+    return found
 
 
 def _read(response: "httpx2.Response") -> bytes:

@@ -33,6 +33,10 @@ class BrokenError(UpstreamError):
         """Seconds after which to try again, where it said so."""
 
 
+class UnreachableError(BrokenError):
+    """Nobody answers there, or not to the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blob:
     """Some content that a manifest names."""

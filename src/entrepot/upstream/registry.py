@@ -97,6 +97,12 @@ class RegistryRepository:
         """Whether it is there."""
         return self.http.ask("HEAD", f"{self._base}/blobs/{blob.digest}", self._push).status == 200
 
+    def serves(self, blob: Blob) -> bool:
+        """Whether who may only pull finds it there, and of the size that it has to have."""
+        answer = self.http.ask("HEAD", f"{self._base}/blobs/{blob.digest}", self.pull_scope)
+        size = answer.headers.get("content-length", str(blob.size))
+        return answer.status == 200 and size == str(blob.size)
+
     def mount(self, blob: Blob, source: Source) -> bool:
         """Have it from another repository of the same registry."""
         if not isinstance(source, RegistryRepository) or source.http is not self.http:

@@ -1,0 +1,244 @@
+"""`drill`: which copies of images would serve them now, by asking each for all that a pull needs.
+
+A copy counts as good once its manifest, the configuration, and each layer for the platforms were
+there, and the digest is the one that the others have. Nothing is kept, nothing is changed.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from threading import Lock
+
+from entrepot.oci import media
+from entrepot.oci.digest import Digest
+from entrepot.oci.image_name import Image
+from entrepot.oci.manifest import Manifest
+from entrepot.oci.names import Repository
+from entrepot.upstream.chosen import Platform, choose
+from entrepot.upstream.copies import Copy, Trust
+from entrepot.upstream.copying import checked
+from entrepot.upstream.http import Credential, Http, again
+from entrepot.upstream.opened import Login
+from entrepot.upstream.place import Blob, BrokenError, UnknownError, UnreachableError, UpstreamError
+from entrepot.upstream.registry import RegistryRepository
+
+_ATTEMPTS = 2
+_DEEPEST = 16
+_SECONDS = 10
+"""How long one answer may take; a pull would hang as long."""
+
+
+class State(StrEnum):
+    """How an image is at a copy."""
+
+    OK = "ok"
+    DIFFERS = "differs"
+    """It is whole, and is another one."""
+    MISSING = "missing"
+    """It, or a part of it."""
+    UNREACHABLE = "unreachable"
+    FAILS = "fails"
+    """It is refused, damaged, or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An image at one copy."""
+
+    copy: Copy
+    state: State
+    why: str = ""
+    """In words, where it is not well."""
+    digest: Digest | None = None
+    size: int = 0
+    """Bytes of the blobs that were asked for."""
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """An image at all of its copies, in the order in which nodes ask them."""
+
+    image: Image
+    found: tuple[Found, ...]
+    gone: frozenset[str]
+    """Hosts that are thought away."""
+
+    @property
+    def served_by(self) -> Copy | None:
+        """Who serves it now."""
+        return next((each.copy for each in self.found if each.state == State.OK), None)
+
+    @property
+    def then(self) -> Copy | None:
+        """Who would serve it without those that are thought away."""
+        return next((each.copy for each in self._left if each.state == State.OK), None)
+
+    @property
+    def becomes_another(self) -> bool:
+        """Whether what would be served then is another image."""
+        return self.then is None and any(each.state == State.DIFFERS for each in self._left)
+
+    @property
+    def _left(self) -> list[Found]:
+        return [each for each in self.found if each.copy.at.host not in self.gone]
+
+
+Pairs = Mapping[Image, Sequence[Copy]]
+
+
+def compared(image: Image, found: Sequence[Found], gone: frozenset[str]) -> Drilled:
+    """What was found of an image, against what the first that has it says it is."""
+    first = next((each for each in found if each.state == State.OK), None)
+    told = [_against(first, each) for each in found]
+    return Drilled(image, tuple(told), gone)
+
+
+def _against(first: Found | None, each: Found) -> Found:
+    if first is None or each.state != State.OK or each.digest == first.digest:
+        return each
+    why = f"it is {each.digest}, and {first.digest} at {first.copy}"
+    return replace(each, state=State.DIFFERS, why=why)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of each copy."""
+
+    platforms: tuple[Platform, ...]
+    layers: bool = False
+    """Whether each layer is read whole; else whether it is there."""
+
+
+class Drill:
+    """Asks copies as one person, several at once."""
+
+    def __init__(self, login: Login, trust: Trust, ca: str | None, jobs: int) -> None:
+        self._login, self._trust, self._ca, self._jobs = login, trust, ca, jobs
+        self._https: dict[tuple[str, Credential | None, str], Http] = {}
+        self._lock = Lock()
+
+    def run(
+        self,
+        pairs: Pairs,
+        wanted: Wanted,
+        gone: Callable[[Image], frozenset[str]],
+        show: Callable[[], None] = lambda: None,
+    ) -> list[Drilled]:
+        """Ask for each image at its copies; `show` is called once for each of these."""
+
+        def one(asked: tuple[Image, Copy]) -> Found:
+            try:
+                return self._one(*asked, wanted, down)
+            finally:
+                show()
+
+        flat = [(image, copy) for image, copies in pairs.items() for copy in copies]
+        with ExitStack() as stack:
+            stack.callback(self.close)
+            pool = stack.enter_context(ThreadPoolExecutor(self._jobs, "drill"))
+            down = self._down(pool, flat)
+            done = iter(list(pool.map(one, flat)))
+        found = {image: [next(done) for _ in copies] for image, copies in pairs.items()}
+        return [compared(image, each, gone(image)) for image, each in found.items()]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for http in self._https.values():
+            http.close()
+        self._https.clear()
+
+    def _down(
+        self, pool: ThreadPoolExecutor, asked: Iterable[tuple[Image, Copy]]
+    ) -> dict[str, str]:
+        """Why who is asked cannot be reached: so that each image need not find out by itself."""
+        first: dict[str, tuple[Image, Copy]] = {}
+        for image, copy in asked:
+            first.setdefault(copy.at.server, (image, copy))
+        return {
+            server: why
+            for server, why in zip(first, pool.map(self._knock, first.values()), strict=True)
+            if why
+        }
+
+    def _knock(self, asked: tuple[Image, Copy]) -> str:
+        try:
+            again(lambda: self._repository(*asked).http.once("GET", "/v2/", ""), _ATTEMPTS)
+        except UnreachableError as error:
+            return str(error)
+        except UpstreamError:  # who answers is there
+            return ""
+        return ""
+
+    def _one(self, image: Image, copy: Copy, wanted: Wanted, down: Mapping[str, str]) -> Found:
+        if why := down.get(copy.at.server):
+            return Found(copy, State.UNREACHABLE, why)
+        begun = time.monotonic()
+        try:
+            digest, size = read(self._repository(image, copy), image.reference, wanted)
+        except UnknownError as error:
+            return Found(copy, State.MISSING, str(error))
+        except BrokenError as error:
+            return Found(copy, State.UNREACHABLE, str(error))
+        except UpstreamError as error:
+            return Found(copy, State.FAILS, str(error))
+        return Found(copy, State.OK, "", digest, size, time.monotonic() - begun)
+
+    def _repository(self, image: Image, copy: Copy) -> RegistryRepository:
+        """Asked as containerd does, which tells others for which registry they are asked."""
+        name = copy.repository(image)
+        credential = self._login(copy.at.host, name)
+        key = copy.at.server, credential, "" if copy.at.host == image.host else image.host
+        scheme = "http" if self._trust.is_plain(copy) else "https"
+        with self._lock:
+            if key not in self._https:
+                self._https[key] = Http(
+                    f"{scheme}://{copy.at.server}",
+                    credential,
+                    self._ca,
+                    attempts=_ATTEMPTS,
+                    timeout=_SECONDS,
+                    namespace=key[2],
+                )
+            return RegistryRepository(self._https[key], Repository.parse(name))
+
+
+def read(source: RegistryRepository, reference: str, wanted: Wanted) -> tuple[Digest, int]:
+    """All that a pull needs: the digest of the image, and bytes. Raises `UpstreamError`."""
+    root = source.manifest(reference)
+    parts: dict[Digest, Blob] = {}
+    for platform in wanted.platforms:
+        _check(source, _image(source, root, platform), wanted, parts)
+    return root.digest, sum(each.size for each in parts.values())
+
+
+def _image(source: RegistryRepository, root: Manifest, platform: Platform) -> Manifest:
+    for _ in range(_DEEPEST):
+        if root.media_type not in media.INDEXES:
+            return root
+        root = choose(source, root, [platform])
+    raise UpstreamError(f"{source} has indexes inside each other without an end")
+
+
+def _check(
+    source: RegistryRepository, image: Manifest, wanted: Wanted, parts: dict[Digest, Blob]
+) -> None:
+    """The first of the blobs is the configuration, which is read in any case."""
+    for number, each in enumerate(image.blobs):
+        blob = Blob(each.digest, each.size)
+        if blob.digest in parts:
+            continue
+        if number == 0 or wanted.layers:
+            again(partial(_read, source, blob), _ATTEMPTS)
+        elif not source.serves(blob):
+            raise UnknownError(f"{source} has no layer {blob.digest}, or one of another size")
+        parts[blob.digest] = blob
+
+
+def _read(source: RegistryRepository, blob: Blob) -> None:
+    for _ in checked(blob, source.blob(blob)):
+        pass
