@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from . import encrypted, latency, logins, memory, pushes, transfers, wrk
+from . import encrypted, latency, logins, memory, pushes, transfers, versions, wrk
 from .content import Content
 from .peers import SUBJECT, Peer
 from .server import Server
@@ -110,6 +110,8 @@ CASES = (
     Case(
         "head", lambda s, b: latency.under_pushes(s, b.stock.manifest_path, b.content), pushes=True
     ),
+    Case("versions", lambda s, _: versions.pages(s), alone=True),
+    Case("versions-pushed", lambda s, _: versions.after_push(s), alone=True),
     Case("memory", lambda s, _: memory.idle(s)),
     Case("start", lambda s, _: memory.restart(s)),
 )
