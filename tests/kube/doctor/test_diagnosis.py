@@ -140,6 +140,12 @@ TABLE: dict[str, tuple[Case, list[Try], Cause | None, str]] = {
         Cause.SECRET_MISSING,
         "no secret one in a",
     ),
+    "not signed as its project demands": (
+        case(said="403 Forbidden"),
+        [Try(U, Cause.UNSIGNED, "it has no good signature of ci")],
+        Cause.UNSIGNED,
+        "no good signature of ci",
+    ),
     "out of reach from here, no right there": (
         case(said="insufficient_scope: authorization failed"),
         [Try(U, Cause.UNKNOWN_CA)],

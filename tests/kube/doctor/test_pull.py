@@ -159,6 +159,11 @@ def test_a_wrong_password_that_was_tried_too_often(site: Site) -> None:
     ("says", "cause", "detail"),
     [
         (Says(status=429, headers={"retry-after": "7"}), Cause.TOO_MANY, "to wait 7 s"),
+        (
+            Says(b'{"errors": [{"message": "app@x has no good signature of ci, which"}]}', 403),
+            Cause.UNSIGNED,
+            "has no good signature of ci",
+        ),
         (Says(status=500), Cause.REGISTRY_FAILS, "HTTP status 500"),
         (Says(b"\x1b[2J"), Cause.REGISTRY_FAILS, "HTTP status 200"),
         (

@@ -234,6 +234,11 @@ class Cause(Enum):
         "the admin of the nodes",
         "wait for its next try; raise registryPullQPS and registryBurst of the kubelet",
     )
+    UNSIGNED = (
+        "{host} serves only what is signed, and this is not: {detail}",
+        "whoever pushes the image, or the admin of its project",
+        "have it signed, or named who did: entrepot verify {image}; entrepot signer demands",
+    )
     OVER_QUOTA = (
         "{host} denies it for a quota: {detail}",
         "the admin of the project at the registry",

@@ -26,6 +26,8 @@ Sink = Callable[[bytes], None]
 
 _MOST = 8 * 1024 * 1024
 _LONGEST = 300
+_UNSIGNED = "has no good signature of"
+"""What this registry says where a project demands signatures (`distribution.signed`)."""
 
 _parameter = re.compile(r'([a-z_]+)="([^"]*)"').findall
 
@@ -114,6 +116,8 @@ class Http:
             answer = self._send(method, url, accept, sink)
         if answer.status == 401 and self._authorization.startswith("Basic"):
             self._refused(answer)
+        if answer.status == 403 and _UNSIGNED in answer.words:
+            raise StoppedError(Cause.UNSIGNED, answer.words)
         if answer.status in (401, 403) and not limits.is_quota(answer.words):
             found = Cause.NO_CREDENTIAL if self._credential is None else Cause.NO_RIGHT
             raise StoppedError(found, answer.words)
