@@ -23,14 +23,17 @@ from entrepot.db import (
     repositories,
     tags,
     trash,
+    version_notes,
 )
 from entrepot.db.audit import NOBODY, By
 from entrepot.db.connection import Connection
 from entrepot.db.floating_rules import Asked
 from entrepot.db.restore import restore
+from entrepot.db.stays import Candidate
+from entrepot.db.version_notes import Read
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository, Tag
-from entrepot.versions import floating
+from entrepot.versions import bad, floating
 from entrepot.versions.floating import Move
 
 ALL = Asked(major=True, minor=True, latest=True)
@@ -303,6 +306,50 @@ def test_what_is_immutable_does_not_float(db: Connection) -> None:
     held = {move.tag: move.held for move in floating.refresh(db, APP, by=NOBODY)}
     assert held["1"] == f"it is immutable by {rule}"
     assert set(held) == {"1", "2", "2.0"}
+
+
+def test_a_bad_version_is_left_behind(db: Connection) -> None:
+    ask(db)
+    for tag in ("1.0.0", "1.0.1", "1.1.0"):
+        push(db, tag)
+    before = stands(db)
+    mark(db, "1.1.0")
+    assert stands(db) == {"1": "1.0.1", "1.0": "1.0.1", "latest": "1.0.1"}
+    mark(db, "1.0.1")
+    push(db, "1.0.2", content="1.1.0")
+    assert stands(db) == {"1": "1.0.0", "1.0": "1.0.0", "latest": "1.0.0"}
+    for tag in ("1.0.1", "1.1.0"):
+        bad.free(db, APP, tag, PUSHER, reason="")
+    delete(db, "1.0.2")
+    assert stands(db) == before
+
+
+def mark(db: Connection, tag: str) -> None:
+    number, digest = repositories.identify(db, APP), tags.digest_of(db, APP, Tag(tag))
+    assert number is not None
+    assert digest is not None
+    bad.mark(db, (number, APP), Candidate(tag, digest), PUSHER, reason="it burns")
+
+
+def test_they_are_read_as_the_repository_says(db: Connection) -> None:
+    ask(db, Asked(latest=True))
+    push(db, "1.0.0")
+    push(db, "1.1.0-fat")
+    assert stands(db) == {"latest": "1.0.0"}, "a pre-release"
+    number = repositories.identify(db, APP)
+    assert number is not None
+
+    def set_reading(db: Connection, wanted: Read) -> None:
+        version_notes.set_reading(db, (number, APP), wanted, PUSHER)
+
+    floating.keeping(db, APP, partial(set_reading, wanted=Read(variants=("fat",))), by=PUSHER)
+    assert stands(db) == {"latest": "1.0.0", "fat": "1.1.0-fat"}
+    push(db, "1.2.0-fat")
+    assert stands(db) == {"latest": "1.0.0", "fat": "1.2.0-fat"}
+    floating.keeping(db, APP, partial(set_reading, wanted=Read("text")), by=PUSHER)
+    assert stands(db) == {}
+    push(db, "1.3.0")
+    assert stands(db) == {}
 
 
 def test_a_channel_does_not_float(db: Connection) -> None:

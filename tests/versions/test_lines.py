@@ -3,7 +3,9 @@
 import pytest
 
 from entrepot.db.floating_rules import Asked
-from entrepot.versions.lines import lines, newest, read, standings
+from entrepot.versions.lines import lines, newest, reader, standings
+
+read = reader()
 
 ALL = Asked(major=True, minor=True, latest=True)
 EARLY = Asked(major=True, minor=True, latest=True, prereleases=True)
@@ -80,15 +82,15 @@ NEWEST: dict[str, tuple[Asked, dict[str, str]]] = {
 
 @pytest.mark.parametrize(("asked", "wanted"), NEWEST.values(), ids=NEWEST)
 def test_the_newest_of_each_line(asked: Asked, wanted: dict[str, str]) -> None:
-    found = standings(TAGS, asked)
+    found = standings(TAGS, asked, read)
     assert {line.tag: version.tag for line, version in found.items()} == wanted
     for line, version in found.items():
-        assert newest(TAGS, line) == version
+        assert newest(TAGS, line, read) == version
         within = [tag for tag in TAGS if line.reach[0] < tag < line.reach[1]]
-        assert newest(within, line) == version
+        assert newest(within, line, read) == version
 
 
 def test_none_is_the_newest_of_none() -> None:
     version = read("3.0.0")
     assert version is not None
-    assert newest(TAGS, lines(version, ALL)[0]) is None
+    assert newest(TAGS, lines(version, ALL)[0], read) is None

@@ -52,9 +52,9 @@ class Move(Model):
     repository: str
     tag: str
     version: str
-    old: str | None
+    old: str
+    """Digest; "" where there was no such tag."""
     new: str
-    """Digests."""
     held: str
     """Why it is left alone; "" where it moves."""
 

@@ -17,6 +17,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.version_notes import Kind, Read
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository, Tag
+from entrepot.versions import floating
 from entrepot.versions.version import Scheme
 
 router = APIRouter(prefix="/versions", tags=["versions"])
@@ -80,8 +81,13 @@ async def set_scheme(caller: Called, repository: Where, wanted: Wanted) -> Readi
 
 
 async def _set(caller: Caller, repository: Repository, wanted: Read) -> None:
-    write = partial(version_notes.set_reading, wanted=wanted, by=caller.by())
-    await caller.registry.database.write(lambda db: write(db, _place(db, repository)))
+    by = caller.by()
+
+    def write(db: Connection) -> None:
+        version_notes.set_reading(db, _place(db, repository), wanted, by)
+
+    keeping = partial(floating.keeping, repository=repository, act=write, by=by)
+    await caller.registry.database.write(keeping)
 
 
 def _place(db: Connection, repository: Repository) -> version_notes.Place:

@@ -24,7 +24,7 @@ MOVES: Columns = {
     "repository": "repository",
     "tag": "tag",
     "version": "version",
-    "was": lambda row: (row["old"] or "")[:19],
+    "was": lambda row: row["old"][:19],
     "left alone": "held",
 }
 

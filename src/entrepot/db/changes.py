@@ -116,11 +116,11 @@ def newest(db: Connection) -> int:
 
 
 def tags_since(db: Connection, cursor: int, repository: Repository) -> set[str]:
-    """The tags of a repository that came, moved or went behind `cursor`; "" for it as a whole."""
-    kinds = (Kind.TAGGED.value, Kind.UNTAGGED.value, Kind.RESTORED.value)
+    """The tags of a repository that came, moved or went behind `cursor`; "" for all of them."""
+    kinds = [each.value for each in (Kind.TAGGED, Kind.UNTAGGED, Kind.RESTORED, Kind.SCHEME)]
     rows = db.execute(
         "select distinct reference from change where id > ? and repository = ? "
-        "and kind in (?, ?, ?)",
+        "and kind in (?, ?, ?, ?)",
         (cursor, repository.name, *kinds),
     )
     return {name for (name,) in rows}

@@ -108,6 +108,38 @@ def floating(db: Connection, number: int) -> dict[str, str]:
     return dict(rows.fetchall())
 
 
+def stands_for(db: Connection, number: int, tag: str) -> str | None:
+    """The tag of the version that a tag stands for; None where it does not float."""
+    row = db.execute(
+        "select floats from tag where repository = ? and name = ?", (number, tag)
+    ).fetchone()
+    return row[0] if row else None
+
+
+_NOT_BAD = (
+    "not exists (select 1 from bad_version b "
+    "where b.repository = t.repository and b.digest = t.digest)"
+)
+
+
+def digest_of(db: Connection, number: int, tag: str) -> str:
+    """What a version's tag points to; "" where it is gone, or marked as bad."""
+    row = db.execute(
+        f"select digest from tag t where repository = ? and name = ? and {_NOT_BAD}",
+        (number, tag),
+    ).fetchone()
+    return row[0] if row else ""
+
+
+def versions(db: Connection, number: int, reach: tuple[str, str]) -> list[tuple[str, str]]:
+    """Tags and what they point to, those between two names, without bad ones."""
+    return db.execute(
+        "select name, digest from tag t where repository = ? and name > ? and name < ? "
+        f"and {_NOT_BAD}",
+        (number, *reach),
+    ).fetchall()
+
+
 def keeper(db: Connection, repository: Repository, stands: str | None) -> Rule | None:
     """By which rule the registry keeps a tag that stands for a version; None where it does not."""
     return None if stands is None else of(db, repository)

@@ -13,6 +13,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.stays import Candidate
 from entrepot.db.trash import Place
 from entrepot.oci.names import Repository
+from entrepot.versions import floating
 from entrepot.versions.errors import UnknownError
 from entrepot.versions.promotion import find, version_of
 
@@ -41,11 +42,12 @@ def free(db: Connection, repository: Repository, text: str, by: By, *, reason: s
 
 
 def _record(db: Connection, place: Place, event: Event, reason: str) -> None:
-    """Write it down; what channels could go back to changes."""
+    """Write it down; what channels could go back to changes, and to what tags float."""
     number, repository = place
     audit.append(db, replace(event, detail={"reason": reason} if reason else {}))
     for channel in channels.of(db, repository):
         stays.weigh(db, number, channel)
+    floating.refresh(db, repository, by=event.by)
 
 
 def _event(what: str, by: By, place: Place, version: Candidate) -> Event:

@@ -10,15 +10,23 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from entrepot.db import changes, channels, floating_rules, immutable, repositories, tags
+from entrepot.db import (
+    changes,
+    channels,
+    floating_rules,
+    immutable,
+    repositories,
+    tags,
+    version_notes,
+)
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
-from entrepot.db.floating_rules import Asked, Rule
+from entrepot.db.floating_rules import Asked
 from entrepot.db.repositories import EVERYTHING
 from entrepot.db.trash import Place
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository, Tag
-from entrepot.versions.lines import Line, lines, newest, read, standings
+from entrepot.versions.lines import Line, lines, newest, reader, standings
 from entrepot.versions.version import Version
 
 T = TypeVar("T")
@@ -29,11 +37,11 @@ class Move:
     """A tag that is to float, and to what."""
 
     tag: str
-    version: str
-    """The version's tag."""
-    old: str | None
-    new: str
-    """Digests."""
+    version: str = ""
+    """The version's tag; "" where none is left, and it stays as it is."""
+    old: str = ""
+    new: str = ""
+    """Digests; "" for none."""
     held: str = ""
     """Why it is left alone; "" where it moves."""
 
@@ -45,12 +53,12 @@ def keeping(db: Connection, repository: Repository, act: Callable[[Connection], 
         return act(db)
     mark = changes.newest(db)
     done = act(db)
-    number = repositories.identify(db, repository)
-    if number is not None and (names := changes.tags_since(db, mark, repository)):
-        if "" in names:  # all of it came back
-            refresh(db, repository, by=by)
-        else:
-            _apply(db, (number, repository), _followers(db, (number, repository), rule, names), by)
+    names = changes.tags_since(db, mark, repository)
+    number = repositories.identify(db, repository) if names else None
+    if number is not None:
+        floats = _Floats(db, (number, repository), rule.asked)
+        moves = floats.everything() if "" in names else floats.after(names)
+        floats.apply(moves, by)
     return done
 
 
@@ -69,93 +77,97 @@ def refresh(db: Connection, repository: Repository, *, by: By) -> list[Move]:
     rule, number = floating_rules.of(db, repository), repositories.identify(db, repository)
     if number is None:
         return []
-    moves = _wanted(db, (number, repository), rule.asked) if rule else []
-    for tag in set(floating_rules.floating(db, number)) - {move.tag for move in moves}:
-        tags.stand(db, number, tag, None)
-    _apply(db, (number, repository), moves, by)
+    floats = _Floats(db, (number, repository), rule.asked if rule else Asked())
+    moves = floats.everything()
+    floats.apply(moves, by)
     return _telling(moves)
 
 
 def plan(db: Connection, repository: Repository, asked: Asked) -> list[Move]:
     """What `refresh` would do, if that were asked for."""
     number = repositories.identify(db, repository)
-    return [] if number is None else _telling(_wanted(db, (number, repository), asked))
+    if number is None:
+        return []
+    return _telling(_Floats(db, (number, repository), asked).everything())
 
 
 def _telling(moves: list[Move]) -> list[Move]:
-    return [move for move in moves if move.held or move.old != move.new]
+    return [move for move in moves if move.new and (move.held or move.old != move.new)]
 
 
-def _wanted(db: Connection, place: Place, asked: Asked) -> list[Move]:
-    """Where all that floats in a repository should point. Reads all its tags."""
-    found = dict(_between(db, place, EVERYTHING[0]))
-    wanted = standings(found, asked)
-    return [_move(db, place, line, wanted[line], found[wanted[line].tag]) for line in wanted]
+class _Floats:
+    """What floats in one repository, while a transaction lasts."""
 
+    def __init__(self, db: Connection, place: Place, asked: Asked) -> None:
+        self._db = db
+        self._place = place
+        self._asked = asked
+        how = version_notes.reading(db, place[0])
+        self._read = reader(how.scheme, how.variants)
 
-def _followers(db: Connection, place: Place, rule: Rule, names: Collection[str]) -> Iterable[Move]:
-    """What has to move since these tags have come, moved or gone."""
-    touched = [version for name in names if (version := read(name))]
-    here = {name: digest for name in names if (digest := _digest(db, place, name))}
-    affected = {line: None for version in touched for line in lines(version, rule.asked)}
-    for line in affected:
-        came = [each for each in touched if each.tag in here and line.has(each)]
-        version = _leading(db, place, line, came, names)
-        if version is not None:
-            digest = here.get(version.tag) or _digest(db, place, version.tag)
-            assert digest is not None
-            yield _move(db, place, line, version, digest)
+    def everything(self) -> list[Move]:
+        """Where all of it should point. Reads all tags."""
+        found = dict(floating_rules.versions(self._db, self._place[0], EVERYTHING[0]))
+        wanted = standings(found, self._asked, self._read)
+        moves = [self._move(line, wanted[line], found[wanted[line].tag]) for line in wanted]
+        over = set(floating_rules.floating(self._db, self._place[0])) - {each.tag for each in moves}
+        return moves + [Move(tag) for tag in sorted(over)]
+
+    def after(self, names: Collection[str]) -> list[Move]:
+        """What has to move since these tags have come, moved or gone."""
+        touched = [version for name in names if (version := self._read(name))]
+        here = {each.tag: digest for each in touched if (digest := self._digest(each.tag))}
+        moves = []
+        for line in dict.fromkeys(line for each in touched for line in lines(each, self._asked)):
+            came = [each for each in touched if each.tag in here and line.has(each)]
+            moves += self._following(line, came, names)
+        return moves
+
+    def _following(self, line: Line, came: list[Version], names: Collection[str]) -> list[Move]:
+        stood = self._stood(line)
+        if stood is None and self._held(line.tag):
+            return []
+        if stood is not None and stood in came:
+            version = max(came)
+        elif stood is not None and stood.tag not in names and self._digest(stood.tag):
+            version = max([*came, stood])
         else:
-            tags.stand(db, place[0], line.tag, None)
+            found = newest(self._tags(line.reach), line, self._read)
+            if found is None:
+                return [Move(line.tag)]
+            version = found
+        return [self._move(line, version, self._digest(version.tag))]
 
+    def _stood(self, line: Line) -> Version | None:
+        """The version that a line's tag stands for."""
+        tag = floating_rules.stands_for(self._db, self._place[0], line.tag)
+        found = self._read(tag) if tag else None
+        return found if found is not None and line.has(found) else None
 
-def _leading(
-    db: Connection, place: Place, line: Line, came: list[Version], names: Collection[str]
-) -> Version | None:
-    """The newest version of a line; None where there is none."""
-    row = db.execute(
-        "select floats from tag where repository = ? and name = ?", (place[0], line.tag)
-    ).fetchone()
-    stood = read(row[0]) if row and row[0] else None
-    if stood is not None and line.has(stood):
-        if stood in came:
-            return max(came)
-        if stood.tag not in names and _digest(db, place, stood.tag):
-            return max([*came, stood])
-    return newest((name for name, _ in _between(db, place, line.reach)), line)
+    def _move(self, line: Line, version: Version, digest: str) -> Move:
+        old = tags.digest_of(self._db, self._place[1], Tag(line.tag)) or ""
+        held = "" if old == digest else self._held(line.tag)
+        return Move(line.tag, version.tag, old, digest, held)
 
+    def _held(self, tag: str) -> str:
+        """Why a tag does not float; nor is it made then, since it would be stuck where it came."""
+        if channels.has(self._db, self._place[1], tag):
+            return "it is a channel, which only a promotion moves"
+        rule = immutable.holds(self._db, self._place[1], tag)
+        return f"it is immutable by {rule}" if rule else ""
 
-def _move(db: Connection, place: Place, line: Line, version: Version, digest: str) -> Move:
-    old = _digest(db, place, line.tag)
-    held = "" if old == digest else _held(db, place[1], line.tag)
-    return Move(line.tag, version.tag, old, digest, held)
+    def _digest(self, tag: str) -> str:
+        return floating_rules.digest_of(self._db, self._place[0], tag)
 
+    def _tags(self, reach: tuple[str, str]) -> Iterable[str]:
+        return (name for name, _ in floating_rules.versions(self._db, self._place[0], reach))
 
-def _held(db: Connection, repository: Repository, tag: str) -> str:
-    """Why a tag does not float; nor is it made then, since it would be stuck where it came."""
-    if channels.has(db, repository, tag):
-        return "it is a channel, which only a promotion moves"
-    rule = immutable.holds(db, repository, tag)
-    return f"it is immutable by {rule}" if rule else ""
-
-
-def _apply(db: Connection, place: Place, moves: Iterable[Move], by: By) -> None:
-    for move in moves:
-        if not move.held:
-            tag, digest = Tag.parse(move.tag), Digest.parse(move.new)
-            why = f"floats with {move.version}"
-            tags.point(db, place, tag, digest, by=by, reason=why, floats=move.version)
-
-
-def _digest(db: Connection, place: Place, tag: str) -> str | None:
-    row = db.execute(
-        "select digest from tag where repository = ? and name = ?", (place[0], tag)
-    ).fetchone()
-    return row[0] if row else None
-
-
-def _between(db: Connection, place: Place, reach: tuple[str, str]) -> list[tuple[str, str]]:
-    return db.execute(
-        "select name, digest from tag where repository = ? and name > ? and name < ?",
-        (place[0], *reach),
-    ).fetchall()
+    def apply(self, moves: Iterable[Move], by: By) -> None:
+        """Do it, and write down why."""
+        for move in moves:
+            if not move.new:
+                tags.stand(self._db, self._place[0], move.tag, None)
+            elif not move.held:
+                tag, digest = Tag.parse(move.tag), Digest.parse(move.new)
+                why, stands = f"floats with {move.version}", move.version
+                tags.point(self._db, self._place, tag, digest, by=by, reason=why, floats=stands)

@@ -5,11 +5,12 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from entrepot.db.floating_rules import Asked
 from entrepot.versions import reading
+from entrepot.versions.variants import VARIANTS
 from entrepot.versions.version import Scheme, Version
 
 LATEST = "latest"
@@ -51,9 +52,20 @@ def _prefix(version: Version) -> str:
     return "v" if version.tag.startswith("v") else ""
 
 
-def read(tag: str) -> Version | None:
-    """A tag as a semantic version; others have no lines."""
-    return reading.read(tag, Scheme.SEMVER) if _core(tag) else None
+Read = Callable[[str], Version | None]
+"""How the tags of a repository are read; what is no semantic version has no lines."""
+
+
+def reader(scheme: str | None = None, variants: Sequence[str] | None = None) -> Read:
+    """How they are read by what is set for the repository; by another scheme nothing floats."""
+    semantic, meant = scheme in (None, Scheme.SEMVER), VARIANTS if variants is None else variants
+
+    def read(tag: str) -> Version | None:
+        if not semantic or not _core(tag):
+            return None
+        return reading.read(tag, Scheme.SEMVER, meant)
+
+    return read
 
 
 def lines(version: Version, asked: Asked) -> list[Line]:
@@ -73,7 +85,7 @@ def lines(version: Version, asked: Asked) -> list[Line]:
     return found
 
 
-def newest(tags: Iterable[str], line: Line) -> Version | None:
+def newest(tags: Iterable[str], line: Line, read: Read) -> Version | None:
     """The newest version of a line; of many tags only those are read that could be it."""
     by_numbers: dict[tuple[int, ...], list[str]] = {}
     for tag in tags:
@@ -87,7 +99,7 @@ def newest(tags: Iterable[str], line: Line) -> Version | None:
     return None
 
 
-def standings(tags: Iterable[str], asked: Asked) -> Mapping[Line, Version]:
+def standings(tags: Iterable[str], asked: Asked, read: Read) -> Mapping[Line, Version]:
     """All lines of some tags, and the newest version of each."""
     found: dict[Line, Version] = {}
     for version in filter(None, map(read, tags)):
