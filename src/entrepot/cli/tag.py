@@ -2,7 +2,7 @@
 
 import typer
 
-from entrepot.cli import tag_diff, tag_history
+from entrepot.cli import tag_diff, tag_float, tag_history, tag_immutable
 from entrepot.cli.client import connect
 from entrepot.cli.options import Json, Yes, confirm
 from entrepot.cli.output import Columns, done, show_list, when
@@ -10,6 +10,8 @@ from entrepot.cli.repository import Name, way_back
 from entrepot.cli.running import EvenIfRunning, ask_first
 
 app = typer.Typer(no_args_is_help=True, help="Tags: what they point to, and pointed to.")
+app.add_typer(tag_immutable.app, name="immutable")
+app.add_typer(tag_float.app, name="float")
 app.command()(tag_history.history)
 app.command()(tag_history.resolve)
 app.command()(tag_diff.diff)
