@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from . import encrypted, latency, logins, memory, pushes, transfers, versions, wrk
+from . import encrypted, latency, logins, memory, promotions, pushes, transfers, versions, wrk
 from .content import Content
 from .peers import SUBJECT, Peer
 from .server import Server
@@ -112,6 +112,7 @@ CASES = (
     ),
     Case("versions", lambda s, _: versions.pages(s), alone=True),
     Case("versions-pushed", lambda s, _: versions.after_push(s), alone=True),
+    Case("promotion", lambda s, b: promotions.promote(s, b.seconds), alone=True),
     Case("memory", lambda s, _: memory.idle(s)),
     Case("start", lambda s, _: memory.restart(s)),
 )

@@ -1,6 +1,6 @@
 """Databases, as those of `tests/db`."""
 
-from tests.db.conftest import db, folder
+from tests.db.conftest import db, folder, sqlite
 from tests.db.conftest import db as each
 
-__all__ = ["db", "each", "folder"]
+__all__ = ["db", "each", "folder", "sqlite"]

@@ -68,10 +68,13 @@ def show(
     ctx: typer.Context,
     repository: Name,
     number: Annotated[int, typer.Argument(help="Of the report, as `report list` has it.")],
+    *,
+    as_json: Json = False,
 ) -> None:
     """Print what came with a report.
 
     Example: `entrepot report show team/app 17`
     """
     chunks = connect(ctx).stream(f"/reports/{number}/document", repository=repository)
-    typer.echo(b"".join(chunks).decode())
+    text = b"".join(chunks).decode()
+    done(text, {"id": number, "document": text}, as_json=as_json)

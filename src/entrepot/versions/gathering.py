@@ -40,12 +40,9 @@ class Target:
 
     place: Place
     channel: Channel
+    gates: Gates
+    """What the channel asks for."""
     before: Channel | None
-
-    @property
-    def gates(self) -> Gates:
-        """What the channel asks for."""
-        return read(self.channel.gates)
 
     @property
     def name(self) -> str:
@@ -61,7 +58,8 @@ def target(db: Connection, place: Place, name: str) -> Target:
         there = ", ".join(each.name for each in found)
         how = f"its channels are {there}" if found else f"entrepot channel set {place[1]} dev prod"
         raise UnknownError(f"{place[1]} has no channel {name}: {how}")
-    return Target(place, found[at], found[at - 1] if at else None)
+    before = found[at - 1] if at else None
+    return Target(place, found[at], read(found[at].gates), before)
 
 
 def gather(db: Connection, where: Target, came: Candidate, by: Promoter) -> Facts:
