@@ -4,7 +4,7 @@ import pytest
 from tests.content import dump, image
 from tests.db.pushed import APP, blob, manifest
 
-from entrepot.db import history, immutable_rules, manifests, repositories, rollback, tags
+from entrepot.db import channels, history, immutable_rules, manifests, repositories, rollback, tags
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.immutable_rules import Kind
@@ -99,3 +99,10 @@ def test_an_immutable_tag_stays(moved: Connection) -> None:
     immutable_rules.add(moved, "team/*", Kind.GLOB, "1", by="user:anna")
     with pytest.raises(OCIError, match="immutable"):
         back(moved)
+
+
+def test_a_channel_goes_back_in_its_own_way(moved: Connection) -> None:
+    channels.put(moved, "team", ["1"], "user:anna")
+    with pytest.raises(OCIError, match="entrepot rollback team/app --channel 1 takes it back"):
+        back(moved)
+    assert tags.digest_of(moved, APP, TAG) == B
