@@ -1,6 +1,7 @@
 """The table on both databases, from pushes to a page."""
 
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,13 +9,14 @@ import pytest
 from tests.content import image
 from tests.db.pushed import APP, blob, manifest
 
-from entrepot.db import repositories, version_notes
+from entrepot.db import channels, repositories, version_notes
+from entrepot.db import tags as tags_of
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.version_notes import Kind, Read
 from entrepot.oci.names import Tag
-from entrepot.versions import order, table
+from entrepot.versions import ordering, table
 from entrepot.versions.catalogue import Catalogue
 from entrepot.versions.order import Order
 from entrepot.versions.table import Row, Wanted
@@ -37,7 +39,7 @@ def push(db: Connection, *names: str) -> None:
 
 
 def look(db: Connection, before: Order | None = None) -> Order:
-    found = order.look(db, APP, before)
+    found = ordering.look(db, APP, before)
     assert found
     return found
 
@@ -66,14 +68,35 @@ def test_pages_of_rows(db: Connection, catalogue: Catalogue) -> None:
 
 
 def test_an_order_made_again_is_as_one_made_anew(db: Connection) -> None:
-    push(db, "1.0.0", "1.0", "latest")
+    push(db, "1.0.0", "1.0", "latest", "1.9.0")
+    order = look(db)
+    place = (order.number, APP)
+    steps: list[Callable[[], object]] = [
+        lambda: push(db, "1.1.0", "latest"),
+        lambda: push(db, "1.0.1-alpine", "1.0.1_5"),
+        lambda: push(db, "1.9.0", "1.9"),
+        lambda: tags_of.remove(db, APP, Tag("1.1.0")),
+        lambda: tags_of.remove(db, APP, Tag("latest")),
+        lambda: push(db, f"sha256-{'a' * 64}.sig"),
+        lambda: channels.put(db, APP.name, ["1.0"], "user:eve"),
+        lambda: version_notes.set_reading(db, place, Read("semver", ()), EVE),
+        lambda: version_notes.write(db, place, Tag("1.0.0"), (Kind.PLAN, "x"), by=EVE),
+        lambda: repositories.remove(db, APP),
+        lambda: push(db, "3.0.0"),
+    ]
+    for step in steps:
+        step()
+        again, anew = ordering.look(db, APP, order), ordering.look(db, APP)
+        assert again == anew
+        order = again or order
+    assert [entry.version.tag for entry in order.entries] == ["3.0.0"]
+
+
+def test_what_did_not_change_is_not_read_again(db: Connection) -> None:
+    push(db, "1.0.0")
     first = look(db)
-    push(db, "1.1.0", "latest")
-    push(db, "1.0.1-alpine")
-    again, anew = look(db, first), look(db)
-    assert again == anew
-    kept = {entry.version.tag: entry.version for entry in again.entries}
-    assert kept["1.0.0"] is first.by_tag["1.0.0"].version
+    push(db, "1.1.0")
+    assert look(db, first).by_tag["1.0.0"] is first.by_tag["1.0.0"]
 
 
 def test_an_order_is_not_made_of_one_that_was_read_otherwise(db: Connection) -> None:
@@ -85,4 +108,4 @@ def test_an_order_is_not_made_of_one_that_was_read_otherwise(db: Connection) -> 
 
 
 def test_no_repository_no_order(db: Connection) -> None:
-    assert order.look(db, APP) is None
+    assert ordering.look(db, APP) is None

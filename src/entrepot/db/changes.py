@@ -126,6 +126,22 @@ def tags_since(db: Connection, cursor: int, repository: Repository) -> set[str]:
     return {name for (name,) in rows}
 
 
+_FEW = 1000
+
+
+def references_since(db: Connection, cursor: int, repository: Repository) -> set[str] | None:
+    """What of a repository changed behind `cursor` in any way; None where that is too much to tell,
+    or came back, perhaps with more than is told, or where it is the repository as a whole.
+    """
+    rows = db.execute(
+        "select repository, reference, kind from change where id > ? order by id limit ?",
+        (cursor, _FEW),
+    ).fetchall()
+    found = {reference: kind for name, reference, kind in rows if name == repository.name}
+    whole = len(rows) == _FEW or "" in found or Kind.RESTORED in found.values()
+    return None if whole else set(found)
+
+
 def after(db: Connection, cursor: int, limit: int) -> list[tuple[int, str, str]]:
     """Ids, kinds and repositories' names of the rows behind `cursor`, in order."""
     return db.execute(

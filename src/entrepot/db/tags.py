@@ -1,6 +1,7 @@
 """Tags: names that point to a manifest of their repository."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entrepot.db import (
@@ -180,3 +181,15 @@ def listed(db: Connection, number: int, after: str, limit: int) -> list[str]:
         (number, after, limit),
     )
     return [name for (name,) in rows]
+
+
+def current(
+    db: Connection, number: int, names: Sequence[str] | None = None
+) -> dict[str, tuple[str, float]]:
+    """By name and in its order, what all tags of a repository mean, or some, and since when."""
+    some = "" if names is None else f" and name in ({', '.join('?' * len(names))})"
+    rows = db.execute(
+        f"select name, digest, moved_at from tag where repository = ?{some} order by name",
+        (number, *(names or ())),
+    )
+    return {name: (digest, moved_at) for name, digest, moved_at in rows}

@@ -15,7 +15,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.log import EVERYTHING
 from entrepot.oci.names import Repository
-from entrepot.versions import labels, order
+from entrepot.versions import labels, ordering
 from entrepot.versions.labels import Labels
 from entrepot.versions.order import Order
 from entrepot.versions.version import Scheme
@@ -61,7 +61,9 @@ class Catalogue:
             self._orders.move_to_end(name)
             return known
         mark = log.state
-        found = await self._database.scan(partial(order.look, repository=repository, before=known))
+        found = await self._database.scan(
+            partial(ordering.look, repository=repository, before=known)
+        )
         log.follow()
         if log.current and log.state == mark:
             self._keep(name, found)
