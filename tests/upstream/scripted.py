@@ -1,10 +1,13 @@
 """A registry that answers what a test says, and remembers who asked for what."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from entrepot.auth.ca_folder import Pair
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Scripted:
 
 
 @contextmanager
-def scripted(answer: Answer) -> Iterator[Scripted]:
+def scripted(answer: Answer, tls: Pair | None = None) -> Iterator[Scripted]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -62,6 +65,10 @@ def scripted(answer: Answer) -> Iterator[Scripted]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.cert, tls.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     found = Scripted(server)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

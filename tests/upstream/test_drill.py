@@ -18,6 +18,7 @@ from tests.registry import free_port
 from tests.upstream.peer import docker_registry
 from tests.upstream.scripted import Asked, Say, scripted
 
+from entrepot.auth.ca_folder import Folder
 from entrepot.oci.digest import Digest
 from entrepot.oci.image_name import Image
 from entrepot.upstream.copies import Copies, Registry
@@ -90,8 +91,14 @@ def test_the_replica_lacks_it(site: Site) -> None:
     assert (status, states(rows)) == (1, ["ok", "missing"])
     assert rows[0]["then_served_by"] is None
     assert f"there is no {site.replica}/team/lacks:1" in rows[0]["copies"][1]["why"]
-    status, rows = site.drill(rows[0]["image"], "--replica", site.replica, "--without", "x.test")
+    status, rows = site.drill(rows[0]["image"], "--replica", site.replica, "--now")
     assert (status, rows[0]["then_served_by"]) == (0, site.primary)
+    words = ("drill", rows[0]["image"], "--replica", site.replica)
+    assert site.desk.good(*words, "--without", site.replica).splitlines()[0].split()[-2:] == [
+        "without",
+        site.replica,
+    ]
+    assert site.desk.good(*words, "--now").endswith("\nall 1 served now\n")
 
 
 def test_the_tag_is_another_image_there(site: Site) -> None:
@@ -144,7 +151,7 @@ def test_the_primary_is_away(site: Site) -> None:
     assert lines[1].split() == [names[1], "unreachable", "missing", "nobody"]
     assert lines[2].startswith(f"{away}: 2 images unreachable: {away}: ")
     assert lines[3].startswith(f"{site.replica}: {names[1]} missing: there is no ")
-    assert last == f"1 of 2 would fail, or be another, without {away}"
+    assert last == f"1 of 2 not served, or another, without {away}"
 
 
 def test_one_platform_of_several(site: Site) -> None:
@@ -158,7 +165,7 @@ def test_one_platform_of_several(site: Site) -> None:
         listed["platform"] = {"os": "linux", "architecture": architecture}
     put(site.http, "team/many", "1", root)
     name = f"{site.primary}/team/many:1"
-    words = (name, "--cache", f"127.0.0.1:{free_port()}", "--without", "x.test")
+    words = (name, "--cache", f"127.0.0.1:{free_port()}", "--now")
     for platforms, size in ((["arm64"], len(LAYERS[1])), (["amd64", "arm64"], 100_041)):
         chosen = [word for each in platforms for word in ("--platform", f"linux/{each}")]
         status, rows = site.drill(*words, *chosen)
@@ -175,7 +182,7 @@ def test_a_place_below_a_path_for_other_registries(site: Site) -> None:
     site.desk.good("copy", f"{site.primary}/team/carried:1", target)
     status, rows = site.drill(
         *("far.test/team/carried:1", "other.test/team/carried:1", "--of", "far.test"),
-        *("--primary", f"{site.replica}/mirror", "--no-upstream", "--without", "far.test"),
+        *("--primary", f"{site.replica}/mirror", "--no-upstream", "--now"),
     )
     assert (status, states(rows)) == (1, ["ok"])
     assert rows[0]["then_served_by"] == f"{site.replica}/mirror"
@@ -213,11 +220,32 @@ def test_a_cache_is_told_for_whom_and_asked_for_no_more_than_a_pull(desk: Desk) 
         ]
 
 
+def plain(asked: Asked) -> Say:
+    if "/manifests/" in asked.path:
+        return Say(200, MANIFEST, {"content-type": OCI_MANIFEST})
+    return Say(200, EMPTY if asked.path.partition("?")[0].endswith(digest(EMPTY)) else LAYERS[0])
+
+
+def test_a_ca_is_trusted_besides_those_of_the_system(
+    desk: Desk, certificates: Folder, tmp_path: Path
+) -> None:
+    own = Folder(tmp_path / "own")
+    assert desk.run("tls", "init", "--dir", str(own.path), "--name=127.0.0.1").status == 0
+    system = {"SSL_CERT_FILE": str(certificates.ca.cert)}
+    with scripted(plain, certificates.server) as public, scripted(plain, own.server) as private:
+        words = ("drill", f"{public.address}/team/app:1", "--replica", private.address, "--json")
+        done = desk.run(*words, "--ca", str(own.ca.cert), **system)
+        assert (done.status, states(json.loads(done.output))) == (0, ["ok", "ok"])
+        done = desk.run(*words, "--ca", str(certificates.ca.cert), **system)
+    assert (done.status, states(json.loads(done.output))) == (1, ["ok", "unreachable"])
+    assert "certificate verify failed" in json.loads(done.output)[0]["copies"][1]["why"]
+
+
 def test_who_is_busy_or_refuses(desk: Desk) -> None:
     statuses = {"busy": 503, "closed": 403}
     with scripted(lambda asked: Say(statuses.get(asked.path.split("/")[2], 200))) as found:
         words = [f"{found.address}/{each}/app:1" for each in statuses]
-        done = desk.run("drill", *words, "--cache", "127.0.0.1:1", "--without", "x.test")
+        done = desk.run("drill", *words, "--cache", "127.0.0.1:1", "--now")
     assert done.status == 1
     assert "/busy/app:1 unreachable: " in done.output
     assert "/closed/app:1 fails: " in done.output
@@ -245,13 +273,18 @@ def test_from_a_file(site: Site, tmp_path: Path) -> None:
     site.copy("listed")
     site.copy("too")
     said = site.desk.good("drill", "-f", str(listed), "--replica", site.replica)
-    assert said.endswith(f"\nall 2 would be served without {site.primary}\n")
+    assert said.endswith(f"\nall 2 served without {site.primary}\n")
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
         ("--replica b.test", "say which images: entrepot drill IMAGE..., -f FILE or --cluster"),
+        ("r.test/app:1 --replica b.test --now --without b.test", "say one of them"),
+        (
+            "r.test/app:1 --replica b.test --without x.test",
+            "x.test is not asked for any of these images: b.test, r.test are",
+        ),
         ("r.test/app:1", "name a copy: one of --primary, --replica and --cache"),
         ("https://r.test --replica b.test", "'https://r.test' is no image"),
         ("r.test/app:1 --replica b", "'b' has no dot, no port"),

@@ -1,6 +1,6 @@
 """`entrepot drill`: whether images would be there if a registry were not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,6 +52,9 @@ def drill(
             show_default="the primary",
         ),
     ] = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Think nobody away: only whether images are served now.")
+    ] = False,
     platform: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,11 +96,10 @@ def drill(
         platforms = tuple(map(Platform.parse, platform or ())) or (Platform.here(),)
         trust = Trust(read_ca(ca) if ca else "", tuple(plain_http or ()))
         asking = Drill(login, trust, str(ca) if ca else None, jobs)
+        gone = _gone(chosen, without or (), places, now=now)
         with shown() as bar:
             bar.begin("asking", sum(map(len, places.values())), "times")
-            drilled = asking.run(
-                places, Wanted(platforms, read_layers), _gone(chosen, without), lambda: bar.add(1)
-            )
+            drilled = asking.run(places, Wanted(platforms, read_layers), gone, lambda: bar.add(1))
     except UpstreamError as error:
         fail(str(error))
     except OSError as error:
@@ -163,8 +165,21 @@ def _places(chosen: "Copies", of: Sequence[str], image: "Image") -> "tuple[Copy,
     return chosen.of(Registry(image.host))
 
 
-def _gone(chosen: "Copies", without: Sequence[str] | None) -> "Callable[[Image], frozenset[str]]":
-    if without:
+def _gone(
+    chosen: "Copies",
+    without: Sequence[str],
+    places: "Mapping[Image, Sequence[Copy]]",
+    *,
+    now: bool,
+) -> "Callable[[Image], frozenset[str]]":
+    """Which hosts are thought away; one that nobody asks is a slip, and would prove nothing."""
+    asked = sorted({copy.at.host for each in places.values() for copy in each})
+    if now and without:
+        fail("--now thinks nobody away, and --without somebody: say one of them")
+    for host in without:
+        if host not in asked:
+            fail(f"{host} is not asked for any of these images: {', '.join(asked)} are")
+    if now or without:
         return lambda _: frozenset(without)
     return lambda image: frozenset({chosen.primary.host if chosen.primary else image.host})
 
@@ -194,12 +209,12 @@ def _document(each: "Drilled") -> dict[str, Any]:
 def _show(drilled: "Sequence[Drilled]") -> None:
     hosts = sorted({host for each in drilled for host in each.gone})
     names = dict.fromkeys(str(found.copy) for each in drilled for found in each.found)
-    last = f"without {hosts[0]}" if len(hosts) == 1 else "without these"
+    last = ("without these" if len(hosts) > 1 else f"without {hosts[0]}") if hosts else "served by"
     columns: Columns = {"image": "image", **{name: name for name in names}, last: _then}
     show_list(map(_row, drilled), columns, as_json=False)
     for line in _reasons(drilled):
         typer.echo(line)
-    typer.echo(_sentence(drilled, f"without {', '.join(hosts)}"))
+    typer.echo(_sentence(drilled, f"without {', '.join(hosts)}" if hosts else "now"))
 
 
 def _row(each: "Drilled") -> dict[str, Any]:
@@ -234,5 +249,5 @@ def _reasons(drilled: "Sequence[Drilled]") -> list[str]:
 def _sentence(drilled: "Sequence[Drilled]", ending: str) -> str:
     lost = [each for each in drilled if each.then is None]
     if not lost:
-        return f"all {len(drilled)} would be served {ending}"
-    return f"{len(lost)} of {len(drilled)} would fail, or be another, {ending}"
+        return f"all {len(drilled)} served {ending}"
+    return f"{len(lost)} of {len(drilled)} not served, or another, {ending}"

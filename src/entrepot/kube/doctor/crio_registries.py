@@ -35,7 +35,7 @@ def endpoints(etc: Etc, image: Image) -> tuple[Endpoint, ...]:
 
 def is_there(etc: Etc) -> bool:
     """Whether a node of these files runs CRI-O."""
-    return etc.holds("/etc/crio") or etc.holds(_CONFIG)
+    return any(map(etc.holds, ("/etc/crio", _CONFIG, f"{_CONFIG}.d")))
 
 
 def _tables(etc: Etc) -> list[Table]:

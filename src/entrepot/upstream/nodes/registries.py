@@ -7,7 +7,9 @@ Source: containers-registries.conf(5), containers-registries.conf.d(5), containe
 
 from collections.abc import Mapping, Sequence
 
+from entrepot.oci.errors import OCIError
 from entrepot.oci.image_name import DOCKER
+from entrepot.oci.names import Repository
 from entrepot.upstream.copies import Copy, Registry, Role, Trust
 from entrepot.upstream.nodes.heading import heading
 from entrepot.upstream.place import UpstreamError
@@ -54,6 +56,17 @@ def _registry(upstream: Registry, copies: Sequence[Copy], trust: Trust) -> str:
 
 def _location(upstream: Registry, copy: Copy, trust: Trust) -> list[str]:
     tells = copy.role == Role.CACHE and not copy.at.path
-    parts = [str(copy.at), upstream.host if tells else "", upstream.path]
+    parts = [str(copy.at), _in_path(upstream.host, copy) if tells else "", upstream.path]
     lines = [f'location = "{"/".join(part for part in parts if part)}"']
     return [*lines, "insecure = true"] if trust.is_plain(copy) else lines
+
+
+def _in_path(host: str, copy: Copy) -> str:
+    """A path that is none would fail each pull, also where the registry itself is well."""
+    try:
+        return str(Repository.parse(host))
+    except OCIError:
+        raise UpstreamError(
+            f"{host} cannot stand in a path, which is how {copy} would be asked for it: "
+            f"write the path that it has there, as in --cache {copy}/PATH"
+        ) from None
