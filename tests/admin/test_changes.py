@@ -1,10 +1,12 @@
 """The log of changes over HTTP: a page behind a cursor, and the wait for the next row."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -178,20 +180,26 @@ def answered(office: Office) -> float:
 
 
 def test_a_server_that_stops_lets_all_go_with_what_there_is(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(20) as pool:
+    connected = Barrier(6)
+
+    def ask(office: Office, cursor: int) -> Any:
+        headers = {"authorization": office.admin.at.authorization}
+        with httpx.Client(base_url=office.served.url, headers=headers, timeout=60) as client:
+            client.get("/api/v1/session").raise_for_status()
+            connected.wait(30)
+            return client.get("/api/v1/changes", params={"after": cursor, "wait": 60}).json()
+
+    with ThreadPoolExecutor(5) as pool:
         with opened(tmp_path / "data") as office:
-            admin, cursor = office.admin, newest(office)
-            url = f"{office.served.url}/api/v1/changes"
-            headers = {"authorization": admin.at.authorization}
-            asked: dict[str, Any] = {"after": cursor, "wait": 60, "kind": "tagged"}
-            ask = lambda: httpx.get(url, params=asked, headers=headers, timeout=30)  # noqa: E731
-            answers = [pool.submit(ask) for _ in range(20)]
-            time.sleep(0.5)
+            cursor = newest(office)
+            answers = [pool.submit(ask, office, cursor) for _ in range(5)]
+            connected.wait(30)
+            time.sleep(1)
             assert not any(each.done() for each in answers)
             began = time.monotonic()
         for each in answers:
-            assert each.result(5).json() == {"items": [], "next": str(cursor)}
-        assert time.monotonic() - began < 4  # the server itself would wait for 5 s
+            assert each.result(5) == {"items": [], "next": str(cursor)}
+        assert time.monotonic() - began < 4.5  # the server itself would wait for 5 s
 
 
 @pytest.mark.parametrize(
@@ -206,3 +214,46 @@ def test_what_is_not_asked_so(office: Office, asked: dict[str, Any]) -> None:
 def test_a_cursor_that_is_ahead_is_told_where_the_log_ends(office: Office) -> None:
     said = office.admin.at.get("/changes", after=2**60, wait=20)
     assert f"after={newest(office)}" in problem(said, 409)
+
+
+@contextmanager
+def streaming(person: Person, **headers: str) -> Iterator[Iterator[str]]:
+    """Lines of a stream of events, as they come."""
+    given = {"accept": "text/event-stream", "authorization": person.at.authorization, **headers}
+    path = "/api/v1/changes?kind=tagged&after=0"
+    with person.at.client.stream("GET", path, headers=given) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield (line for line in answer.iter_lines() if line)
+
+
+def test_as_events(office: Office) -> None:
+    project = fresh("team")
+    push(office, f"{project}/app", "one")
+    with streaming(office.person(f"reader:{project}/*")) as lines:
+        for tag in ("one", "two"):
+            number, kind, data = (next(lines) for _ in range(3))
+            change = json.loads(data.removeprefix("data: "))
+            assert (number, kind) == (f"id: {change['id']}", "event: change")
+            assert (change["repository"], change["reference"]) == (f"{project}/app", tag)
+            push(office, f"{project}/app", "two")
+
+
+def test_events_go_on_where_they_were(office: Office) -> None:
+    project = fresh("team")
+    for tag in ("one", "two"):
+        push(office, f"{project}/app", tag)
+    person = office.person(f"reader:{project}/*")
+    first, _ = page(person, after=0, kind="tagged")["items"]
+    with streaming(person, **{"last-event-id": str(first["id"])}) as lines:
+        assert '"reference":"two"' in [next(lines) for _ in range(3)][2]
+
+
+def test_a_stream_ends_with_the_token(office: Office) -> None:
+    project = fresh("team")
+    person = office.person(f"reader:{project}/*")
+    push(office, f"{project}/app", "one")
+    with streaming(person) as lines:
+        assert next(lines).startswith("id: ")
+        office.admin.at.delete(f"/users/{person.name}").raise_for_status()
+        assert len(list(lines)) == 2

@@ -1,39 +1,31 @@
 """The log of changes, for whoever follows it: a page behind a cursor, or the wait for the next row.
 
-A caller sees the rows of repositories that they may pull from at the moment of the answer; the
-cursor moves past all others, so that nobody is told that they are there, nor held up by them.
-Who waits costs no query until something comes that concerns them (`db.news`).
+Next: `follower`, which says what the caller sees of it, and waits.
 """
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
 
-from entrepot.admin.caller import Called, Caller
+from entrepot.admin.caller import Called
+from entrepot.admin.follower import Follower, present
 from entrepot.admin.page import Limit, Model, Page, Pattern, moment
 from entrepot.admin.problem import Problem
-from entrepot.auth import pattern
-from entrepot.auth.roles import Action
-from entrepot.db import changes
-from entrepot.db.changes import Kind, Row, Wanted
-from entrepot.db.log import EVERYTHING
-from entrepot.oci.names import Repository
+from entrepot.db.changes import Kind, Row
+from entrepot.oci.errors import OCIError
 
 router = APIRouter(prefix="/changes", tags=["changes"])
 
 LONGEST = 60.0
 """Seconds that a request may wait."""
-_WINDOW = 1000
-"""Rows that one query looks at."""
-_WINDOWS = 50
-"""Queries of one request at most: behind them its page ends, be it empty."""
-_EACH = 1000
-"""Requests of one actor that may wait in a process."""
+
+STREAM = "text/event-stream"
+
+_STILL_HERE = 15.0
+"""Seconds after which a stream with no news says where it is, so that no proxy cuts it off."""
 
 
 class Change(Model):
@@ -56,7 +48,7 @@ class Change(Model):
     """Why, as whoever did it says."""
 
 
-@router.get("")
+@router.get("", response_model=Page[Change])
 async def index(
     caller: Called,
     request: Request,
@@ -71,18 +63,46 @@ async def index(
     repository: Annotated[Pattern | None, Query(description="Such as team/app or team/*.")] = None,
     kind: Annotated[list[Kind] | None, Query(max_length=20)] = None,
     limit: Limit = 100,
-) -> Page[Change]:
+) -> Page[Change] | StreamingResponse:
     """Changes behind the cursor, in order. `next` is always there: give it as `after` the next
-    time. A page may be short, or empty, and more may follow.
+    time. A page may be short, or empty, and more may follow. Who accepts text/event-stream gets
+    them as events, as they come.
     """
     follower = Follower(caller, repository, frozenset(kind or ()), limit)
+    if STREAM in request.headers.get("accept", ""):
+        seen = _seen(request)
+        cursor = await follower.begin(after if seen is None else seen)
+        follower.check_room()
+        return StreamingResponse(_events(follower, cursor, request), media_type=STREAM)
     cursor = await follower.begin(after)
     if wait:
-        async with _present(request) as gone:
+        async with present(request) as gone:
             rows, cursor = await follower.wait(cursor, wait, gone)
     else:
         rows, cursor, _ = await follower.look(cursor)
     return Page(items=[_shown(row) for row in rows], next=str(cursor))
+
+
+def _seen(request: Request) -> int | None:
+    """The event that a browser, or whoever does as one does, has seen before it was cut off."""
+    text = request.headers.get("last-event-id", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+async def _events(follower: Follower, cursor: int, request: Request) -> AsyncIterator[str]:
+    """Changes as server-sent events, until the client goes, may see nothing more, or the server
+    stops. Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+    """
+    async with present(request) as gone:
+        while not (gone.done() or follower.news.closed):
+            try:
+                rows, cursor = await follower.wait(cursor, _STILL_HERE, gone)
+            except (OCIError, Problem):  # the token has ended; the next request is told so
+                return
+            for row in rows:
+                yield f"id: {row.id}\nevent: change\ndata: {_shown(row).model_dump_json()}\n\n"
+            if not rows:
+                yield f"id: {cursor}\n\n"
 
 
 def _shown(row: Row) -> Change:
@@ -97,106 +117,3 @@ def _shown(row: Row) -> Change:
         actor=row.actor,
         reason=row.reason,
     )
-
-
-@contextlib.asynccontextmanager
-async def _present(request: Request) -> AsyncIterator["asyncio.Task[None]"]:
-    """A task that ends when the client goes away."""
-
-    async def watch() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    gone = asyncio.create_task(watch())
-    try:
-        yield gone
-    finally:
-        gone.cancel()
-        await asyncio.gather(gone, return_exceptions=True)
-
-
-class Follower:
-    """A caller who follows the log, and what they asked for."""
-
-    def __init__(
-        self, caller: Caller, repository: str | None, kinds: frozenset[str], limit: int
-    ) -> None:
-        self._caller = caller
-        self._within = tuple(pattern.ranges([repository])) if repository else None
-        self._kinds = kinds
-        self._limit = limit
-        self._wanted = Wanted(())
-
-    async def begin(self, after: int | None) -> int:
-        """The cursor to begin with. Raises a problem for one that is ahead of the log."""
-        newest = await self._caller.read(changes.newest)
-        if after is not None and after > newest:
-            raise Problem(
-                409,
-                f"the log ends at {newest}, before {after}: it was restored from a backup. "
-                f"Read anew what you follow, then go on with after={newest}",
-                newest=newest,
-            )
-        return newest if after is None else after
-
-    async def wait(
-        self, cursor: int, seconds: float, gone: "asyncio.Task[None]"
-    ) -> tuple[list[Row], int]:
-        """What comes behind the cursor within so many seconds, and the cursor behind that."""
-        news, loop = self._caller.registry.news, asyncio.get_running_loop()
-        until = loop.time() + seconds
-        self._check_room()
-        with news.watch(self._concerns, self._caller.actor.subject) as watch:
-            gone.add_done_callback(lambda _: watch.wake())
-            while True:
-                rows, cursor, is_last = await self.look(cursor)
-                left = until - loop.time()
-                if rows or not is_last or left <= 0 or gone.done() or news.closed:
-                    return rows, cursor
-                await watch.wait(left)
-
-    def _check_room(self) -> None:
-        registry = self._caller.registry
-        most = registry.most_in_flight
-        mine = registry.news.of(self._caller.actor.subject)
-        if mine >= _EACH or (most and registry.news.waiting >= most):
-            text = "too many wait for changes already: try again shortly, or ask with wait=0"
-            raise Problem(429, text, {"retry-after": "5"})
-
-    def _concerns(self, kind: str, repository: str) -> bool:
-        """Whether to look; access may be the caller's own."""
-        return kind in (EVERYTHING, Kind.ACCESS) or self._wanted.means(kind, repository)
-
-    async def look(self, cursor: int) -> tuple[list[Row], int, bool]:
-        """What is there behind the cursor, the cursor behind that, and whether it is the last."""
-        await self._learn()
-        is_last = False
-        for _ in range(_WINDOWS):
-            read = partial(
-                changes.following,
-                cursor=cursor,
-                wanted=self._wanted,
-                limit=self._limit,
-                window=_WINDOW,
-            )
-            found, cursor, is_last = await self._caller.read(read)
-            if (rows := await self._visible(found)) or is_last:
-                return rows, cursor, is_last
-            await asyncio.sleep(0)  # others want to be answered, too
-        return [], cursor, is_last
-
-    async def _learn(self) -> None:
-        """Who they are by now, and what they may see: it may have changed while they waited."""
-        caller = self._caller
-        guard = caller.registry.guard
-        caller.asked.session = await guard.identify(caller.asked)
-        ranges = await guard.directory.readable(caller.actor)
-        audits = await caller.holds(Action.AUDIT)
-        self._wanted = Wanted(tuple(ranges), audits, self._kinds, self._within)
-
-    async def _visible(self, rows: list[Row]) -> list[Row]:
-        """Those of repositories that they may pull from, by policies too."""
-        may = {"": True}
-        for name in {row.repository for row in rows} - {""}:
-            may[name] = await self._caller.may(Action.PULL, Repository(name))
-        return [row for row in rows if may[row.repository]]
