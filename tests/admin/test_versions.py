@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.admin.office import Office, fresh, problem
 from tests.admin.shop import LAYER, Shop
-from tests.content import dump, put_blob
+from tests.content import EMPTY, dump, put_blob, put_manifest
+from tests.signatures.signed import curve, payload, pem, signature, signing, simple, tag_of
 
 _OCI = "org.opencontainers.image."
 LABELS = {
@@ -273,6 +274,28 @@ def test_a_note_wants_a_tag(shop: Shop) -> None:
         assert "there is no tag" in problem(shop.write("notes", {"plan": "x"}, tag=tag), 404)
     problem(shop.write("notes", {"plan": "x"}, tag="no/tag"), 422)
     problem(shop.write("notes", {"plan": "x" * 1001}, tag="1.0.0"), 422)
+
+
+def test_who_signed_is_shown(shop: Shop) -> None:
+    key = curve()
+    found = shop.push("1.0.0")
+    shop.push("1.1.0")
+    for part in (payload(found), EMPTY):
+        put_blob(shop.http, shop.app, part)
+    signed = signature(simple(payload(found), signing(key)))
+    put_manifest(shop.http, shop.app, tag_of(found), signed)
+    assert [row["signed_by"] for row in shop.rows()] == [[], []]
+    answer = shop.office.admin.at.put(f"/signers/{shop.project}/ci", {"key": {"pem": pem(key)}})
+    answer.raise_for_status()
+    assert [row["signed_by"] for row in shop.rows()] == [[], ["ci"]]
+
+
+def test_a_manifest_that_is_no_image_for_its_size_is_not_looked_into(shop: Shop) -> None:
+    document = shop.image("x", {})
+    document["annotations"] = {f"{_OCI}description": "x" * 2**18}
+    shop.tag("1.0.0", document)
+    (row,) = shop.rows()
+    assert (row["size"], row["description"], row["platforms"]) == (None, "", [])
 
 
 def test_the_scheme_is_set_for_a_repository(shop: Shop) -> None:

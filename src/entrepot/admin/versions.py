@@ -52,8 +52,8 @@ class Version(Model):
     pushed_at: datetime | None
     """When this image first came under this tag."""
     pushed_by: str
-    size: int
-    """Bytes of all its platforms."""
+    size: int | None
+    """Bytes of all its platforms; null where its manifest is too large to be looked into."""
     platforms: list[str]
     title: str
     description: str

@@ -30,7 +30,8 @@ class Image(NamedTuple):
     """What an image says, and its bytes; an index has those of all its platforms."""
 
     labels: Labels
-    size: int
+    size: int | None
+    """None where it is too large to be looked into."""
 
 
 class Catalogue:
@@ -85,7 +86,7 @@ class Catalogue:
         asked = [digest for digest in dict.fromkeys(digests) if digest not in found]
         sizes = image_sizes.of(db, place[0], asked) if asked else {}
         for digest in asked:
-            image = Image(labels.read(db, place[1], digest), sizes.get(digest, 0))
+            image = Image(labels.read(db, place[1], digest), sizes.get(digest))
             found[digest] = self._images[place[0], digest] = image
         while len(self._images) > MOST_IMAGES:
             self._images.popitem(last=False)

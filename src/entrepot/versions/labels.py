@@ -1,7 +1,8 @@
 """`Labels`: what an image says of itself, from its manifest and its configuration.
 
 Annotations go before labels, and an index's own before those of the first image that it lists. A
-document that is no JSON, or is too large to be opened for a list, says nothing.
+document that is no JSON, or is too large to be opened for a list, says nothing; so does
+a configuration that does not lie in the database.
 Sources: OCI Image Specification, "Annotations" and "Image Configuration".
 """
 
@@ -12,13 +13,11 @@ from typing import Any
 
 from entrepot.db import blobs, manifests
 from entrepot.db.connection import Connection
+from entrepot.db.image_sizes import LARGEST
 from entrepot.oci import media
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
-
-LARGEST = 256 * 1024
-"""Bytes of a manifest that is opened; configurations are, where they lie in the database."""
 
 LONGEST = 1000
 """Characters of a text that is shown."""
