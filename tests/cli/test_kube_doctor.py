@@ -78,6 +78,19 @@ def test_mirrors_of_a_node_are_shown_in_their_order(waiting: Path) -> None:
     assert "not looked at" not in done.output
 
 
+@pytest.mark.parametrize("runtime", ["containerd", "crio"])
+def test_files_of_mirror_config_are_read(waiting: Path, runtime: str) -> None:
+    pod, node = json.loads((waiting / "pod.json").read_text()), str(waiting / "node")
+    host = pod["spec"]["containers"][0]["image"].partition("/")[0]
+    replica = f"127.0.0.1:{free_port()}"
+    made = entrepot("mirror-config", runtime, host, "--replica", replica, "--to", node)
+    assert made.status == 0
+    words = ("kube", "doctor", "web", "--node-files", node)
+    done = entrepot(*words, PATH=f"{waiting}:/usr/bin:/bin")
+    asked = [line.split()[1] for line in done.output.splitlines() if line.startswith("  asked")]
+    assert [each.partition("://")[2].partition("/")[0] for each in asked] == [host, replica]
+
+
 def test_files_of_a_node_that_are_not_there(waiting: Path) -> None:
     words = ("kube", "doctor", "web", "--node-files", str(waiting / "nowhere"))
     done = entrepot(*words, PATH=f"{waiting}:/usr/bin:/bin")

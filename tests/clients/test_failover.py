@@ -1,7 +1,7 @@
 """Clients with the files of `entrepot mirror-config`: they pull from a copy, the primary is down.
 
-One replica is another Entrepot, with images by their own names; the other is a docker-registry
-that has them below a path.
+One replica is another Entrepot by TLS, with images by their own names; the other is a
+docker-registry that has them below a path.
 """
 
 import copy
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from tests.cli.command import entrepot
 from tests.clients.carriers import Crane
+from tests.clients.client import Reach
 from tests.clients.conftest import MakeImage
 from tests.clients.containerd import Containerd
 from tests.clients.docker import Docker
@@ -23,6 +24,8 @@ from tests.clients.image import Image, digest_of
 from tests.clients.podman import Podman
 from tests.registry import serving
 from tests.upstream.peer import docker_registry
+
+from entrepot.auth.ca_folder import Folder
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Site:
     image: Image
     primary: str
     """The address of a registry that was, and is no more."""
-    places: dict[str, str]
-    """Replicas by what they are."""
+    options: dict[str, tuple[str, ...]]
+    """By what a replica is, where it is and whom to trust there."""
 
     @property
     def reference(self) -> str:
@@ -42,16 +45,25 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, new_image: MakeImage, crane: Crane
+    tmp_path_factory: pytest.TempPathFactory,
+    new_image: MakeImage,
+    crane: Crane,
+    certificates: Folder,
 ) -> Iterator[Site]:
-    folder, image = tmp_path_factory.mktemp("site"), new_image()
-    with serving(folder / "replica") as replica, docker_registry(folder / "peer") as peer:
-        places = {"entrepot": replica.address, "docker-registry": f"{peer}/mirror"}
+    folder, image, ca = tmp_path_factory.mktemp("site"), new_image(), certificates.ca.cert
+    tls = {"tls_cert": certificates.server.cert, "tls_key": certificates.server.key}
+    with serving(folder / "replica", **tls) as replica, docker_registry(folder / "peer") as peer:
         with serving(folder / "primary") as primary:
-            for place in (primary.address, *places.values()):
-                crane.push(image, f"{place}/team/app:1")
-        crane.push(image, f"{replica.address}/library/app:1")
-        yield Site(image, primary.address, places)
+            crane.push(image, f"{primary.address}/team/app:1")
+        crane.push(image, f"{peer}/mirror/team/app:1")
+        safe = Crane(folder / "crane", Reach(replica.address, ca))
+        for name in ("team", "library"):
+            safe.push(image, f"{replica.address}/{name}/app:1")
+        options = {
+            "entrepot": (replica.address, "--ca", str(ca)),
+            "docker-registry": (f"{peer}/mirror",),
+        }
+        yield Site(image, primary.address, options)
 
 
 def configured(folder: Path, *words: str) -> Path:
@@ -63,7 +75,7 @@ def configured(folder: Path, *words: str) -> Path:
 
 @pytest.mark.parametrize("kind", ["entrepot", "docker-registry"])
 def test_containerd(site: Site, containerd: Containerd, kind: str, tmp_path: Path) -> None:
-    etc = configured(tmp_path, "containerd", site.primary, "--replica", site.places[kind])
+    etc = configured(tmp_path, "containerd", site.primary, "--replica", *site.options[kind])
     node = Containerd(containerd.folder, containerd.socket, containerd.env)
     node.options = ["--hosts-dir", str(etc / "containerd/certs.d")]
     assert node.pull(site.reference).random == site.image.random
@@ -73,7 +85,7 @@ def test_containerd(site: Site, containerd: Containerd, kind: str, tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ["entrepot", "docker-registry"])
 def test_podman(site: Site, podman: Podman, kind: str, tmp_path: Path) -> None:
-    etc = configured(tmp_path, "podman", site.primary, "--replica", site.places[kind])
+    etc = configured(tmp_path, "podman", site.primary, "--replica", *site.options[kind])
     shutil.copytree(etc / "containers", tmp_path / ".config/containers")
     node = copy.copy(podman)
     node.env, node.plain = {**podman.env, "HOME": str(tmp_path)}, []
@@ -82,7 +94,7 @@ def test_podman(site: Site, podman: Podman, kind: str, tmp_path: Path) -> None:
 
 
 def test_podman_takes_short_names(site: Site, podman: Podman, tmp_path: Path) -> None:
-    words = ("podman", "docker.io", "--primary", site.places["entrepot"], "--short-names")
+    words = ("podman", "docker.io", "--short-names", "--primary", *site.options["entrepot"])
     etc = configured(tmp_path, *words)
     shutil.copytree(etc / "containers", tmp_path / ".config/containers")
     node = copy.copy(podman)
@@ -94,11 +106,11 @@ def test_podman_takes_short_names(site: Site, podman: Podman, tmp_path: Path) ->
 
 def test_docker(site: Site, docker: Docker) -> None:
     """Its mirrors are for Docker Hub, which nobody reaches from here."""
-    daemon, mirror = docker.folder / "daemon.json", site.places["entrepot"]
-    etc = configured(docker.folder / "node", "docker", "docker.io", "--cache", mirror)
+    daemon, (mirror, *ca) = docker.folder / "daemon.json", site.options["entrepot"]
+    etc = configured(docker.folder / "node", "docker", "docker.io", "--cache", mirror, *ca)
     try:
         daemon.write_text((etc / "docker/daemon.json").read_text())
-        _reload(docker, f"http://{mirror}/")
+        _reload(docker, f"https://{mirror}/")
         assert docker.pull("app:1").random == site.image.random
         docker.forget("app:1")
     finally:
