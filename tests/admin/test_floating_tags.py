@@ -90,6 +90,15 @@ def test_asking_says_what_moves(office: Office, team: str, pusher: httpx.Client)
     assert floats(office, f"{team}/other") == {}
 
 
+def test_what_becomes_immutable_is_told(office: Office, team: str, pusher: httpx.Client) -> None:
+    ask(office, team, ALL)
+    put_image(pusher, f"{team}/app", "1.0.0", b"one")
+    put_image(pusher, f"{team}/other", "1.0.0", b"one")
+    still = {"repositories": f"{team}/app", "kind": "regex", "tags": "latest|1"}
+    found = made(office.admin.at.post("/immutable-tags", still))
+    assert found["stops"] == [f"{team}/app:1", f"{team}/app:latest"]
+
+
 def test_whatever_moves_versions_has_them_follow(office: Office, team: str) -> None:
     where = f"{team}/app"
     ask(office, where, {"latest": True})

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.admin.office import Office, fresh, made, problem
+from tests.admin.office import Office, Person, fresh, made, problem
 from tests.content import put_image
 
 PATH = "/immutable-tags"
@@ -22,12 +22,21 @@ def rule(repositories: str, kind: str = "all", tags: str = "") -> dict[str, Any]
     return {"repositories": repositories, "kind": kind, "tags": tags}
 
 
+def rule_made(who: Person, wanted: dict[str, Any]) -> dict[str, Any]:
+    """A rule as lists show it."""
+    found: dict[str, Any] = made(who.at.post(PATH, wanted))
+    del found["stops"]
+    return found
+
+
 def test_a_rule_from_its_making_to_its_end(office: Office, team: str) -> None:
     who = office.person(f"maintainer:{team}/*")
     found = made(who.at.post(PATH, rule(team, "semver")))
     assert found["repositories"] == f"{team}/*"
     assert found["created_by"] == who.subject
-    assert made(office.admin.at.post(PATH, rule(f"{team}/*", "semver"))) == found
+    assert found.pop("stops") == []
+    again = made(office.admin.at.post(PATH, rule(f"{team}/*", "semver")))
+    assert found.items() <= again.items()
     assert who.at.get(PATH).json()["items"] == [found]
     one = f"{PATH}/{found['id']}"
     assert who.at.delete(one).status_code == 204
@@ -54,9 +63,9 @@ def test_it_counts_at_once_and_for_its_repositories_alone(office: Office, team: 
 
 def test_a_maintainer_of_a_part_sets_rules_for_that_part(office: Office, team: str) -> None:
     who = office.person(f"maintainer:{team}/app-*")
-    mine = made(who.at.post(PATH, rule(f"{team}/app-x")))
+    mine = rule_made(who, rule(f"{team}/app-x"))
     assert "may not configure" in problem(who.at.post(PATH, rule(team)), 403)
-    whole = made(office.admin.at.post(PATH, rule(team)))
+    whole = rule_made(office.admin, rule(team))
     assert who.at.get(PATH).json()["items"] == [mine]
     seen = who.at.get(PATH, repository=f"{team}/app-x").json()["items"]
     assert seen == [mine, whole], "what counts for what they may pull is shown"
@@ -65,7 +74,7 @@ def test_a_maintainer_of_a_part_sets_rules_for_that_part(office: Office, team: s
 
 
 def test_readers_see_what_counts_and_others_do_not(office: Office, team: str) -> None:
-    found = made(office.admin.at.post(PATH, rule(team)))
+    found = rule_made(office.admin, rule(team))
     reader, stranger = office.person(f"reader:{team}/*"), office.person()
     assert reader.at.get(PATH).json()["items"] == []
     assert reader.at.get(PATH, repository=f"{team}/app").json()["items"] == [found]

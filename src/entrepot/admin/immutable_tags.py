@@ -12,7 +12,7 @@ from entrepot.admin.page import Glob, Model, Page, Pattern, RepositoryName, mome
 from entrepot.admin.problem import Problem
 from entrepot.auth import pattern as patterns
 from entrepot.auth.roles import Action
-from entrepot.db import immutable_rules, projects
+from entrepot.db import floating_rules, immutable_rules, projects
 from entrepot.db.connection import Connection
 from entrepot.db.immutable_rules import MOST, Kind
 from entrepot.oci.expression import MAX_LENGTH, Expression
@@ -44,6 +44,13 @@ class Rule(Model):
     created_at: datetime | None
     """Null where it was set before that was kept."""
     created_by: str
+
+
+class Made(Rule):
+    """A rule that was made just now."""
+
+    stops: list[str]
+    """Tags that floated and hold still now, such as team/app:latest."""
 
 
 class NewRule(Model):
@@ -103,24 +110,32 @@ async def index(
 
 
 @router.post("", status_code=201)
-async def create(caller: Called, wanted: Annotated[NewRule, Body()]) -> Rule:
+async def create(caller: Called, wanted: Annotated[NewRule, Body()]) -> Made:
     """Make a rule. It counts at once, for tags that are there already too; one that is there
     already stays as it is, with the name of whoever set it first.
     """
     await caller.require(Action.CONFIGURE, wanted.repositories)
     project, _, _ = wanted.repositories.partition("/")
 
-    def write(db: Connection) -> immutable_rules.Rule:
+    def write(db: Connection) -> Made:
         if projects.find(db, project) is None:
             raise Problem(404, f"there is no project {project}: make it first")
         by = caller.actor.subject
         made = immutable_rules.add(db, wanted.repositories, wanted.kind, wanted.tags, by=by)
         if len(immutable_rules.of_project(db, project)) > MOST:
             raise Problem(409, f"{project} has {MOST} rules already: take some away first")
-        return made
+        return Made(**shown(made).model_dump(), stops=_stops(db, project, made))
 
     about = f"{wanted.repositories} {wanted.kind} {wanted.tags}".rstrip()
-    return shown(await caller.change("immutable add", about, write))
+    return await caller.change("immutable add", about, write)
+
+
+def _stops(db: Connection, project: str, rule: immutable_rules.Rule) -> list[str]:
+    return [
+        f"{repository}:{tag}"
+        for repository, tag in floating_rules.floating_in(db, project)
+        if patterns.covers(rule.repositories, repository.name) and rule.means(tag)
+    ]
 
 
 @router.delete("/{number}", status_code=204)

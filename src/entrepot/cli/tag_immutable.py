@@ -73,7 +73,8 @@ def add(
     made = connect(ctx).post("/immutable-tags", wanted)
     what = {"all": "all tags", "semver": "semver releases"}.get(given[0], f"tags {made['tags']}")
     where = f"in {made['repositories']} (rule {made['id']})"
-    done(f"{what} hold still {where}", made, as_json=as_json)
+    stops = "".join(f"; {tag} floats no more" for tag in made["stops"])
+    done(f"{what} hold still {where}{stops}", made, as_json=as_json)
 
 
 @app.command()

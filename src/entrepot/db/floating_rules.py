@@ -108,6 +108,17 @@ def floating(db: Connection, number: int) -> dict[str, str]:
     return dict(rows.fetchall())
 
 
+def floating_in(db: Connection, project: str) -> list[tuple[Repository, str]]:
+    """All tags of a project that float."""
+    rows = db.execute(
+        "select r.name, t.name from repository r join tag t on t.repository = r.id "
+        "and t.floats is not null where (r.name = ? or (r.name > ? and r.name < ?)) "
+        "and r.trash is null order by r.name, t.name",
+        (project, f"{project}/", f"{project}0"),  # 0 comes behind the slash
+    )
+    return [(Repository(repository), tag) for repository, tag in rows]
+
+
 def stands_for(db: Connection, number: int, tag: str) -> str | None:
     """The tag of the version that a tag stands for; None where it does not float."""
     row = db.execute(

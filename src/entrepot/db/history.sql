@@ -51,3 +51,4 @@ create index floating_rule_project on floating_rule (project);
 
 -- Of a tag that floats: the tag of the version that it stands for.
 alter table tag add column floats text;
+create index tag_floats on tag (repository) where floats is not null;

@@ -86,6 +86,22 @@ def test_what_is_immutable_stays_so(site: Site) -> None:
     assert where(site, "1") == newer
 
 
+def test_what_floats_follows_what_comes_back(site: Site) -> None:
+    put_image(site.http, APP, "1.1.0", b"newer")
+    put_image(site.http, APP, "1.0.0", b"older")
+    at = "/api/v1/floating-tags"
+    site.http.put(at, params={"pattern": "team"}, json={"latest": True}).raise_for_status()
+    site.create()
+    gone = {"repository": APP, "tag": "1.1.0"}
+    site.http.delete("/api/v1/tags", params=gone).raise_for_status()
+    assert where(site, "latest") == where(site, "1.0.0")
+    found = site.json("restore", *only(site, f"{APP}:latest"), "--move-tags")
+    assert (found["tags"], found["left"]) == ([], [f"{APP}:latest"])
+    found = site.json("restore", *only(site, f"{APP}:1.1.0"))
+    assert found["tags"] == [f"{APP}:1.1.0"]
+    assert where(site, "latest") == where(site, "1.1.0")
+
+
 @pytest.mark.parametrize("choice", ["team/app:nothing", "nobody", "team/app:-"])
 def test_what_is_not_there_is_told(site: Site, choice: str) -> None:
     site.create()
