@@ -86,7 +86,7 @@ def test_of_many_who_saw_the_same_one_promotes(channelled: Channelled) -> None:
     channelled.promote("1.0.0").raise_for_status()
     seen = channelled.digests["1.0.0"]
     answers = at_once(
-        *(partial(channelled.promote, version, seen=seen) for version in VERSIONS[1:])
+        *(partial(channelled.promote, version, expected=seen) for version in VERSIONS[1:])
     )
     assert statuses(answers) == [200, 409, 409, 409, 409]
     won = next(answer.json()["here"] for answer in answers if answer.status_code == 200)
@@ -112,7 +112,7 @@ def test_who_says_nothing_of_what_they_saw_loses_no_move_either(channelled: Chan
 
 
 def test_the_same_version_twice_is_promoted_once(channelled: Channelled) -> None:
-    answers = at_once(*[partial(channelled.promote, "1.0.0", seen="")] * 4)
+    answers = at_once(*[partial(channelled.promote, "1.0.0", expected="")] * 4)
     assert statuses(answers) == [200] * 4
     assert sorted(answer.json()["moved"] for answer in answers) == [False, False, False, True]
     assert len(channelled.stays()) == 1
@@ -122,7 +122,7 @@ def test_of_many_who_go_back_one_does(channelled: Channelled) -> None:
     for version in VERSIONS:
         channelled.promote(version).raise_for_status()
     seen = channelled.digests["1.5.0"]
-    answers = at_once(*[partial(channelled.back, seen=seen)] * 4)
+    answers = at_once(*[partial(channelled.back, expected=seen)] * 4)
     assert statuses(answers) == [200, 409, 409, 409]
     assert channelled.tag() == channelled.digests["1.4.0"]
     bad = channelled.at.get("/bad-versions", repository=channelled.app).json()["items"]
@@ -137,7 +137,7 @@ def test_forward_or_back_but_not_both(channelled: Channelled) -> None:
         channelled.promote(version).raise_for_status()
     seen = channelled.digests["1.1.0"]
     answers = at_once(
-        partial(channelled.back, seen=seen), partial(channelled.promote, "1.2.0", seen=seen)
+        partial(channelled.back, expected=seen), partial(channelled.promote, "1.2.0", expected=seen)
     )
     assert statuses(answers) == [200, 409]
     back = answers[0].status_code == 200

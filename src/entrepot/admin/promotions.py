@@ -27,7 +27,7 @@ Where = Annotated[RepositoryName, Query(description="The repository, such as tea
 Version = Annotated[
     VersionText, Query(description="A tag, a digest, or a channel for what is in that.")
 ]
-Seen = Annotated[str, Field(max_length=256)] | None
+Expected = Annotated[str, Field(max_length=256)] | None
 
 
 class Promotion(Model):
@@ -38,9 +38,9 @@ class Promotion(Model):
     """A tag, a digest, or a channel for what is in that."""
     to: ChannelName
     reason: Reason = ""
-    seen: Seen = None
-    """The digest that the caller has seen in the channel, "" for nothing: where it is another one
-    by now, the answer is 409. Null for what is there when the request comes.
+    expected: Expected = None
+    """The digest that the channel must still have, "" for none: else nothing moves, and the answer
+    is 409. Null for what is there when the request comes.
     """
 
 
@@ -76,7 +76,7 @@ class Rollback(Model):
     to: Annotated[str, Field(max_length=256)] = ""
     """A version that was in it; "" for the last good one."""
     reason: Reason = ""
-    seen: Seen = None
+    expected: Expected = None
     """As of a promotion."""
 
 
@@ -142,7 +142,7 @@ async def promote(caller: Called, wanted: Annotated[Promotion, Body()]) -> Promo
     where = Repository(wanted.repository)
     await caller.allow(Action.PUSH, where)
     by = await promoter(caller, where)
-    there = await seen(caller, where, wanted.to, wanted.seen)
+    there = await seen(caller, where, wanted.to, wanted.expected)
     meant = Wanted(where, wanted.version, wanted.to, wanted.reason, there)
     write = partial(promotion.promote, wanted=meant, promoter=by, by=caller.by())
     detail = {"version": wanted.version}
@@ -162,7 +162,7 @@ async def roll_back(caller: Called, wanted: Annotated[Rollback, Body()]) -> Roll
     where = Repository(wanted.repository)
     await caller.allow(Action.PUSH, where)
     by = await promoter(caller, where)
-    there = await seen(caller, where, wanted.channel, wanted.seen)
+    there = await seen(caller, where, wanted.channel, wanted.expected)
     meant = Back(where, wanted.channel, wanted.to, wanted.reason, there)
     write = partial(rollback.roll_back, wanted=meant, promoter=by, by=caller.by())
     event = Event(Kind.ROLLED_BACK, caller.by(), where.name, wanted.channel)

@@ -58,7 +58,7 @@ def promote(
         return
     here = stands["here"]
     body = {"repository": repository, "version": version, "to": to, "reason": reason}
-    body["seen"] = here["digest"] if here else ""
+    body["expected"] = here["digest"] if here else ""
     made = client.post("/promotions", body)
     now, before = made["here"], made["before"]
     if not made["moved"]:
@@ -116,7 +116,7 @@ def rollback(
     question = f"take {channel} of {repository} from {left['version']} back to {target}, "
     confirm(f"{question}and mark {left['version']} as bad?", yes=yes)
     body = {"repository": repository, "channel": channel, "to": to, "reason": reason}
-    made = client.post("/promotions/rollback", {**body, "seen": left["digest"]})
+    made = client.post("/promotions/rollback", {**body, "expected": left["digest"]})
     said = f"{channel} of {repository} is at {made['here']['version']} again"
     done(f"{said}; {made['left']['version']} is marked as bad", made, as_json=as_json)
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from entrepot.blobstore.store import Store
 from entrepot.db import (
+    channels,
     faults,
     healing,
     idle,
@@ -92,11 +93,11 @@ class TakeTag(_Sure):
         return "remove the tag; the audit keeps what it pointed to"
 
     def apply(self, db: Connection) -> bool:
-        """Do it, unless its manifest has come back, or it is immutable."""
+        """Do it, unless its manifest has come back, or it is immutable or a channel."""
         if not faults.is_dangling(db, self.repository, self.tag, self.digest):
             return True
         name = Repository.parse(self.repository)
-        if immutable.holds(db, name, self.tag):
+        if immutable.holds(db, name, self.tag) or channels.has(db, name, self.tag):
             return False
         number = repositories.identify(db, name)
         assert number is not None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from entrepot.db import blobs, manifests, moving, pieces, projects, tags
+from entrepot.db import blobs, channels, manifests, moving, pieces, projects, tags
 from entrepot.db.audit import By, Event
 from entrepot.db.blobs import Blob
 from entrepot.db.changes import record_access
@@ -154,9 +154,10 @@ class _Merging:
     def _takes(self, name: Repository, tag: str, digest: Digest) -> bool:
         """Whether a tag is to be made or moved."""
         old = tags.digest_of(self._db, name, Tag(tag))
-        if old is None or old == str(digest):
-            return old is None
-        moves = self._move_tags and not floating.is_kept(self._db, name, tag)
+        if old == str(digest):
+            return False
+        moves = old is None or (self._move_tags and not floating.is_kept(self._db, name, tag))
+        moves = moves and not channels.has(self._db, name, tag)
         if not moves:
             self._made.left.append(f"{name}:{tag}")
         return moves
