@@ -300,18 +300,19 @@ def test_a_keyless_signature_opens_it(project: Project) -> None:
 
 
 def test_an_answer_ends_with_the_certificate(project: Project) -> None:
-    found, now = project.push(), datetime.now(UTC)
+    found = project.push()
     path = f"/signers/{project.name}/ops"
     known = of()
     project.admin.put(
         path, {"notation": {"ca": known.ca, "subject": known.subject}}
     ).raise_for_status()
     project.demand("ops")
-    since, until = now - timedelta(days=1), now + timedelta(seconds=2)
+    now = datetime.now(UTC)
+    since, until = now - timedelta(days=1), now + timedelta(seconds=4)
     content = jws(found, certificate=leaf(since=since, until=until))
     attach(project, found, NOTATION, JOSE, content)
     assert project.gets("1") == 200
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while project.reader.get(f"/v2/{project.app}/manifests/1").status_code == 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
