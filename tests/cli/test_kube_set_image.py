@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.accounts import ADMIN
+from tests.cli.command import entrepot
 from tests.cli.desk import Desk
 from tests.content import put_image
 from tests.kube.rollout.documents import pod, waiting, workload
@@ -75,6 +76,21 @@ def test_and_back(desk: Desk, stand: Stand, digests: dict[str, str]) -> None:
     assert done.output == (
         f"{new} does not start; daemonset/web in shop runs what it ran before\n"
         "  failed pod web-1, container web: CrashLoopBackOff: back-off\n"
+    )
+
+
+def test_who_looks_no_longer_is_told_that_it_goes_on(
+    desk: Desk, stand: Stand, digests: dict[str, str]
+) -> None:
+    stand.answers("get-deployment", workload(images={"web": f"r.test/{APP}:1.3.0"}), "^C")
+    stand.answers("patch-deployment", {})
+    words = ("kube", "set-image", "web", "--version", "^1")
+    path = str(stand.folder)
+    done = entrepot(*words, ENTREPOT_CONTEXTS=str(desk.contexts), PATH=path)
+    assert (done.status, done.output) == (130, "")
+    assert done.error == (
+        "entrepot: the rollout goes on there; to take it back: "
+        "kubectl rollout undo deployment/web --namespace shop\n"
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from entrepot.kube.rollout.plan import Wish
     from entrepot.kube.rollout.rollout import Limits
 
-_STATUS = {"done": 0, "same": 0, "undone": 1, "failed": 3, "stuck": 3}
+_STATUS = {"done": 0, "same": 0, "undone": 1, "failed": 3, "replaced": 3, "stuck": 3}
 
 
 def set_image(
@@ -155,6 +155,9 @@ def _attempted(kubectl: Kubectl, change: "Change", limits: "Limits", *, undo: bo
             )
     except KubectlError as error:
         fail(f"nothing is changed: {error}", 1)
+    except KeyboardInterrupt:
+        where = f"{change.workload} --namespace {change.namespace}"
+        fail(f"the rollout goes on there; to take it back: kubectl rollout undo {where}", 130)
 
 
 _ENDS = {
@@ -163,6 +166,7 @@ _ENDS = {
     "same": "{workload} in {namespace} runs {images} already",
     "undone": "{images} does not start; {workload} in {namespace} runs what it ran before",
     "failed": "{images} does not start, and {workload} in {namespace} is left so",
+    "replaced": "{workload} in {namespace} is not at {images}",
     "stuck": "{images} does not start, and {workload} in {namespace} does not come back: {back}",
 }
 

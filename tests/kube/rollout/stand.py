@@ -7,7 +7,7 @@ from typing import Any
 
 KUBECTL = """\
 #!{python}
-import json, pathlib, sys
+import json, os, pathlib, signal, sys, time
 folder = pathlib.Path({folder!r})
 words = sys.argv[1:]
 with (folder / "calls").open("a") as calls:
@@ -18,6 +18,9 @@ answers = sorted(folder.glob(f"{{verb}}-{{kind}}-*"))
 answer = json.loads(answers[0].read_text())
 if len(answers) > 1:
     answers[0].unlink()
+if answer == "^C":
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(10)
 if isinstance(answer, str):
     sys.exit(answer)
 print(json.dumps(answer))
@@ -35,7 +38,9 @@ class Stand:
         program.chmod(0o755)
 
     def answers(self, call: str, *documents: Any) -> None:
-        """Lay ready what a call gets, as `get-deployment`; words of an error are one."""
+        """Lay ready what calls such as `get-deployment` get. Words of an error are one, and `^C`
+        interrupts whoever calls.
+        """
         for number, each in enumerate(documents):
             (self.folder / f"{call}-{number}").write_text(json.dumps(each))
 

@@ -143,11 +143,23 @@ def test_pods_of_a_stateful_set_that_never_were_ready_are_deleted(stand: Trial) 
 def test_no_way_back(stand: Trial, answers: list[Any], words: str) -> None:
     """Somebody has set another image since; or what ran before does not come up."""
     stand.answers("patch-deployment", {}, *answers)
-    stand.answers("get-deployment", deployment(IMAGE))
+    stand.answers("get-deployment", deployment(IMAGE), deployment(IMAGE), deployment())
     stand.answers("get-pods", items(CRASHES))
     outcome = stand.attempt(deployment(), within=1)
     assert outcome.end is End.STUCK
     assert outcome.back.startswith(words)
+
+
+def test_somebody_else_sets_another_one(stand: Trial) -> None:
+    """Theirs stays, and is not taken for ours when it is through."""
+    theirs = f"{HOST}/team/app:2.0.0"
+    stand.answers("patch-deployment", {})
+    stand.answers("get-deployment", deployment(IMAGE), deployment(theirs, **THROUGH))
+    stand.answers("get-pods", items(*ready(theirs, "a", "b")))
+    outcome = stand.attempt(deployment())
+    assert outcome.end is End.REPLACED
+    assert outcome.why == Why(f"somebody has set {theirs} meanwhile")
+    assert len(stand.calls("patch")) == 1
 
 
 def test_somebody_was_faster(stand: Trial) -> None:

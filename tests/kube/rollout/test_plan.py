@@ -85,6 +85,16 @@ def test_what_is_so_already(written: str, image: str, is_so: bool) -> None:
     assert Setting(Spot("containers", 0, "web", written), image).is_so is is_so
 
 
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [(WANTED, ""), (f"{HOST}/team/app:2", f"{HOST}/team/app:2"), (f"{HOST}/team/app@{NEW}", "")],
+)
+def test_what_somebody_else_has_set(written: str, wanted: str) -> None:
+    change = planned(workload())
+    assert change.replaced_in(workload(images={"web": written})) == wanted
+    assert change.replaced_in(workload(images={"other": WANTED})) == "none"
+
+
 def test_only_what_differs_is_set() -> None:
     found = workload(images={"web": WANTED, "work": f"{HOST}/team/app:1.3.0"})
     change = planned(found, containers=("web", "work"))

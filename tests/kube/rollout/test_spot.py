@@ -44,6 +44,7 @@ def test_who_is_meant(
         ({"web": APP}, ("wbe",), "", f"there is no container wbe; there is web ({APP})"),
         ({"web": APP, "side": OTHER}, ("web", "side"), "", "say --repository: the images are"),
         ({"web": "Not/A/Name"}, (), "", "say --repository"),
+        ({"web": "\x1b[2J"}, (), "", "say --repository: the images are web (\\x1b[2J)"),
     ],
 )
 def test_nothing_is_guessed(

@@ -19,6 +19,8 @@ class End(StrEnum):
     """The new one does not start; what ran before runs again."""
     FAILED = "failed"
     """The new one does not start, and is still what is wanted."""
+    REPLACED = "replaced"
+    """Somebody else has set another image meanwhile, and theirs stays."""
     STUCK = "stuck"
     """It was to be taken back, and what ran before does not come up either."""
 
@@ -47,6 +49,8 @@ def attempt(
     failure = rollout.watch(tell)
     if failure is None:
         return Outcome(End.SAME if is_so else End.DONE)
+    if failure.replaced:
+        return Outcome(End.REPLACED, Why(failure.words))
     why = explain(failure)
     if is_so or not undo:
         return Outcome(End.FAILED, why)

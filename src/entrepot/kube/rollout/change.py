@@ -7,7 +7,7 @@ meanwhile is not undone.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from entrepot.kube.rollout.spot import Spot
+from entrepot.kube.rollout.spot import Document, Spot, spots
 
 CAUSE = "kubernetes.io/change-cause"
 """The annotation that `kubectl rollout history` shows."""
@@ -45,10 +45,14 @@ class Setting:
     @property
     def is_so(self) -> bool:
         """Whether the container has it, under whatever tag."""
-        before, digest = _split(self.spot.written)
+        return self.holds_for(self.spot.written)
+
+    def holds_for(self, written: str) -> bool:
+        """Whether an image is the one that is wanted."""
+        before, digest = _split(written)
         name, wanted = _split(self.image)
         if not wanted:
-            return self.spot.written == self.image
+            return written == self.image
         return digest == wanted and _untagged(before) == _untagged(name)
 
     @property
@@ -91,6 +95,12 @@ class Change:
     def workload(self) -> str:
         """KIND/NAME."""
         return f"{self.kind}/{self.name}"
+
+    def replaced_in(self, workload: Document) -> str:
+        """What the workload has by now in place of one of these images; "" where it has all."""
+        now = {(each.field, each.container): each.written for each in spots(workload)}
+        found = ((now.get((s.spot.field, s.spot.container), "none"), s) for s in self.wanted)
+        return next((image for image, each in found if not each.holds_for(image)), "")
 
     @property
     def patch(self) -> Patch:

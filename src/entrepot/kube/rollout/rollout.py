@@ -37,6 +37,8 @@ class Failure:
     """A new one that is not ready; "" where there is none."""
     container: str = ""
     """The one that does not start."""
+    replaced: bool = False
+    """Whether somebody else has set another image since, which is theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Seen:
     pods: tuple[Document, ...]
     images: str
     """What was set, in short."""
+    other: str = ""
+    """What somebody else has set since; "" where nobody has."""
 
     @property
     def ready(self) -> int:
@@ -90,6 +94,8 @@ class Rollout:
                 words = str(error)
             else:
                 tell(seen)
+                if seen.other:
+                    return Failure(f"somebody has set {seen.other} meanwhile", replaced=True)
                 if seen.progress.done:
                     return None
                 if failure := judged(seen, patience, time.monotonic()):
@@ -107,7 +113,8 @@ class Rollout:
         chosen = f"--selector={workloads.selector(found['spec']['selector'])}"
         pods = self.kubectl.every("pods", chosen, namespace=change.namespace)
         images = ", ".join(dict.fromkeys(each.short for each in change.wanted))
-        return Seen(Progress.of(found), tuple(fresh(pods, change.wanted)), images)
+        new, other = fresh(pods, change.wanted), change.replaced_in(found)
+        return Seen(Progress.of(found), tuple(new), images, other)
 
     def undo(self, tell: Tell) -> Failure | None:
         """Take the change back, and return when all is as before; why not, where it is not."""

@@ -83,7 +83,9 @@ def _one(fitting: Sequence[Spot], found: Sequence[Spot]) -> list[Spot]:
 
 
 def _told(found: Sequence[Spot]) -> str:
-    return ", ".join(f"{each.container} ({each.written})" for each in found)
+    """Whoever makes workloads may write nearly anything there; no terminal is led astray by it."""
+    text = ", ".join(f"{each.container} ({each.written})" for each in found)
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _repository(spot: Spot) -> str:
