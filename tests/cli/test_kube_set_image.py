@@ -28,6 +28,7 @@ def digests(desk: Desk) -> Iterator[dict[str, str]]:
     """By tag, what is in the repository."""
     with httpx.Client(base_url=desk.url, auth=ADMIN.pair, timeout=30) as client:
         tags = ("1.3.0", "1.4.7", "1.5.0-rc.1")
+        put_image(client, APP, "stable", b"1.4.7")
         yield {tag: put_image(client, APP, tag, tag.encode()) for tag in tags}
 
 
@@ -111,6 +112,14 @@ def test_a_plan_changes_nothing(desk: Desk, stand: Stand, digests: dict[str, str
     bare = run(desk, stand, *words, "--tag-only", "--registry", "10.0.0.1:5000")
     assert bare.output == f"deployment/web in shop is to get 10.0.0.1:5000/{APP}:1.5.0-rc.1\n"
     assert stand.calls("patch") == []
+
+
+def test_a_name_that_moves_is_the_version_that_it_means(
+    desk: Desk, stand: Stand, digests: dict[str, str]
+) -> None:
+    stand.answers("get-deployment", workload(images={"web": f"r.test/{APP}:1.3.0"}))
+    done = run(desk, stand, "web", "--version", "stable", "--dry-run")
+    assert done.output.endswith(f" is to get r.test/{APP}:1.4.7@{digests['1.4.7']}\n")
 
 
 @pytest.mark.parametrize(
