@@ -57,6 +57,12 @@ NEWER: dict[str, tuple[Listed, list[str], str | None]] = {
     "also pinned": (listed(PINNED), TAGS, "v1.10.0"),
     "none": (listed("team/app:v1.10.0"), TAGS, None),
     "a pre-release's": (listed("team/app:1.3.0-rc.1"), TAGS, "2.0.0-rc.1"),
+    "of its variant": (
+        listed("team/app:1.0.0-alpine"),
+        [*TAGS, "1.0.0-alpine", "1.1.0-alpine", "1.2.0-slim"],
+        "1.1.0-alpine",
+    ),
+    "another variant's": (listed("team/app:1.0.0-alpine"), TAGS, None),
     "no version": (listed("team/app:latest", A, named=A), TAGS, None),
     "a tag that has moved": (listed("team/app:latest", A, named=B), TAGS, "latest"),
     "one that means it as a platform": (listed("team/app:latest", A, named=B, part=True), [], None),

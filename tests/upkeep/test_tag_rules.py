@@ -3,7 +3,7 @@
 import pytest
 
 from entrepot.db.immutable_rules import Kind, Rule
-from entrepot.upkeep.tag_rules import DAY, Rules, Seen, plan, read
+from entrepot.upkeep.tag_rules import DAY, Rules, Seen, plan
 
 NOW = 1_000_000 * DAY
 
@@ -94,26 +94,19 @@ def test_it_says_why() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "version"),
-    [
-        ("1.2.3", "1.2.3"),
-        ("v1.2.3", "1.2.3"),
-        ("1.2.3-rc.1", "1.2.3-rc.1"),
-        ("1.2", None),
-        ("1", None),
-        ("latest", None),
-        ("v1.2.3.4", None),
-        ("vv1.2.3", None),
-        ("1.02.3", None),
-    ],
-)
-def test_which_tags_are_versions(name: str, version: str | None) -> None:
-    found = read(name)
-    assert (found and str(found)) == version
-
-
 def test_versions_sort_as_numbers() -> None:
     tags = [Seen(name, name, 0) for name in ("1.0.9", "1.0.10", "1.0.2")]
     kept = [each.tag.name for each in plan(tags, Rules(semver_patches=1), NOW) if each.keep]
     assert kept == ["1.0.10"]
+
+
+def test_each_variant_has_its_newest() -> None:
+    names = ("1.0.9", "1.0.8", "1.0.7-alpine", "1.0.6-alpine", "1.0.9-rc.1", "1.0.6-slim")
+    tags = [Seen(name, name, 0) for name in names]
+    rules = Rules(semver_patches=1, prerelease_days=1)
+    found = {each.tag.name: each.why for each in plan(tags, rules, NOW) if each.keep}
+    assert found == {
+        "1.0.9": "among the newest patches of 1.0",
+        "1.0.7-alpine": "among the newest patches of 1.0-alpine",
+        "1.0.6-slim": "among the newest patches of 1.0-slim",
+    }

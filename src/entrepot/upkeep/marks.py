@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from semver import Version
-
 from entrepot.db.workload_images import Listed
-from entrepot.upkeep.tag_rules import read
+from entrepot.versions.reading import Scheme, Version, read
 
 
 class Mark(StrEnum):
@@ -43,19 +41,20 @@ def marks(image: Listed, newest: str | None) -> list[Mark]:
 def newer(image: Listed, tags: Iterable[str]) -> str | None:
     """The newest version among the tags of its repository that is newer than its own tag; or that
     tag, where it means another image than the one that was pulled. Pre-releases are for those who
-    have one.
+    have one, and variants for those who have that.
     """
-    own = read(image.said.tag)
+    own = read(image.said.tag, Scheme.SEMVER)
     if own is not None:
-        versions = [(version, tag) for tag in tags if (version := read(tag)) is not None]
-        better = [each for each in versions if _is_better(each[0], own)]
+        versions = [version for tag in tags if (version := read(tag, Scheme.SEMVER))]
+        better = [version for version in versions if _is_better(version, own)]
         if better:
-            return max(better)[1]
+            return max(better).tag
     return image.said.tag if _has_moved(image) else None
 
 
 def _is_better(other: Version, own: Version) -> bool:
-    return other > own and (own.prerelease is not None or other.prerelease is None)
+    released = own.is_prerelease or not other.is_prerelease
+    return other.precedence > own.precedence and other.variant == own.variant and released
 
 
 def _has_moved(image: Listed) -> bool:

@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
-from semver import Version
-
 from entrepot.db.immutable import rule_of
 from entrepot.db.immutable_rules import Rule
 from entrepot.oci.names import attached_to
+from entrepot.versions.reading import Scheme, Version, read
 
 DAY = 24 * 3600.0
 
@@ -146,23 +145,33 @@ def _by_pulls(tags: Sequence[Seen], rules: Rules, now: float) -> Reasons:
 
 
 def _by_version(tags: Sequence[Seen], rules: Rules, now: float) -> Reasons:
-    """The newest patches of the newest minors; and pre-releases that are young enough."""
+    """The newest patches of the newest minors, of each variant; and pre-releases that are young
+    enough.
+    """
     if not rules.about_versions:
         return
-    minors: dict[tuple[int, int], list[tuple[Version, Seen]]] = defaultdict(list)
+    releases: dict[str, list[tuple[Version, Seen]]] = defaultdict(list)
     for tag in tags:
-        version = read(tag.name)
+        version = read(tag.name, Scheme.SEMVER)
         if version is None:
             continue
-        if version.prerelease:
+        if version.is_prerelease:
             if rules.prerelease_days is None or now - tag.pushed_at < rules.prerelease_days * DAY:
                 yield tag.name, "a pre-release that is young enough"
         else:
-            minors[version.major, version.minor].append((version, tag))
+            releases[version.variant].append((version, tag))
+    for variant, found in releases.items():
+        yield from _newest(found, rules, f"-{variant}" if variant else "")
+
+
+def _newest(found: Sequence[tuple[Version, Seen]], rules: Rules, variant: str) -> Reasons:
+    minors: dict[tuple[int, ...], list[tuple[Version, Seen]]] = defaultdict(list)
+    for version, tag in found:
+        minors[version.numbers[:2]].append((version, tag))
     for minor in sorted(minors, reverse=True)[: rules.semver_minors]:
-        newest = sorted(minors[minor], key=lambda found: found[0], reverse=True)
+        newest = sorted(minors[minor], key=lambda each: each[0], reverse=True)
         for _, tag in newest[: rules.semver_patches]:
-            yield tag.name, f"among the newest patches of {minor[0]}.{minor[1]}"
+            yield tag.name, f"among the newest patches of {minor[0]}.{minor[1]}{variant}"
 
 
 def _beyond(tags: Sequence[Seen], rules: Rules, _now: float) -> Reasons:
@@ -172,7 +181,7 @@ def _beyond(tags: Sequence[Seen], rules: Rules, _now: float) -> Reasons:
     for tag in tags:
         if not rules.about_versions:
             yield tag.name, "no rule is about tags"
-        elif read(tag.name) is None:
+        elif read(tag.name, Scheme.SEMVER) is None:
             yield tag.name, "it is no version"
 
 
@@ -187,11 +196,3 @@ def _why_not(rules: Rules) -> str:
     ]
     given = [text.format(value) for text, value in words if value is not None]
     return f"it is not {', nor '.join(given)}"
-
-
-def read(name: str) -> Version | None:
-    """The version that a tag says, with or without a v; None for 1.2, latest and the like."""
-    try:
-        return Version.parse(name.removeprefix("v"))
-    except ValueError:
-        return None
