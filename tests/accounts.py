@@ -17,6 +17,7 @@ from entrepot.db import (
     accounts,
     certificates,
     engine,
+    floating_rules,
     grants,
     groups,
     immutable_rules,
@@ -130,6 +131,11 @@ class Accounts:
         made = Webhook(number, url, "a secret of ours", pattern, frozenset(), "cloudevents")
         with self._change(f"webhook create {number}") as db:
             webhooks.add(db, made)
+
+    def floats(self, pattern: str, **asked: bool) -> None:
+        """Have tags float in the repositories of a pattern."""
+        with self._change(f"floating set {pattern}") as db:
+            floating_rules.put(db, pattern, floating_rules.Asked(**asked), _BY.actor)
 
     def grant(self, subject: str, *granted: str) -> None:
         """Give a subject such as group:dev roles on patterns."""

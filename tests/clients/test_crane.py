@@ -95,6 +95,32 @@ def test_delete(registry: Registry, crane: Crane, image: Image) -> None:
     assert not registry.has("crane/deleted", digest)
 
 
+def test_tags_that_float(
+    guarded: tuple[Registry, Accounts],
+    certificates: Folder,
+    newcomer: Callable[[str, Reach], Client],
+    image: Image,
+    other_image: Image,
+) -> None:
+    """Pushed by somebody who may not move tags; by hand crane cannot, and says why."""
+    registry, accounts = guarded
+    accounts.project("floating")
+    accounts.floats("floating/*", latest=True, minor=True)
+    crane = newcomer("crane", Reach(registry.address, certificates.ca.cert))
+    crane.login(registry.address, accounts.robot("floating", "writer:floating/*"))
+    repository = f"{registry.address}/floating/app"
+
+    crane.push(image, f"{repository}:1.4.1")
+    newer = crane.push(other_image, f"{repository}:1.4.2")
+    assert isinstance(crane, Crane)
+    assert crane("ls", repository).split() == ["1.4", "1.4.1", "1.4.2", "latest"]
+    for tag in ("1.4", "latest"):
+        assert crane("digest", f"{repository}:{tag}").strip() == newer
+    with pytest.raises(pytest.fail.Exception, match="floating/app:latest floats: the registry"):
+        crane.push(image, f"{repository}:latest")
+    crane.push(other_image, f"{repository}:latest")
+
+
 def test_an_immutable_tag(
     guarded: tuple[Registry, Accounts],
     certificates: Folder,

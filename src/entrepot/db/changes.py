@@ -115,15 +115,17 @@ def newest(db: Connection) -> int:
     return found
 
 
+_OF_TAGS = {Kind.TAGGED, Kind.UNTAGGED, Kind.RESTORED, Kind.SCHEME}
+
+
 def tags_since(db: Connection, cursor: int, repository: Repository) -> set[str]:
-    """The tags of a repository that came, moved or went behind `cursor`; "" for all of them."""
-    kinds = [each.value for each in (Kind.TAGGED, Kind.UNTAGGED, Kind.RESTORED, Kind.SCHEME)]
+    """The tags of a repository that came, moved or went behind `cursor`, a moment ago; "" for all
+    of them. Rows are few, so they are found by their ids, and not by what they say.
+    """
     rows = db.execute(
-        "select distinct reference from change where id > ? and repository = ? "
-        "and kind in (?, ?, ?, ?)",
-        (cursor, repository.name, *kinds),
+        "select kind, repository, reference from change where id > ? order by id", (cursor,)
     )
-    return {name for (name,) in rows}
+    return {name for kind, where, name in rows if kind in _OF_TAGS and where == repository.name}
 
 
 _FEW = 1000

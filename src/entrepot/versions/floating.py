@@ -65,9 +65,10 @@ def keeping(db: Connection, repository: Repository, act: Callable[[Connection], 
 def is_kept(db: Connection, repository: Repository, tag: str) -> bool:
     """Whether a tag floats, so that nobody but the registry moves it."""
     number = repositories.identify(db, repository)
-    if number is None or floating_rules.of(db, repository) is None:
+    if number is None:
         return False
-    return tag in floating_rules.floating(db, number)
+    stands = floating_rules.stands_for(db, number, tag)
+    return floating_rules.keeper(db, repository, stands) is not None
 
 
 def refresh(db: Connection, repository: Repository, *, by: By) -> list[Move]:
