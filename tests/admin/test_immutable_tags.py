@@ -117,3 +117,11 @@ def test_rules_need_a_project_and_have_a_number(office: Office, team: str) -> No
         made(office.admin.at.post(PATH, rule(team, "glob", f"v{number}")))
     assert "100 rules already" in problem(office.admin.at.post(PATH, rule(team)), 409)
     made(office.admin.at.post(PATH, rule(team, "glob", "v7")))
+
+
+def test_expressions_have_a_size(office: Office, team: str) -> None:
+    for number in range(5):
+        made(office.admin.at.post(PATH, rule(team, "regex", f"[a-z]{{99}}{number}")))
+    assert "too large together" in problem(
+        office.admin.at.post(PATH, rule(team, "regex", "x")), 409
+    )

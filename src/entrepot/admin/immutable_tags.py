@@ -14,7 +14,7 @@ from entrepot.auth import pattern as patterns
 from entrepot.auth.roles import Action
 from entrepot.db import floating_rules, immutable_rules, projects
 from entrepot.db.connection import Connection
-from entrepot.db.immutable_rules import MOST, Kind
+from entrepot.db.immutable_rules import LARGEST, MOST, Kind
 from entrepot.oci.expression import MAX_LENGTH, Expression
 from entrepot.oci.names import Repository
 
@@ -122,8 +122,11 @@ async def create(caller: Called, wanted: Annotated[NewRule, Body()]) -> Made:
             raise Problem(404, f"there is no project {project}: make it first")
         by = caller.actor.subject
         made = immutable_rules.add(db, wanted.repositories, wanted.kind, wanted.tags, by=by)
-        if len(immutable_rules.of_project(db, project)) > MOST:
+        rules = immutable_rules.of_project(db, project)
+        if len(rules) > MOST:
             raise Problem(409, f"{project} has {MOST} rules already: take some away first")
+        if sum(rule.size for rule in rules) > LARGEST:
+            raise Problem(409, f"the expressions of {project} are too large together: write globs")
         return Made(**shown(made).model_dump(), stops=_stops(db, project, made))
 
     about = f"{wanted.repositories} {wanted.kind} {wanted.tags}".rstrip()

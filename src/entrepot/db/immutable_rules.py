@@ -22,6 +22,9 @@ RELEASE = re.compile(r"v?(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}").fullmatch
 MOST = 100
 """Rules that a project may have."""
 
+LARGEST = 500
+"""Size of all expressions of a project: they are asked while everybody else's writes wait."""
+
 
 class Kind(StrEnum):
     """How a rule says which tags it means."""
@@ -50,6 +53,11 @@ class Rule:
     created_at: float | None = None
     """None where it was set before that was kept."""
     created_by: str = ""
+
+    @property
+    def size(self) -> int:
+        """What asking it costs, for each character of a tag."""
+        return Expression.parse(self.tags).size if self.kind is Kind.REGEX else 0
 
     def means(self, tag: str) -> bool:
         """Whether a tag holds still by it."""

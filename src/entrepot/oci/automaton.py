@@ -7,6 +7,7 @@ bits of a number, so a character costs one step, however many ways lead on. Next
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 ALPHABET = frozenset(string.ascii_letters + string.digits + "_.-")
 """What tags are made of."""
@@ -66,17 +67,33 @@ class Automaton:
         for place in _bits(last):
             self._behind[place] |= first
 
+    @property
+    def size(self) -> int:
+        """How many places there are: so many steps of a bit a character costs at most."""
+        return len(self._behind)
+
     def reads(self, whole: Part, text: str) -> bool:
         """Whether a part means the whole of a text."""
-        ahead, here = whole.first, 0
+        ahead, here, length = whole.first, 0, len(self._tables)
         for char in text:
             here = ahead & self._takes.get(char, 0)
             if not here:
                 return False
             ahead = 0
-            for place in _bits(here):
-                ahead |= self._behind[place]
+            for byte, table in zip(here.to_bytes(length, "little"), self._tables, strict=True):
+                ahead |= table[byte]
         return bool(here & whole.last) if text else whole.empty
+
+    @cached_property
+    def _tables(self) -> list[list[int]]:
+        """What comes behind each eight places, by which of them it is; made when all are there."""
+        tables = []
+        for begin in range(0, self.size, 8):
+            table = [0]
+            for behind in self._behind[begin : begin + 8]:
+                table += [each | behind for each in table]
+            tables.append(table)
+        return tables
 
 
 def either(parts: list[Part]) -> Part:

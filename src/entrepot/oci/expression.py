@@ -41,6 +41,11 @@ class Expression:
         automaton = Automaton()
         return cls(automaton, _Reader(text).whole()(automaton))
 
+    @property
+    def size(self) -> int:
+        """What a character of a tag costs at most, in steps of a bit."""
+        return self._automaton.size
+
     def matches(self, tag: str) -> bool:
         """Whether it means the whole of a tag."""
         return self._automaton.reads(self._whole, tag)
