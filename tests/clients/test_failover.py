@@ -83,6 +83,18 @@ def test_containerd(site: Site, containerd: Containerd, kind: str, tmp_path: Pat
     node.forget(site.reference)
 
 
+def test_containerd_where_only_one_place_is_left(
+    site: Site, containerd: Containerd, tmp_path: Path
+) -> None:
+    """The old name stands in manifests, and nothing is asked there any more."""
+    words = ("containerd", site.primary, "--no-upstream", "--primary", *site.options["entrepot"])
+    etc = configured(tmp_path, *words)
+    node = Containerd(containerd.folder, containerd.socket, containerd.env)
+    node.options = ["--hosts-dir", str(etc / "containerd/certs.d")]
+    assert node.pull(site.reference).random == site.image.random
+    node.forget(site.reference)
+
+
 @pytest.mark.parametrize("kind", ["entrepot", "docker-registry"])
 def test_podman(site: Site, podman: Podman, kind: str, tmp_path: Path) -> None:
     etc = configured(tmp_path, "podman", site.primary, "--replica", *site.options[kind])

@@ -45,6 +45,8 @@ def _hosts(upstream: Registry, copies: Sequence[Copy], trust: Trust) -> str:
     *before, last = copies
     lines = [*heading(upstream, copies), f'server = "{_url(last, trust)}"']
     lines += _table(upstream, last, trust)
+    if not before:  # containerd before 2 takes no file without any
+        lines += ["", "[host]"]
     for each in before:
         lines += ["", f'[host."{_url(each, trust)}"]']
         lines += [f"  {line}" for line in _table(upstream, each, trust)]
