@@ -26,7 +26,16 @@ from tests.upkeep.test_scrub import GOOD, LAYER, House, flip, housed
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.cli.check import _findings as findings_of
 from entrepot.cli.check import _mend as mend
-from entrepot.db import blobs, faults, floating_rules, immutable_rules, moving, quarantine, quotas
+from entrepot.db import (
+    blobs,
+    channels,
+    faults,
+    floating_rules,
+    immutable_rules,
+    moving,
+    quarantine,
+    quotas,
+)
 from entrepot.db.blobs import Blob
 from entrepot.db.pieces import Piece
 from entrepot.db.place import find
@@ -230,6 +239,15 @@ def test_a_tag_that_floats_goes_where_its_image_is_lost(folder: Folder) -> None:
     floating_rules.put(folder.db, "team/*", floating_rules.Asked(latest=True), "user:x")
     assert repair(folder.data).status == 0
     assert folder.db.execute("select count(*) from tag").fetchone() == (0,)
+
+
+def test_a_channel_stays(folder: Folder) -> None:
+    """Whoever runs it promotes another version."""
+    DAMAGE["tag dangling"][0](folder)
+    [name] = folder.db.execute("select name from tag").fetchone()
+    channels.put(folder.db, "team", (name,), "user:x")
+    assert repair(folder.data).status == 1
+    assert folder.db.execute("select count(*) from tag").fetchone() == (1,)
 
 
 def test_a_healthy_folder_is_left_alone(folder: Folder) -> None:

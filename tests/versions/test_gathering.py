@@ -11,21 +11,27 @@ from entrepot.auth.actor import Actor
 from entrepot.db import (
     accounts,
     approvals,
+    bad_versions,
     channels,
     freezes,
     grants,
     groups,
     manifests,
+    purge,
     reports,
     stays,
+    trash,
 )
 from entrepot.db.accounts import Kind
 from entrepot.db.approvals import Approval
 from entrepot.db.audit import By
+from entrepot.db.bad_versions import BadVersion
 from entrepot.db.connection import Connection
 from entrepot.db.freezes import Freeze
 from entrepot.db.reports import Report
 from entrepot.db.stays import Candidate, Ended
+from entrepot.db.trash import Keep
+from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Tag
 from entrepot.versions import approval, promotion
@@ -187,6 +193,31 @@ def test_of_one_name_the_newest_report_counts(db: Connection, digest: str) -> No
     found = facts(db, digest).reports
     assert {name: each.passed for name, each in found.items()} == {"tests": False, "scan": True}
     assert facts(db, f"sha256:{'0' * 64}").reports == {}
+
+
+def test_of_reports_the_last_ones_are_kept(db: Connection, digest: str) -> None:
+    report = Report(0, digest, "tests", True, "", "robot:ci", 0)
+    for _ in range(reports.KEPT + 2):
+        last = reports.add(db, number(db), report, "all")
+    found = reports.of(db, number(db), digest)
+    assert (len(found), found[0].id) == (reports.KEPT, last.id)
+
+
+def test_what_was_said_goes_with_the_manifest_but_that_it_is_bad(
+    db: Connection, digest: str
+) -> None:
+    reports.add(db, number(db), Report(0, digest, "tests", True, "", "robot:ci", 0), "")
+    approvals.add(db, number(db), Approval(digest, "prod", "user:bob", ""))
+    bad_versions.mark(db, number(db), BadVersion(digest, "1.0.0", "", "user:bob"))
+    manifest(db, image(config=b"{}", artifactType="x/y"))
+    item = manifests.remove(db, APP, Digest.parse(digest), keep=Keep(100))
+    found = trash.find(db, item or 0)
+    assert found is not None
+    assert reports.of(db, number(db), digest)
+    while not purge.purge(db, trash.end(db, found), 10):
+        pass
+    assert (reports.of(db, number(db), digest), approvals.of(db, number(db), digest)) == ([], [])
+    assert bad_versions.find(db, number(db), digest)
 
 
 def test_of_one_type_the_newest_artifact_counts(db: Connection, digest: str) -> None:

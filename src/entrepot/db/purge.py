@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from entrepot.db import audit, blobs, quotas, running, trash
 from entrepot.db.audit import By, Event
 from entrepot.db.connection import Connection
-from entrepot.db.trash import Item, Place
+from entrepot.db.trash import Item, Kind, Place
 
 EXPIRED = "trash expire"
 """The action of the row that says what the collector purged."""
@@ -44,7 +44,20 @@ def purge(db: Connection, item: Item, limit: int) -> bool:
         db.execute("delete from tag where repository = ?", (place[0],))
         db.execute("delete from repository where id = ?", (place[0],))
     db.execute("delete from trash where id = ?", (item.id,))
+    if item.kind is Kind.MANIFEST:
+        _forget(db, item)
     return True
+
+
+def _forget(db: Connection, item: Item) -> None:
+    """What was said of a manifest goes with it, unless it is here again; that it is bad stays."""
+    for table in ("approval", "report"):
+        db.execute(
+            f"delete from {table} where digest = :digest and repository in "
+            "(select r.id from repository r where r.name = :name and not exists (select 1 "
+            "from manifest m where m.repository = r.id and m.digest = :digest))",
+            {"digest": item.digest, "name": item.repository.name},
+        )
 
 
 def _manifests(db: Connection, place: Place, limit: int) -> int:

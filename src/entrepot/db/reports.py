@@ -1,4 +1,8 @@
-"""Reports: what tests said of a manifest. Of one name the newest counts."""
+"""Reports: what tests said of a manifest. Of one name the newest counts.
+
+They are small, and in no quota; so of each manifest the last ones are kept alone. One whose report
+was pushed out by others has none, and gates refuse it.
+"""
 
 import time
 from dataclasses import dataclass, replace
@@ -20,6 +24,9 @@ class Report:
     size: int = 0
     """Characters of the document that came with it."""
 
+
+KEPT = 200
+"""Of a manifest."""
 
 _COLUMNS = "id, digest, name, passed, url, actor, at, length(document)"
 
@@ -46,6 +53,12 @@ def add(db: Connection, number: int, report: Report, document: str) -> Report:
             at,
         ),
     ).fetchone()
+    db.execute(
+        "delete from report where repository = :number and digest = :digest and id <= "
+        "(select id from report where repository = :number and digest = :digest "
+        "order by id desc limit 1 offset :kept)",
+        {"number": number, "digest": report.digest, "kept": KEPT},
+    )
     return replace(report, id=row[0], at=at, size=len(document))
 
 

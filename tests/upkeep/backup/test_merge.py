@@ -102,6 +102,16 @@ def test_what_floats_follows_what_comes_back(site: Site) -> None:
     assert where(site, "latest") == where(site, "1.1.0")
 
 
+def test_a_channel_is_left_alone(site: Site) -> None:
+    site.create()
+    newer = put_image(site.http, APP, "1", Random(8).randbytes(100))
+    order = {"channels": ["1"]}
+    site.http.put("/api/v1/channels", params={"scope": "team"}, json=order).raise_for_status()
+    found = site.json("restore", *only(site, f"{APP}:1"), "--move-tags")
+    assert (found["tags"], found["left"]) == ([], [f"{APP}:1"])
+    assert where(site, "1") == newer
+
+
 @pytest.mark.parametrize("choice", ["team/app:nothing", "nobody", "team/app:-"])
 def test_what_is_not_there_is_told(site: Site, choice: str) -> None:
     site.create()
