@@ -66,6 +66,18 @@ def test_notes(filled: Desk) -> None:
     assert "there is no tag 3" in filled.bad("version", "plan", APP, "3", "x")
 
 
+def test_what_an_image_says_moves_no_cursor(filled: Desk) -> None:
+    config = json.dumps(
+        {"config": {"Labels": {"org.opencontainers.image.description": "\x1b[2Jgone\nx"}}}
+    )
+    with httpx.Client(base_url=filled.url, auth=ADMIN.pair, timeout=30) as client:
+        put_image(client, "shown/evil", "1.0.0", config=config.encode())
+    said = filled.good("version", "list", "shown/evil")
+    assert r"\x1b[2Jgone x" in said
+    assert said.isascii()
+    assert "\x1b" not in said
+
+
 def test_resolve_and_next(filled: Desk) -> None:
     said = filled.good("version", "resolve", APP, "~1.1")
     assert said.startswith(f"{APP}:1.1.0@sha256:")

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from tests.content import image
-from tests.db.pushed import APP, blob, manifest
+from tests.db.pushed import APP, OTHER, blob, manifest
 
 from entrepot.db import channels, repositories, version_notes
 from entrepot.db import tags as tags_of
@@ -18,6 +18,7 @@ from entrepot.db.version_notes import Kind, Read
 from entrepot.oci.names import Tag
 from entrepot.versions import ordering, table
 from entrepot.versions.catalogue import Catalogue
+from entrepot.versions.labels import Labels
 from entrepot.versions.order import Order
 from entrepot.versions.table import Row, Wanted
 
@@ -65,6 +66,20 @@ def test_pages_of_rows(db: Connection, catalogue: Catalogue) -> None:
     assert [row.plan.text if row.plan else "" for row in rows] == ["", "Friday", ""]
     assert tags(page(db, catalogue, after=rows[-1].entry)) == ["1.1.0", "1.0.0"]
     assert page(db, catalogue, after=page(db, catalogue)[-1].entry) == []
+
+
+def test_a_configuration_of_another_repository_says_nothing_here(
+    db: Connection, catalogue: Catalogue
+) -> None:
+    """Where sparse manifests are allowed, anyone can push one that names what is not theirs."""
+    config = b'{"os": "linux", "architecture": "arm64", "config": {"Labels": {"a": "secret"}}}'
+    blob(db, config, OTHER)
+    blob(db, b"layer")
+    manifest(db, image(b"layer", config=config), "1.0.0", sparse=True)
+    (row,) = page(db, catalogue)
+    assert row.image.labels == Labels()
+    own = db.execute("select size from manifest").fetchone()[0]
+    assert row.image.size == own + len(b"layer")
 
 
 def test_an_order_made_again_is_as_one_made_anew(db: Connection) -> None:

@@ -1,9 +1,8 @@
-"""Versions: tags read as such, with what they bring and where they stand; resolving, what is next.
+"""Versions: tags read as such, with what they bring and where they stand.
 
-What people write of versions, and how tags are read, is in `version_notes`.
+Next: `version_choices` says what a range means, `version_notes` has what people write.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -16,12 +15,9 @@ from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action
 from entrepot.db.version_notes import Note
 from entrepot.oci.names import Repository
-from entrepot.versions import choice, table
-from entrepot.versions.choice import Terms
-from entrepot.versions.following import Bump, following
+from entrepot.versions import table
 from entrepot.versions.order import Entry, Order
 from entrepot.versions.ranges import MOST, Range, UnreadableError
-from entrepot.versions.standing import standings
 from entrepot.versions.state import State
 from entrepot.versions.table import CursorError, Row, Wanted
 from entrepot.versions.version import Scheme
@@ -94,27 +90,6 @@ class Versions(Page[Version]):
     reading: Reading
     others: int
     """How many tags are no versions: floating names, channels, what cannot be read."""
-
-
-class Resolved(Model):
-    """What a text means."""
-
-    repository: str
-    tag: str
-    version: str | None
-    """Null where the tag means no version."""
-    variant: str
-    digest: str
-    pushed_at: datetime | None
-
-
-class Next(Model):
-    """What to push next."""
-
-    repository: str
-    tag: str
-    newest: str | None
-    """The tag that it follows; null where there is none."""
 
 
 async def order_of(caller: Caller, repository: Repository) -> Order:
@@ -225,54 +200,3 @@ def _shown(row: Row) -> Version:
 
 def _text(note: Note | None) -> str:
     return note.text if note else ""
-
-
-@router.get("/resolve")
-async def resolve(
-    caller: Called,
-    repository: Where,
-    version: Annotated[
-        str, Query(min_length=1, max_length=MOST, description="Such as ~1.2 or latest stable.")
-    ],
-    *,
-    variant: Variant = None,
-    prereleases: Annotated[bool, Query(description="Also pre-releases.")] = False,
-) -> Resolved:
-    """What a range, a version, a channel, a tag, `latest stable` or `latest` means now."""
-    where = Repository(repository)
-    order = await order_of(caller, where)
-    known: Mapping[str, object] = await caller.read(partial(standings, number=order.number))
-    bad = {digest for digest, standing in known.items() if getattr(standing, "bad", None)}
-    try:
-        found = choice.choose(order, version, Terms(variant, prereleases, bad))
-    except UnreadableError as error:
-        raise Problem(404, f"{repository} has no such tag, and {error}") from None
-    if found is None:
-        raise Problem(404, f"no version of {repository} is {version}")
-    return Resolved(
-        repository=repository,
-        tag=found.tag,
-        version=found.version.text if found.version else None,
-        variant=found.version.variant if found.version else "",
-        digest=found.digest,
-        pushed_at=moment(found.pushed_at),
-    )
-
-
-@router.get("/next")
-async def coming(
-    caller: Called,
-    repository: Where,
-    *,
-    bump: Annotated[Bump, Query(description="Which number grows.")] = Bump.PATCH,
-    prerelease: Annotated[
-        str, Query(max_length=32, pattern="^([A-Za-z][0-9A-Za-z-]*)?$", description="Such as rc.")
-    ] = "",
-) -> Next:
-    """The tag to push next, after the newest."""
-    order = await order_of(caller, Repository(repository))
-    tag = following(order, bump, prerelease)
-    if tag is None:
-        raise Problem(409, f"the tags of {repository} are read as text, which has no next")
-    newest = order.entries[0].version.tag if order.entries else None
-    return Next(repository=repository, tag=tag, newest=newest)

@@ -75,7 +75,7 @@ class Catalogue:
         self._orders.pop(name, None)
         if found is not None:
             self._orders[name] = found
-        while sum(len(each.entries) for each in self._orders.values()) > MOST_TAGS:
+        while sum(map(_tags, self._orders.values())) > MOST_TAGS:
             self._stale.discard(self._orders.popitem(last=False)[0])
 
     def images(
@@ -91,3 +91,7 @@ class Catalogue:
         while len(self._images) > MOST_IMAGES:
             self._images.popitem(last=False)
         return found
+
+
+def _tags(order: Order) -> int:
+    return len(order.entries) + len(order.names)
