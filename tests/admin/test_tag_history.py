@@ -161,6 +161,7 @@ def test_rollback_is_a_move_with_its_reason(team: Team) -> None:
     newest, first = team.history()
     found = team.rollback(dry_run=True).json()
     assert (found["move"], team.pulls()) == (None, team.b)
+    assert team.history() == [newest, first]
     found = team.rollback(to=first["number"], expected=team.b, reason="errors").json()
     made = team.history()[0]
     assert found == team.where | {"old": team.b, "new": team.a, "to": first, "move": made}

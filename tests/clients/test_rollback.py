@@ -10,12 +10,14 @@ from tests.accounts import Accounts
 from tests.cli.command import entrepot
 from tests.clients.carriers import Crane, Oras
 from tests.clients.client import Reach
-from tests.clients.image import Image
+from tests.clients.image import TAG, Image, digest_of
 from tests.registry import Registry
 
 from entrepot.auth.ca_folder import Folder
 
 Command = Callable[..., Any]
+
+SAYS = "Entrepot-Reason: build 812"
 
 
 @pytest.fixture
@@ -52,7 +54,9 @@ def test_a_tag_goes_back(
     for client in (crane, oras):
         client.login(reach.address, user)
     prod = f"{reach.address}/undone/app:prod"
-    old, new = crane.push(image, prod), crane.push(other_image, prod)
+    old, new = crane.push(image, prod), digest_of(other_image.manifest)
+    source = ["--from-oci-layout", f"{other_image.layout}:{TAG}"]
+    oras("cp", "--to-ca-file", reach.ca, "--to-header", SAYS, *source, prod)
     assert crane("digest", prod).strip() == new
 
     for digest, version in ((old, "3.0.11"), (new, "3.0.13")):
@@ -78,6 +82,7 @@ def test_a_tag_goes_back(
     assert (back["old"], back["new"]) == (new, old)
     assert crane("digest", prod).strip() == old
     assert crane.pull(prod).random == image.random
-    first = command("tag", "history", "undone/app", "prod")[-1]
+    *_, second, first = command("tag", "history", "undone/app", "prod")
+    assert (second["reason"], first["reason"]) == ("build 812", "")
     was = command("tag", "resolve", "undone/app", "prod", "--at", first["at"])
     assert crane.pull(was["pull"]).digest == old

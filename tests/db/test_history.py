@@ -7,7 +7,16 @@ import pytest
 from tests.content import dump, image
 from tests.db.pushed import APP, OTHER, blob, manifest
 
-from entrepot.db import history, manifests, repositories, restore, tags, trash, whereabouts
+from entrepot.db import (
+    history,
+    manifests,
+    purge,
+    repositories,
+    restore,
+    tags,
+    trash,
+    whereabouts,
+)
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.history import Move
@@ -134,6 +143,17 @@ def taken_out_and_purged(db: Connection) -> None:
     bring(db, whole)
 
 
+def purged_and_made_again(db: Connection) -> None:
+    """The log outlives what it tells of."""
+    push(db, ONE)
+    item = trash.find(db, delete_all(db))
+    assert item is not None
+    ended = trash.end(db, item)
+    while not purge.purge(db, ended, 1):
+        pass
+    push(db, TWO)
+
+
 CASES: dict[str, tuple[Callable[[Connection], None], list[tuple[str, str | None, str | None]]]] = {
     "deleted and restored": (
         gone_and_back,
@@ -154,6 +174,10 @@ CASES: dict[str, tuple[Callable[[Connection], None], list[tuple[str, str | None,
     ),
     "its repository made again": (
         made_again,
+        [("tagged", None, "B"), ("repository deleted", "A", None), ("tagged", None, "A")],
+    ),
+    "its repository purged and made again": (
+        purged_and_made_again,
         [("tagged", None, "B"), ("repository deleted", "A", None), ("tagged", None, "A")],
     ),
     "the older of two repositories": (

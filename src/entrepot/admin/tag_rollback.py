@@ -50,6 +50,14 @@ class Rollback(Model):
     """The move that this is; null for a dry run."""
 
 
+class _Undone(Exception):  # noqa: N818 - no error
+    """Ends a dry run, and with it the transaction: so it meets all that a real one would."""
+
+    def __init__(self, rollback: Rollback) -> None:
+        super().__init__()
+        self.rollback = rollback
+
+
 @router.post("/rollback")
 async def rollback(
     caller: Called, repository: Where, tag: TagName, how: Annotated[How | None, Body()] = None
@@ -58,23 +66,29 @@ async def rollback(
     where, name, how = Repository(repository), Tag(tag), how or How()
     await caller.allow(Action.MOVE, where)
 
-    def plan(db: Connection) -> tuple[Plan, Move | None]:
-        return db_rollback.plan(db, where, name, to=how.to, expected=how.expected), None
-
-    def move(db: Connection) -> tuple[Plan, Move | None]:
-        chosen, _ = plan(db)
+    def move(db: Connection) -> Rollback:
+        chosen = db_rollback.plan(db, where, name, to=how.to, expected=how.expected)
         made = db_rollback.apply(db, where, name, chosen, by=caller.by(), reason=how.reason)
-        return chosen, shown(made)
+        if how.dry_run:
+            raise _Undone(_shown(where, name, chosen, None))
+        return _shown(where, name, chosen, shown(made))
 
-    database = caller.registry.database
     go = partial(floating.keeping, repository=where, act=move, by=caller.by())
     try:
-        chosen, made = await (
-            database.scan(plan) if how.dry_run else database.write(go, large=True)
-        )
+        return await caller.registry.database.write(go, large=True)
+    except _Undone as undone:
+        return undone.rollback
     except RollbackError as error:
         raise Problem(404 if isinstance(error, NoSuchMoveError) else 409, str(error)) from None
-    to = shown(chosen.to)
+
+
+def _shown(repository: Repository, tag: Tag, plan: Plan, move: Move | None) -> Rollback:
+    to = shown(plan.to)
     return Rollback(
-        repository=repository, tag=tag, old=chosen.now, new=to.new or "", to=to, move=made
+        repository=repository.name,
+        tag=tag.name,
+        old=plan.now,
+        new=to.new or "",
+        to=to,
+        move=move,
     )

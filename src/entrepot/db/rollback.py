@@ -6,7 +6,7 @@ saw says what that was; if the tag moved meanwhile, it stays.
 
 from dataclasses import dataclass
 
-from entrepot.db import channels, history, immutable, repositories, tags, whereabouts
+from entrepot.db import channels, history, repositories, tags, whereabouts
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.history import Move
@@ -39,15 +39,13 @@ def plan(
 ) -> Plan:
     """What a rollback would do: to the move of the number `to`, else to the last thing that the tag
     was and is not now. Raises `RollbackError` where it cannot, or the tag is not what is expected:
-    a digest, or "" for one that is deleted; and DENIED for a tag that nobody may move.
+    a digest, or "" for one that is deleted; and DENIED for a channel.
     """
     now = tags.digest_of(db, repository, tag)
     if expected is not None and expected != (now or ""):
         here = f"points to {now}" if now else "is deleted"
         raise RollbackError(f"{repository}:{tag} was moved meanwhile and {here}: look again")
     channels.check(db, repository, tag.name, _CHANNEL)
-    if now is not None:
-        immutable.check(db, repository, tag.name, immutable.MOVE)
     wanted = _target(db, repository, tag, to, now)
     assert wanted.new is not None
     where = whereabouts.look(db, repository, wanted.new)
@@ -84,7 +82,9 @@ def _missing(where: Whereabouts) -> str:
 def apply(
     db: Connection, repository: Repository, tag: Tag, chosen: Plan, *, by: By, reason: str
 ) -> Move:
-    """Do it, in the transaction that made the plan; the move that it is."""
+    """Do it, in the transaction that made the plan; the move that it is. Raises DENIED for a tag
+    that nobody may move.
+    """
     number = repositories.identify(db, repository)
     assert number is not None
     assert chosen.to.new is not None

@@ -142,6 +142,7 @@ class _Merging:
                     names=wanted,
                     sparse=self._sparse,
                     by=_BY,
+                    reason="brought back from a backup",
                 )
                 floating.keeping(self._db, name, put, by=_BY)
             except OCIError as error:
