@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,13 +12,14 @@ from entrepot.cli.copies import Cache, CacheFirst, NoUpstream, Primary, Replica,
 from entrepot.cli.hosts import read_ca
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import Columns, Row, show_json, show_list
-from entrepot.cli.progress import shown
+from entrepot.cli.progress import Bar, shown
+from entrepot.cli.size import show_size
 from entrepot.cli.transfers import Ca, ListFile, PlainHttp, login
 
 if TYPE_CHECKING:
     from entrepot.oci.image_name import Image
     from entrepot.upstream.copies import Copies, Copy
-    from entrepot.upstream.drill import Drilled, Found
+    from entrepot.upstream.drill import Drilled, Found, Show
 
 _LIVE = ("running", "waiting")
 
@@ -99,7 +101,8 @@ def drill(
         gone = _gone(chosen, without or (), places, now=now)
         with shown() as bar:
             bar.begin("asking", sum(map(len, places.values())), "times")
-            drilled = asking.run(places, Wanted(platforms, read_layers), gone, lambda: bar.add(1))
+            wanted = Wanted(platforms, read_layers)
+            drilled = asking.run(places, wanted, gone, _watching(bar))
     except UpstreamError as error:
         fail(str(error))
     except OSError as error:
@@ -110,6 +113,20 @@ def drill(
         _show(drilled)
     if any(each.then is None for each in drilled):
         raise typer.Exit(1)
+
+
+def _watching(bar: Bar) -> "Show":
+    size, lock = 0, Lock()
+
+    def show(answers: int, count: int) -> None:
+        nonlocal size
+        bar.add(answers)
+        if count:
+            with lock:
+                size += count
+                bar.tell(f"asking ({show_size(size)} read)")
+
+    return show
 
 
 def _listed(file: Path | None) -> list[str]:

@@ -88,3 +88,8 @@ class Bar:
         """So many more are done; any thread may say so."""
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, count)
+
+    def tell(self, words: str) -> None:
+        """Say something else of the step; any thread may."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=words)

@@ -89,6 +89,8 @@ class Drilled:
 
 
 Pairs = Mapping[Image, Sequence[Copy]]
+Show = Callable[[int, int], None]
+"""Told how many answers more there are, and how many bytes more were read; by any thread."""
 
 
 def compared(image: Image, found: Sequence[Found], gone: frozenset[str]) -> Drilled:
@@ -127,15 +129,15 @@ class Drill:
         pairs: Pairs,
         wanted: Wanted,
         gone: Callable[[Image], frozenset[str]],
-        show: Callable[[], None] = lambda: None,
+        show: Show = lambda _answers, _bytes: None,
     ) -> list[Drilled]:
-        """Ask for each image at its copies; `show` is called once for each of these."""
+        """Ask for each image at its copies, which is an answer each."""
 
         def one(asked: tuple[Image, Copy]) -> Found:
             try:
-                return self._one(*asked, wanted, down)
+                return self._one(*asked, wanted, down, partial(show, 0))
             finally:
-                show()
+                show(1, 0)
 
         flat = [(image, copy) for image, copies in pairs.items() for copy in copies]
         with ExitStack() as stack:
@@ -174,12 +176,19 @@ class Drill:
             return ""
         return ""
 
-    def _one(self, image: Image, copy: Copy, wanted: Wanted, down: Mapping[str, str]) -> Found:
+    def _one(
+        self,
+        image: Image,
+        copy: Copy,
+        wanted: Wanted,
+        down: Mapping[str, str],
+        seen: Callable[[int], None],
+    ) -> Found:
         if why := down.get(copy.at.server):
             return Found(copy, State.UNREACHABLE, why)
         begun = time.monotonic()
         try:
-            digest, size = read(self._repository(image, copy), image.reference, wanted)
+            digest, size = read(self._repository(image, copy), image.reference, wanted, seen)
         except UnknownError as error:
             return Found(copy, State.MISSING, str(error))
         except BrokenError as error:
@@ -207,12 +216,17 @@ class Drill:
             return RegistryRepository(self._https[key], Repository.parse(name))
 
 
-def read(source: RegistryRepository, reference: str, wanted: Wanted) -> tuple[Digest, int]:
-    """All that a pull needs: the digest of the image, and bytes. Raises `UpstreamError`."""
+def read(
+    source: RegistryRepository, reference: str, wanted: Wanted, seen: Callable[[int], None]
+) -> tuple[Digest, int]:
+    """All that a pull needs: the digest of the image, and bytes. Raises `UpstreamError`.
+
+    `seen` is told how many bytes more were read.
+    """
     root = source.manifest(reference)
     parts: dict[Digest, Blob] = {}
     for platform in wanted.platforms:
-        _check(source, _image(source, root, platform), wanted, parts)
+        _check(source, _image(source, root, platform), wanted, parts, seen)
     return root.digest, sum(each.size for each in parts.values())
 
 
@@ -225,7 +239,11 @@ def _image(source: RegistryRepository, root: Manifest, platform: Platform) -> Ma
 
 
 def _check(
-    source: RegistryRepository, image: Manifest, wanted: Wanted, parts: dict[Digest, Blob]
+    source: RegistryRepository,
+    image: Manifest,
+    wanted: Wanted,
+    parts: dict[Digest, Blob],
+    seen: Callable[[int], None],
 ) -> None:
     """The first of the blobs is the configuration, which is read in any case."""
     for number, each in enumerate(image.blobs):
@@ -233,12 +251,12 @@ def _check(
         if blob.digest in parts:
             continue
         if number == 0 or wanted.layers:
-            again(partial(_read, source, blob), _ATTEMPTS)
+            again(partial(_read, source, blob, seen), _ATTEMPTS)
         elif not source.serves(blob):
             raise UnknownError(f"{source} has no layer {blob.digest}, or one of another size")
         parts[blob.digest] = blob
 
 
-def _read(source: RegistryRepository, blob: Blob) -> None:
-    for _ in checked(blob, source.blob(blob)):
-        pass
+def _read(source: RegistryRepository, blob: Blob, seen: Callable[[int], None]) -> None:
+    for part in checked(blob, source.blob(blob)):
+        seen(len(part))
