@@ -58,7 +58,9 @@ class Move(Model):
     at: datetime | None
     by: str
     kind: Kind
-    """tagged, untagged, restored; repository deleted, where it went with all the others."""
+    """tagged, untagged, restored; of a channel promoted, rolled back; repository deleted, where it
+    went with all the others.
+    """
     old: str | None
     """Null where it was not there before."""
     new: str | None
