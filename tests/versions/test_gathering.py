@@ -21,6 +21,7 @@ from entrepot.db import (
     reports,
     stays,
     trash,
+    version_notes,
 )
 from entrepot.db.accounts import Kind
 from entrepot.db.approvals import Approval
@@ -31,6 +32,7 @@ from entrepot.db.freezes import Freeze
 from entrepot.db.reports import Report
 from entrepot.db.stays import Candidate, Ended
 from entrepot.db.trash import Keep
+from entrepot.db.version_notes import Read
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Tag
@@ -47,6 +49,7 @@ GATES = {
     "reports": ["tests", "scan"],
     "artifacts": ["application/vnd.test"],
     "signed_by": ["release"],
+    "only_forward": True,
 }
 
 
@@ -267,3 +270,11 @@ def test_which_way_it_goes(db: Connection, digest: str, version: str, there: str
     assert facts(db, digest, version).way is Way.FORWARD
     stays.begin(db, number(db), "prod", Candidate(there, digest), "user:ann", reason="")
     assert facts(db, digest, version).way is WAYS[version, there]
+
+
+def test_the_repository_says_how_its_tags_are_read(db: Connection, digest: str) -> None:
+    stays.begin(db, number(db), "prod", Candidate("1.0.0", digest), "user:ann", reason="")
+    version_notes.set_reading(db, (number(db), APP), Read("date"), By("user:ann"))
+    assert facts(db, digest, "1.0.1").way is Way.UNKNOWN
+    version_notes.set_reading(db, (number(db), APP), Read("semver", ("beta",)), By("user:ann"))
+    assert facts(db, digest, "1.0.1-beta").way is Way.FORWARD

@@ -56,18 +56,20 @@ async def seen(
     return await caller.read(look)
 
 
-async def asked(caller: Caller, query: Callable[[Connection], T]) -> T:
+async def asked(caller: Caller, query: Callable[[Connection], T], *, large: bool = False) -> T:
     """What is read, or the problem that there is no such thing."""
     try:
-        return await caller.read(query)
+        return await (caller.registry.database.scan(query) if large else caller.read(query))
     except UnknownError as error:
         raise Problem(404, str(error)) from None
 
 
-async def done(caller: Caller, event: Event, write: Callable[[Connection], T]) -> T:
+async def done(
+    caller: Caller, event: Event, write: Callable[[Connection], T], *, large: bool = False
+) -> T:
     """What is written, or the problem in its way; a refusal by gates goes to the audit."""
     try:
-        return await caller.registry.database.write(write)
+        return await caller.registry.database.write(write, large=large)
     except UnknownError as error:
         raise Problem(404, str(error)) from None
     except MovedError as error:

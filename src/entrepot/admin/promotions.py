@@ -124,7 +124,7 @@ async def plan(
     await caller.allow(Action.PULL, where)
     by = await promoter(caller, where)
     wanted = Wanted(where, version, to)
-    found = await asked(caller, partial(promotion.look, wanted=wanted, by=by))
+    found = await asked(caller, partial(promotion.look, wanted=wanted, by=by), large=True)
     return Prospect(
         repository=repository,
         version=found.candidate.version,
@@ -147,7 +147,7 @@ async def promote(caller: Called, wanted: Annotated[Promotion, Body()]) -> Promo
     write = partial(promotion.promote, wanted=meant, promoter=by, by=caller.by())
     detail = {"version": wanted.version}
     event = Event(Kind.PROMOTED, caller.by(), where.name, wanted.to, detail=detail)
-    found = await done(caller, event, write)
+    found = await done(caller, event, write, large=True)  # it may have signatures to verify
     return Promoted(
         repository=where.name,
         moved=found.moved,

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from entrepot.auth.actor import Actor
 from entrepot.auth.held import holds_role, person_holds
-from entrepot.db import approvals, bad_versions, channels, freezes, referrers, reports, stays
+from entrepot.db import (
+    approvals,
+    bad_versions,
+    channels,
+    freezes,
+    referrers,
+    reports,
+    stays,
+    version_notes,
+)
 from entrepot.db.channels import Channel
 from entrepot.db.connection import Connection
 from entrepot.db.grants import Grant
@@ -18,7 +27,7 @@ from entrepot.versions import reading
 from entrepot.versions.errors import UnknownError
 from entrepot.versions.facts import Facts, Voice, Way
 from entrepot.versions.gates import Gates, read
-from entrepot.versions.reading import Scheme
+from entrepot.versions.reading import VARIANTS, Scheme
 
 RESULT = "io.entrepot.result"
 """The annotation by which an artifact says that what it is about has failed."""
@@ -82,7 +91,7 @@ def gather(db: Connection, where: Target, came: Candidate, by: Promoter) -> Fact
         soaked=stays.longest(db, number, before.name, digest, now) if before else None,
         in_before=there is not None and there.digest == digest,
         occupant=occupant,
-        way=_way(came.version, occupant),
+        way=_way(db, number, came.version, occupant) if gates.only_forward else Way.FORWARD,
         voices=_voices(db, where, came) if gates.approvals else (),
         reports=_reports(db, number, digest) if gates.reports else {},
         artifacts=_artifacts(db, number, digest, gates),
@@ -92,14 +101,17 @@ def gather(db: Connection, where: Target, came: Candidate, by: Promoter) -> Fact
     )
 
 
-def _way(version: str, occupant: Stay | None) -> Way:
-    """By the scheme that reads both."""
+def _way(db: Connection, number: int, version: str, occupant: Stay | None) -> Way:
+    """By the scheme that is set for the repository, or else by the one that reads both."""
     if occupant is None:
         return Way.FORWARD
-    scheme = reading.guess([version, occupant.version])
+    said = version_notes.reading(db, number)
+    variants = VARIANTS if said.variants is None else said.variants
+    tags = version, occupant.version
+    scheme = Scheme(said.scheme) if said.scheme else reading.guess(tags, variants)
     if scheme is Scheme.TEXT:
         return Way.UNKNOWN
-    one, other = reading.read(version, scheme), reading.read(occupant.version, scheme)
+    one, other = (reading.read(tag, scheme, variants) for tag in tags)
     if one is None or other is None:
         return Way.UNKNOWN
     return Way.FORWARD if one.precedence >= other.precedence else Way.BACKWARD
