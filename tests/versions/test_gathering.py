@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.content import dump, image
 from tests.db.pushed import APP, blob, manifest
+from tests.signatures.test_valid import KEY, know, sign
 
 from entrepot.auth.actor import Actor
 from entrepot.db import (
@@ -17,6 +18,7 @@ from entrepot.db import (
     grants,
     groups,
     manifests,
+    projects,
     purge,
     reports,
     stays,
@@ -29,6 +31,7 @@ from entrepot.db.audit import By
 from entrepot.db.bad_versions import BadVersion
 from entrepot.db.connection import Connection
 from entrepot.db.freezes import Freeze
+from entrepot.db.projects import Project
 from entrepot.db.reports import Report
 from entrepot.db.stays import Candidate, Ended
 from entrepot.db.trash import Keep
@@ -278,3 +281,13 @@ def test_the_repository_says_how_its_tags_are_read(db: Connection, digest: str) 
     assert facts(db, digest, "1.0.1").way is Way.UNKNOWN
     version_notes.set_reading(db, (number(db), APP), Read("semver", ("beta",)), By("user:ann"))
     assert facts(db, digest, "1.0.1-beta").way is Way.FORWARD
+
+
+def test_who_signed_this_very_digest(db: Connection, digest: str) -> None:
+    projects.create(db, Project("team"), "user:ann")
+    know(db, KEY, "release")
+    assert facts(db, digest).signers == frozenset()
+    sign(db, digest)
+    assert facts(db, digest).signers == {"release"}
+    blob(db, b"new")
+    assert facts(db, str(manifest(db, image(config=b"new")))).signers == frozenset()
