@@ -155,5 +155,7 @@ def test_a_project_takes_its_webhooks_with_it(db: Connection) -> None:
     for number, pattern in enumerate(("team/*", "team/app", "team", "team*", "*", "teams/*")):
         hook = Webhook(f"{number:08}", "https://x.test", "s", pattern, frozenset(), "slack")
         webhooks.add(db, hook)
+    assert webhooks.count(db, "team") == 3
     webhooks.remove_of(db, "team")
+    assert webhooks.count(db, "team") == 0
     assert webhooks.ids(db) == ["00000003", "00000004", "00000005"]

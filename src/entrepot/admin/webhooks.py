@@ -38,7 +38,7 @@ from entrepot.upkeep.webhooks.sender import JOB
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
 MOST = 100
-"""Webhooks of one pattern."""
+"""Webhooks of one project."""
 
 _KINDS: dict[str, str] = {told(kind): kind.value for kind in KINDS}
 
@@ -199,8 +199,9 @@ async def create(caller: Called, wanted: Annotated[NewWebhook, Body()]) -> Made:
     )
 
     def write(db: Connection) -> Row:
-        if webhooks.count(db, wanted.pattern) >= MOST:
-            raise Problem(409, f"{wanted.pattern} has {MOST} webhooks already: remove one first")
+        project = patterns.project_of(wanted.pattern)
+        if project and webhooks.count(db, project) >= MOST:
+            raise Problem(409, f"project {project} has {MOST} webhooks already: remove one first")
         jobs.ask(db, JOB)
         return webhooks.add(db, new)
 

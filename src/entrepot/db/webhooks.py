@@ -20,6 +20,9 @@ _COLUMNS = (
 )
 
 
+_OF = "(pattern = :name or substr(pattern, 1, length(:name) + 1) = :name || '/')"
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
     """A row, opened; times are seconds since 1970."""
@@ -88,12 +91,10 @@ def ids(db: Connection) -> list[str]:
     return [number for (number,) in db.execute("select id from webhook order by id")]
 
 
-def count(db: Connection, pattern: str) -> int:
-    """How many there are for a pattern."""
-    found: int = db.execute(
-        "select count(*) from webhook where pattern = ?", (pattern,)
-    ).fetchone()[0]
-    return found
+def count(db: Connection, project: str) -> int:
+    """How many there are for a project's repositories alone."""
+    row = db.execute(f"select count(*) from webhook where {_OF}", {"name": project}).fetchone()
+    return int(row[0])
 
 
 def find(db: Connection, number: str) -> Webhook | None:
@@ -160,8 +161,4 @@ def remove(db: Connection, number: str) -> None:
 
 def remove_of(db: Connection, project: str) -> None:
     """Delete those that are for a project's repositories alone."""
-    db.execute(
-        "delete from webhook where pattern = :name or substr(pattern, 1, length(:name) + 1) "
-        "= :name || '/'",
-        {"name": project},
-    )
+    db.execute(f"delete from webhook where {_OF}", {"name": project})
