@@ -22,6 +22,7 @@ from entrepot.db import (
     groups,
     immutable_rules,
     issuers,
+    jobs,
     projects,
     webhooks,
 )
@@ -131,6 +132,7 @@ class Accounts:
         made = Webhook(number, url, "a secret of ours", pattern, frozenset(), "cloudevents")
         with self._change(f"webhook create {number}") as db:
             webhooks.add(db, made)
+            jobs.ask(db, "webhooks")
 
     def floats(self, pattern: str, **asked: bool) -> None:
         """Have tags float in the repositories of a pattern."""

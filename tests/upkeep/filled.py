@@ -27,6 +27,7 @@ class Filled:
         self.reader = self.accounts.user("reader", "reader:team/*")
         self.robot = self.accounts.robot("ci", "writer:team/*")
         self.token = self.accounts.token("reader")
+        self.accounts.webhook("0000000a", "team/*")
         quota = self.http.put("/api/v1/quotas/team", json={"bytes": 10**9})
         assert quota.status_code < 300, quota.text
         for number, layer in enumerate((b"small", BIG, Random(5).randbytes(100_000)), 1):
@@ -59,6 +60,8 @@ class Filled:
                 put_image(http, APP, "after", b"pushed at the new place")
                 trash = http.get("/api/v1/trash", params={"repository": APP}).json()["items"]
                 assert [each["reference"] for each in trash] == ["gone"]
+                hook = http.get("/api/v1/webhooks/0000000a").json()
+                assert hook["url"] == "https://127.0.0.1:9/hook"
                 restored = http.post(f"/api/v1/trash/{trash[0]['id']}/restore")
                 assert restored.status_code < 300, restored.text
             for each in (self.reader, self.robot, self.token):
