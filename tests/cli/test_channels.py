@@ -47,10 +47,14 @@ def test_the_whole_way(desk: Desk, pusher: httpx.Client, tmp_path: Path) -> None
     )
     assert desk.good("promote", APP, "1.0.0", "--to", "dev") == f"1.0.0 is in dev of {APP}\n"
     assert desk.good("promote", APP, "1.0.0", "--to", "dev") == "1.0.0 is in dev already\n"
-    refused = desk.bad("promote", APP, "1.0.0", "--to", "prod")
-    assert "order: it was never in test - promote it there first: entrepot promote" in refused
-    assert "approvals: 0 of 1 approvals are there - " in refused
-    assert "report tests: there is no report of tests" in refused
+    refused = desk.run("promote", APP, "1.0.0", "--to", "prod")
+    assert (refused.status, refused.output) == (1, "")
+    lines = refused.error.splitlines()
+    assert lines[0] == f"entrepot: 1.0.0 cannot come into {APP}:prod:"
+    assert lines[1] == "  order: it was never in test"
+    assert lines[2].startswith("    promote it there first: entrepot promote")
+    assert "  approvals: 0 of 1 approvals are there" in lines
+    assert any(line.startswith("  report tests: there is no report of tests") for line in lines)
     tried = desk.good("promote", APP, "1.0.0", "--to", "prod", "--dry-run")
     assert "1.0.0 cannot come into prod now" in tried
     assert not desk.json("promote", APP, "1.0.0", "--to", "prod", "--dry-run")["passed"]

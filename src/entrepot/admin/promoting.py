@@ -79,4 +79,4 @@ async def done(
         detail = {**event.detail, "refused": [each.gate for each in error.refusals]}
         caller.registry.guard.trail.note(replace(event, result=DENIED, detail=detail))
         told = [check_shown(each).model_dump() for each in error.refusals]
-        raise Problem(403, str(error), refusals=told) from None
+        raise Problem(403, str(error), what=error.what, refusals=told) from None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from entrepot.cli.client import connect
-from entrepot.cli.duration import parse_duration
+from entrepot.cli.duration import parse_duration, show_duration
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import done
 
@@ -120,6 +120,6 @@ def words(gates: Mapping[str, Any]) -> str:
         if value == _BARE.get(field) or value in (None, [], 0, False):
             continue
         for each in value if isinstance(value, list) else [value]:
-            text = f"{each / 3600:g}h" if field == "soak" else "" if each is True else str(each)
+            text = show_duration(each) if field == "soak" else "" if each is True else str(each)
             said.append(f"{_option(field)} {text}".rstrip())
     return ", ".join(said) or "nothing but a maintainer"

@@ -109,7 +109,14 @@ def _problem(status: int, text: str) -> str:
         detail = str(document["detail"])
     except (ValueError, KeyError, TypeError):
         return f"the answer was {status}: is this an Entrepot?"
+    refusals = document.get("refusals", ())
+    if len(refusals) > 1:
+        return "\n".join([f"{document['what']}:", *map(_refusal, refusals)])
     return f"{detail}: entrepot login URL -u NAME" if status == 401 else detail
+
+
+def _refusal(gate: dict[str, str]) -> str:
+    return f"  {gate['gate']}: {gate['says']}\n    {gate['how']}"
 
 
 def connect(ctx: typer.Context) -> Client:

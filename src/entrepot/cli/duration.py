@@ -13,6 +13,13 @@ def is_duration(text: str) -> bool:
     return _duration(text) is not None
 
 
+def show_duration(seconds: float) -> str:
+    """In the largest unit of which it is a whole number."""
+    found = [each for each in _UNITS.items() if seconds >= each[1] and seconds % each[1] == 0]
+    unit, size = found[-1] if found else ("s", 1)
+    return f"{seconds / size:g}{unit}"
+
+
 def parse_duration(text: str, option: str) -> int:
     """Seconds; a word of how to write it where it is none."""
     match = _duration(text)

@@ -14,6 +14,7 @@ class RefusedError(Exception):
     """Gates refuse."""
 
     def __init__(self, what: str, refusals: Sequence[Check]) -> None:
+        self.what = what
         self.refusals = tuple(refusals)
         self.channel = ""
         told = "; ".join(f"{each.gate}: {each.says} - {each.how}" for each in refusals)
