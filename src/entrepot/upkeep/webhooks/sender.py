@@ -26,6 +26,7 @@ from entrepot.db.log import EVERYTHING
 from entrepot.db.news import News, Watch
 from entrepot.db.webhooks import Webhook
 from entrepot.observe.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_LAG, Metrics
+from entrepot.oci.errors import OCIError
 from entrepot.upkeep.job import Job, Run
 from entrepot.upkeep.webhooks import attempt, event, turns
 from entrepot.upkeep.webhooks.event import Event
@@ -48,6 +49,10 @@ _log = logging.getLogger("entrepot.webhooks")
 
 Line = tuple[str, str]
 """Webhook and repository."""
+
+
+_AWAY = (sqlite3.Error, OCIError)
+"""What says that nothing can be written now: the database is away, or frozen while it is moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Sender:
                         pause = await self._step(watch)
                         failing = False
                         run.report(error="")
-                    except sqlite3.Error as error:
+                    except _AWAY as error:
                         if not failing:  # told once, not each time
                             _log.error("webhooks wait: %s; it is tried again", error)
                         failing, pause = True, _AGAIN
@@ -189,11 +194,14 @@ class Sender:
         """Write it down, however long that takes: meanwhile its line is sent nothing. Whatever
         changes the webhook itself is `told` to all.
         """
+        said = False
         while True:
             try:
                 await (self._database.write if told else self._database.note)(write)
-            except sqlite3.Error as error:
-                _log.warning("what came of a webhook cannot be written down: %s", error)
+            except _AWAY as error:
+                if not said:
+                    _log.warning("what came of a webhook cannot be written down: %s", error)
+                said = True
                 await asyncio.sleep(_AGAIN)
             else:
                 self._stale = self._stale or told
