@@ -113,7 +113,7 @@ class Directory:
     async def check_thawed(self) -> None:
         """Raise UNAVAILABLE where the registry is being moved, and takes no changes."""
         if await self._ask("frozen", moving.frozen) is not None:
-            raise moving.refused()
+            raise moving.FrozenError
 
     async def decide(
         self, actor: Actor, action: Action, repository: Repository, visit: Visit | None

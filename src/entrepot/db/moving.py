@@ -43,15 +43,17 @@ def frozen(db: Connection) -> str | None:
     return row[0] if row else None
 
 
-def refused() -> OCIError:
-    """The error for a change of a frozen registry."""
-    after = ((b"retry-after", str(RETRY_SECONDS).encode()),)
-    return OCIError(Code.UNAVAILABLE, WORDS, headers=after)
+class FrozenError(OCIError):
+    """A change of a frozen registry."""
+
+    def __init__(self) -> None:
+        after = ((b"retry-after", str(RETRY_SECONDS).encode()),)
+        super().__init__(Code.UNAVAILABLE, WORDS, headers=after)
 
 
 def told(error: Exception) -> Exception:
     """The same for what a trigger raised; any other error as it is."""
-    return refused() if isinstance(error, sqlite3.Error) and WORDS in str(error) else error
+    return FrozenError() if isinstance(error, sqlite3.Error) and WORDS in str(error) else error
 
 
 def freeze(db: Connection, target: str, by: By) -> None:

@@ -26,7 +26,6 @@ from entrepot.db.log import EVERYTHING
 from entrepot.db.news import News, Watch
 from entrepot.db.webhooks import Webhook
 from entrepot.observe.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_LAG, Metrics
-from entrepot.oci.errors import OCIError
 from entrepot.upkeep.job import Job, Run
 from entrepot.upkeep.webhooks import attempt, event, turns
 from entrepot.upkeep.webhooks.event import Event
@@ -50,8 +49,7 @@ _log = logging.getLogger("entrepot.webhooks")
 Line = tuple[str, str]
 """Webhook and repository."""
 
-
-_AWAY = (sqlite3.Error, OCIError)
+_AWAY = (sqlite3.Error, moving.FrozenError)
 """What says that nothing can be written now: the database is away, or frozen while it is moved."""
 
 
