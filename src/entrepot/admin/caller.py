@@ -64,6 +64,12 @@ class Caller:
         granted = await self.registry.guard.directory.granted(self.actor)
         return lambda action, where: holds(self.actor, action, granted.over(where), where)
 
+    async def overseen(self) -> Callable[[str], bool]:
+        """Says of a pattern whether its rules are shown to them: they may set them, or audit."""
+        may = await self.powers()
+        audits = may(Action.AUDIT, pattern.ANY)
+        return lambda where: audits or may(Action.CONFIGURE, where)
+
     async def pulls(self, repository: str) -> bool:
         """Whether they may pull from a repository, and so may know of it."""
         return await self.may(Action.PULL, Repository.parse(repository))

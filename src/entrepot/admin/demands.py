@@ -54,15 +54,9 @@ def _shown(row: signers.Demand) -> Demand:
 @router.get("")
 async def index(caller: Called) -> Page[Demand]:
     """All demands on what the caller may configure, or see as an auditor; by project."""
-    may = await caller.powers()
+    shows = await caller.overseen()
     every = await caller.read(signers.demands)
-    return Page(
-        items=[
-            _shown(each)
-            for each in every
-            if may(Action.AUDIT, patterns.ANY) or may(Action.CONFIGURE, each.pattern)
-        ]
-    )
+    return Page(items=[_shown(each) for each in every if shows(each.pattern)])
 
 
 @router.put("")

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 
 from entrepot.admin.caller import Called, Caller
-from entrepot.admin.immutable_tags import Within
+from entrepot.admin.immutable_tags import Within, check_project
 from entrepot.admin.page import Model, Page, RepositoryName, moment
 from entrepot.admin.problem import Problem
 from entrepot.auth import pattern as patterns
 from entrepot.auth.roles import Action
-from entrepot.db import floating_rules, projects, repositories
+from entrepot.db import floating_rules, repositories
 from entrepot.db.connection import Connection
 from entrepot.oci.names import Repository
 from entrepot.versions import floating
@@ -99,15 +99,9 @@ async def index(
         await caller.allow(Action.PULL, where)
         rule = await caller.read(partial(floating_rules.of, repository=where))
         return Page(items=[_shown(rule)] if rule else [])
-    may = await caller.powers()
+    shows = await caller.overseen()
     every = await caller.read(floating_rules.every)
-    return Page(
-        items=[
-            _shown(each)
-            for each in every
-            if may(Action.AUDIT, patterns.ANY) or may(Action.CONFIGURE, each.repositories)
-        ]
-    )
+    return Page(items=[_shown(each) for each in every if shows(each.repositories)])
 
 
 @router.put("")
@@ -125,9 +119,7 @@ async def put(
         raise Problem(422, "say at least one of major, minor and latest, or delete the rule")
 
     def write(db: Connection) -> None:
-        project, _, _ = pattern.partition("/")
-        if projects.find(db, project) is None:
-            raise Problem(404, f"there is no project {project}: make it first")
+        check_project(db, pattern)
         floating_rules.put(db, pattern, asked, caller.actor.subject)
 
     if dry_run:

@@ -33,6 +33,13 @@ Within = Annotated[Pattern, AfterValidator(_in_a_project)]
 """Repositories of one project; team is all of it."""
 
 
+def check_project(db: Connection, pattern: str) -> None:
+    """Raise a problem where the project of such a pattern is not here."""
+    project, _, _ = pattern.partition("/")
+    if projects.find(db, project) is None:
+        raise Problem(404, f"there is no project {project}: make it first")
+
+
 class Rule(Model):
     """A rule: its tags are neither moved nor deleted, whoever asks."""
 
@@ -98,15 +105,9 @@ async def index(
         await caller.allow(Action.PULL, where)
         found = await caller.read(partial(immutable_rules.of, repository=where))
         return Page(items=[shown(rule) for rule in found])
-    may = await caller.powers()
+    shows = await caller.overseen()
     every = await caller.read(immutable_rules.every)
-    return Page(
-        items=[
-            shown(rule)
-            for rule in every
-            if may(Action.AUDIT, patterns.ANY) or may(Action.CONFIGURE, rule.repositories)
-        ]
-    )
+    return Page(items=[shown(rule) for rule in every if shows(rule.repositories)])
 
 
 @router.post("", status_code=201)
@@ -118,8 +119,7 @@ async def create(caller: Called, wanted: Annotated[NewRule, Body()]) -> Made:
     project, _, _ = wanted.repositories.partition("/")
 
     def write(db: Connection) -> Made:
-        if projects.find(db, project) is None:
-            raise Problem(404, f"there is no project {project}: make it first")
+        check_project(db, wanted.repositories)
         by = caller.actor.subject
         made = immutable_rules.add(db, wanted.repositories, wanted.kind, wanted.tags, by=by)
         rules = immutable_rules.of_project(db, project)

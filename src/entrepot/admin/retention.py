@@ -120,15 +120,9 @@ def _shown(rule: retention.Rule) -> Rule:
 @router.get("")
 async def index(caller: Called) -> Page[Rule]:
     """All rules that the caller may set, or see as an auditor; by pattern."""
-    may = await caller.powers()
+    shows = await caller.overseen()
     every = await caller.read(retention.every)
-    return Page(
-        items=[
-            _shown(rule)
-            for rule in every
-            if may(Action.AUDIT, patterns.ANY) or may(Action.CONFIGURE, rule.pattern)
-        ]
-    )
+    return Page(items=[_shown(rule) for rule in every if shows(rule.pattern)])
 
 
 @router.put("")

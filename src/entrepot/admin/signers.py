@@ -12,7 +12,6 @@ from entrepot.admin.caller import Called, Caller
 from entrepot.admin.page import Model, Name, Page, Pattern, moment
 from entrepot.admin.problem import Problem
 from entrepot.auth import pattern as patterns
-from entrepot.auth.roles import Action
 from entrepot.db import projects, signers
 from entrepot.db.audit import Event
 from entrepot.db.changes import record_access
@@ -113,14 +112,13 @@ async def index(
     caller: Called, project: Annotated[str, Query(max_length=255)] = ""
 ) -> Page[Signer]:
     """All signers that the caller may name, or see as an auditor; by project and name."""
-    may = await caller.powers()
+    shows = await caller.overseen()
     every = await caller.read(signers.every)
     return Page(
         items=[
             _shown(each)
             for each in every
-            if (not project or each.project == project)
-            and (may(Action.AUDIT, patterns.ANY) or may(Action.CONFIGURE, f"{each.project}/*"))
+            if (not project or each.project == project) and shows(f"{each.project}/*")
         ]
     )
 
