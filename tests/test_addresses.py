@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrepot.addresses import Address, network, read_host, url
+from entrepot.addresses import Address, is_this_machine, network, read_host, url
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,19 @@ def test_what_is_no_network(text: str) -> None:
 )
 def test_url(text: str, found: str) -> None:
     assert url(text) == found
+
+
+@pytest.mark.parametrize(
+    ("server", "wanted"),
+    [
+        ("localhost", True),
+        ("localhost:5000", True),
+        ("127.0.0.1:5000", True),
+        ("[::1]:5000", True),
+        ("[::1]", True),
+        ("r.test", False),
+        ("10.0.0.1:5000", False),
+    ],
+)
+def test_where_plain_http_would_do(server: str, wanted: bool) -> None:
+    assert is_this_machine(server) is wanted

@@ -66,6 +66,19 @@ def ip(text: str) -> IP | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
+def server(text: str, port: int = 443) -> Address:
+    """A registry's HOST[:PORT], with this port where none is said."""
+    last = text.rpartition("]")[2]
+    return Address.parse(text if ":" in last else f"{text}:{port}")
+
+
+def is_this_machine(text: str) -> bool:
+    """Whether HOST[:PORT] is this machine, which docker and others ask by plain HTTP, too."""
+    host = server(text).host
+    found = ip(host)
+    return host == "localhost" or (found is not None and found.is_loopback)
+
+
 def url(text: str) -> str:
     """Read https://HOST[:PORT]; return it without a slash at its end. Raises ValueError."""
     scheme, found, rest = text.removesuffix("/").partition("://")

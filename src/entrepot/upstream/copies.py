@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from entrepot.addresses import is_this_machine
 from entrepot.oci.image_name import DOCKER, Image, ImageError
-from entrepot.upstream.opened import is_local
 from entrepot.upstream.place import UpstreamError
 
 
@@ -120,7 +120,7 @@ class Trust:
 
     def is_plain(self, copy: Copy) -> bool:
         """As docker has it, one on the same machine is, too, where no CA is said."""
-        return copy.at.host in self.plain or (not self.ca and is_local(copy.at.host))
+        return copy.at.host in self.plain or (not self.ca and is_this_machine(copy.at.host))
 
     def has_ca(self, copy: Copy) -> bool:
         """Whether the CA is for it: the registry itself is known anyway, as a last resort."""

@@ -4,19 +4,19 @@ Written as skopeo does: `HOST/REPOSITORY:TAG` (also behind `docker://`), `oci:FO
 `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`.
 """
 
-import ipaddress
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 
+from entrepot.addresses import is_this_machine
 from entrepot.oci.image_name import Image, ImageError
+from entrepot.oci.layout import MARK
 from entrepot.oci.names import Repository
 from entrepot.upstream.docker_archive import DockerArchive, NewDockerArchive
 from entrepot.upstream.folder import FolderFiles
 from entrepot.upstream.http import Credential, Http
-from entrepot.upstream.layout import MARK, Layout
+from entrepot.upstream.layout import Layout
 from entrepot.upstream.place import Source, Target, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 from entrepot.upstream.tar import NewTarFiles, TarFiles
@@ -145,7 +145,7 @@ class Places:
         credential = self._login(image.host, image.repository)
         key = image.host, credential
         if key not in self._https:
-            local = is_local(image.host) and self._ca is None
+            local = is_this_machine(image.host) and self._ca is None
             scheme = "http" if local or image.host in self._plain else "https"
             self._https[key] = Http(f"{scheme}://{image.server}", credential, self._ca)
         return RegistryRepository(self._https[key], Repository.parse(image.repository))
@@ -156,13 +156,3 @@ def _existing(text: str) -> Path:
     if not path.exists():
         raise UpstreamError(f"there is no {text}")
     return path
-
-
-def is_local(host: str) -> bool:
-    """This machine itself, which docker too asks by plain HTTP."""
-    name = host.rpartition(":")[0] or host
-    if name == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    return False

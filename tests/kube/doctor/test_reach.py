@@ -13,7 +13,7 @@ import trustme
 from tests.registry import free_port
 
 from entrepot.kube.doctor.cause import Cause
-from entrepot.kube.doctor.reach import is_loopback, trouble
+from entrepot.kube.doctor.reach import trouble
 
 CA = trustme.CA()
 TRUSTED = ssl.create_default_context()
@@ -69,18 +69,3 @@ def test_silence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         where = f"127.0.0.1:{server.getsockname()[1]}"
         assert trouble(where, TRUSTED, seconds=0.2) is Cause.TIMED_OUT
-
-
-@pytest.mark.parametrize(
-    ("server", "wanted"),
-    [
-        ("localhost", True),
-        ("localhost:5000", True),
-        ("127.0.0.1:5000", True),
-        ("[::1]:5000", True),
-        ("r.test", False),
-        ("10.0.0.1:5000", False),
-    ],
-)
-def test_where_plain_http_would_do(server: str, wanted: bool) -> None:
-    assert is_loopback(server) is wanted

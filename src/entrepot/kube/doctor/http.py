@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from entrepot import __version__
+from entrepot.addresses import is_this_machine
 from entrepot.kube.doctor import limits, reach
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.endpoint import Endpoint
@@ -88,7 +89,7 @@ class Http:
         import httpx2
 
         found = reach.trouble(at.server, None if at.plain else context)
-        plain = at.plain or (found is Cause.PLAIN_HTTP and reach.is_loopback(at.server))
+        plain = at.plain or (found is Cause.PLAIN_HTTP and is_this_machine(at.server))
         if found is not None and not (plain and found is Cause.PLAIN_HTTP):
             raise StoppedError(found, "TLS fails" if found is Cause.REGISTRY_FAILS else "")
         self._base = f"{'http' if plain else 'https'}://{at.server}"

@@ -7,6 +7,7 @@ import ssl
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from entrepot import addresses
 from entrepot.kube.doctor import containerd_hosts, crio_registries, node_provider
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.containerd_hosts import ConfigError
@@ -17,7 +18,6 @@ from entrepot.kube.doctor.http import StoppedError, shown
 from entrepot.kube.doctor.node_provider import NodeProvider
 from entrepot.kube.doctor.pull import Try
 from entrepot.kube.doctor.pull_secret import Credential
-from entrepot.kube.doctor.reach import address_of
 from entrepot.kube.kubectl import Kubectl, KubectlError
 from entrepot.oci.image_name import Image
 
@@ -50,7 +50,7 @@ class NodeView:
             read = crio_registries.endpoints if crio else containerd_hosts.endpoints
             found = read(self._etc, image)
             for each in found:
-                address_of(each.server)
+                addresses.server(each.server)
         except (AttributeError, TypeError, ValueError) as error:  # TOML of another shape
             name = "registries.conf" if crio else "hosts.toml or config.toml"
             raise ConfigError(f"{name} is not as it should be: {error}") from None

@@ -3,7 +3,7 @@
 import socket
 import ssl
 
-from entrepot.addresses import Address, ip
+from entrepot import addresses
 from entrepot.kube.doctor.cause import Cause
 
 SECONDS = 10.0
@@ -15,7 +15,7 @@ _NAMES = {62, 64}
 
 def trouble(server: str, context: ssl.SSLContext | None, seconds: float = SECONDS) -> Cause | None:
     """What goes wrong before the first request; None where TLS stands, or is not wanted."""
-    address = address_of(server, 443 if context else 80)
+    address = addresses.server(server, 443 if context else 80)
     try:
         with socket.create_connection(address, seconds) as plain:
             plain.settimeout(seconds)
@@ -32,19 +32,6 @@ def trouble(server: str, context: ssl.SSLContext | None, seconds: float = SECOND
     except OSError:
         return Cause.REFUSED
     return None
-
-
-def address_of(server: str, port: int = 443) -> Address:
-    """Host and port, or this one where none is said."""
-    last = server.rpartition("]")[2]
-    return Address.parse(server if ":" in last else f"{server}:{port}")
-
-
-def is_loopback(server: str) -> bool:
-    """Whether a runtime would try plain HTTP there by itself."""
-    host = address_of(server).host
-    found = ip(host)
-    return host == "localhost" or (found is not None and found.is_loopback)
 
 
 def _certificate(code: int) -> Cause:
