@@ -16,6 +16,7 @@ from entrepot.cli.transfers import (
     Referrers,
     Replace,
     Terms,
+    listed,
     places,
     run,
 )
@@ -44,11 +45,10 @@ def create(
     Examples: `entrepot bundle create site.tar docker.io/library/nginx:1.29 quay.io/team/app:2`,
     `entrepot bundle create site.tar -f deployment.yaml --platform linux/amd64`
     """
-    from entrepot.upstream.image_list import images_in
     from entrepot.upstream.opened import At
 
     with places(ca, plain_http, replace=replace) as opened:
-        found = [At.parse(each) for each in (*(image or ()), *(images_in(file) if file else ()))]
+        found = [At.parse(each) for each in listed(image, file)]
         if not found:
             fail("say which images: entrepot bundle create FILE IMAGE..., or -f FILE")
         chosen = pairs(found, f"oci-archive:{bundle}")

@@ -15,6 +15,7 @@ from entrepot.cli.transfers import (
     Referrers,
     Replace,
     Terms,
+    listed,
     places,
     run,
 )
@@ -50,12 +51,11 @@ def copy(
     `entrepot copy -f deployment.yaml registry.example.com/mirror/`,
     `entrepot copy registry.example.com/team/app:1.2 oci:./images`
     """
-    from entrepot.upstream.image_list import images_in
     from entrepot.upstream.opened import At
 
     *sources, target = where
     with places(ca, plain_http, replace=replace) as opened:
-        found = [At.parse(each) for each in (*sources, *(images_in(file) if file else ()))]
+        found = [At.parse(each) for each in listed(sources, file)]
         if not found:
             fail("say what to copy, and then where to: entrepot copy SOURCE... TARGET")
         if all_tags:

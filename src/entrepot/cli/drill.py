@@ -1,7 +1,6 @@
 """`entrepot drill`: whether images would be there if a registry were not."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,7 @@ from entrepot.cli.options import Json, fail
 from entrepot.cli.output import Columns, Row, show_json, show_list
 from entrepot.cli.progress import Bar, shown
 from entrepot.cli.size import show_size
-from entrepot.cli.transfers import Ca, ListFile, PlainHttp, login
+from entrepot.cli.transfers import Ca, ListFile, PlainHttp, listed, logins
 
 if TYPE_CHECKING:
     from entrepot.oci.image_name import Image
@@ -93,11 +92,11 @@ def drill(
 
     try:
         chosen = copies(primary, replica, cache, cache_first=cache_first, no_upstream=no_upstream)
-        images = _parsed([*(image or ()), *_listed(file), *_running(ctx, cluster)])
+        images = _parsed([*listed(image, file), *_running(ctx, cluster)])
         places = {each: _places(chosen, of or (), each) for each in images}
         platforms = tuple(map(Platform.parse, platform or ())) or (Platform.here(),)
         trust = Trust(read_ca(ca) if ca else "", tuple(plain_http or ()))
-        asking = Drill(login, trust, str(ca) if ca else None, jobs)
+        asking = Drill(logins(), trust, str(ca) if ca else None, jobs)
         gone = _gone(chosen, without or (), places, now=now)
         with shown() as bar:
             bar.begin("asking", sum(map(len, places.values())), "times")
@@ -127,12 +126,6 @@ def _watching(bar: Bar) -> "Show":
                 bar.tell(f"asking ({show_size(size)} read)")
 
     return show
-
-
-def _listed(file: Path | None) -> list[str]:
-    from entrepot.upstream.image_list import images_in
-
-    return images_in(file) if file else []
 
 
 def _running(ctx: typer.Context, cluster: str) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from entrepot.upstream.copying import Copied, Copier
-    from entrepot.upstream.opened import Places
+    from entrepot.upstream.opened import Login, Places
 
 Platforms = Annotated[
     list[str] | None,
@@ -60,7 +60,9 @@ def places(ca: Path | None, plain: Sequence[str] | None, *, replace: bool) -> "I
     from entrepot.upstream.place import UpstreamError
 
     try:
-        found = Places(login, ca=str(ca) if ca else None, plain=tuple(plain or ()), replace=replace)
+        found = Places(
+            logins(), ca=str(ca) if ca else None, plain=tuple(plain or ()), replace=replace
+        )
         try:
             yield found
         finally:
@@ -71,17 +73,26 @@ def places(ca: Path | None, plain: Sequence[str] | None, *, replace: bool) -> "I
         fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
 
 
-def login(host: str, repository: str) -> Any:
-    """As docker and podman know it; else the token of our own login there."""
+def logins() -> "Login":
+    """As docker and podman know them; else by our own login. The files are read once."""
     from entrepot.upstream.http import Credential
     from entrepot.upstream.logins import Logins
 
-    if found := Logins().of(host, repository):
-        return found
-    for each in context.read()[1].values():
-        if each.url.partition("://")[2] == host and each.token:
-            return Credential(bearer=each.token)
-    return None
+    known, (_, contexts) = Logins(), context.read()
+    own = {each.url.partition("://")[2]: each.token for each in contexts.values() if each.token}
+
+    def login(host: str, repository: str) -> Credential | None:
+        found = known.of(host, repository)
+        return found or (Credential(bearer=own[host]) if host in own else None)
+
+    return login
+
+
+def listed(images: Sequence[str] | None, file: Path | None) -> list[str]:
+    """Images that are named, and those that a file names. Raises `UpstreamError`."""
+    from entrepot.upstream.image_list import images_in
+
+    return [*(images or ()), *(images_in(file) if file else ())]
 
 
 def run(opened: "Places", pairs: Sequence[Pair], terms: Terms, jobs: int, *, as_json: bool) -> None:

@@ -18,7 +18,8 @@ from entrepot.upstream.place import Blob, BrokenError, Source, Target, UpstreamE
 Show = Callable[[int], None]
 """Told how many bytes more are done, of those that `Plan.size` counts."""
 
-_DEEPEST = 16
+DEEPEST = 16
+"""Indexes inside each other."""
 _MOST = 100_000
 """Manifests of one image, with all that refers to them."""
 
@@ -75,7 +76,7 @@ def plan(
 
 
 def _walk(source: Source, manifest: Manifest, found: dict[Digest, Manifest], depth: int) -> None:
-    if depth > _DEEPEST or len(found) > _MOST:
+    if depth > DEEPEST or len(found) > _MOST:
         raise UpstreamError(f"{source} has indexes inside each other without an end")
     for child in manifest.children:
         if child.digest not in found:

@@ -19,6 +19,7 @@ from typing import Any
 from entrepot.oci import media
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
+from entrepot.oci.layout import place_of
 from entrepot.oci.manifest import MAX_BYTES, Manifest
 from entrepot.upstream.place import CHUNK, Blob, Source, UnknownError, UpstreamError
 from entrepot.upstream.tar import NewTarFiles, TarFiles
@@ -165,7 +166,7 @@ class NewDockerArchive:
 
     def has_blob(self, blob: Blob) -> bool:
         """Whether it was written."""
-        return self._tar.size(_place(blob.digest)) is not None
+        return self._tar.size(place_of(blob.digest)) is not None
 
     def mount(self, blob: Blob, _: Source) -> bool:
         """All images share their layers."""
@@ -173,7 +174,7 @@ class NewDockerArchive:
 
     def put_blob(self, blob: Blob, content: Iterator[bytes]) -> None:
         """Write it."""
-        self._tar.write(_place(blob.digest), blob.size, content)
+        self._tar.write(place_of(blob.digest), blob.size, content)
 
     def put_manifest(self, manifest: Manifest, tag: str = "") -> None:
         """Have an image, under a name as Docker writes them."""
@@ -182,9 +183,9 @@ class NewDockerArchive:
         config, *layers = manifest.blobs
         self._images.append(
             {
-                "Config": _place(config.digest),
+                "Config": place_of(config.digest),
                 "RepoTags": [tag] if tag else [],
-                "Layers": [_place(each.digest) for each in layers],
+                "Layers": [place_of(each.digest) for each in layers],
             }
         )
 
@@ -215,7 +216,3 @@ def _gzip(parts: Iterator[bytes]) -> Iterator[bytes]:
     for part in parts:
         yield packer.compress(part)
     yield packer.flush()
-
-
-def _place(digest: Digest) -> str:
-    return f"blobs/{digest.algorithm}/{digest.hex}"

@@ -20,14 +20,13 @@ from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
 from entrepot.upstream.chosen import Platform, choose
 from entrepot.upstream.copies import Copy, Trust
-from entrepot.upstream.copying import checked
+from entrepot.upstream.copying import DEEPEST, checked
 from entrepot.upstream.http import Credential, Http, again
 from entrepot.upstream.opened import Login
 from entrepot.upstream.place import Blob, BrokenError, UnknownError, UnreachableError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 
 _ATTEMPTS = 2
-_DEEPEST = 16
 _SECONDS = 10
 """How long one answer may take; a pull would hang as long."""
 
@@ -231,7 +230,7 @@ def read(
 
 
 def _image(source: RegistryRepository, root: Manifest, platform: Platform) -> Manifest:
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         if root.media_type not in media.INDEXES:
             return root
         root = choose(source, root, [platform])

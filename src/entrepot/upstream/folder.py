@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from entrepot.upstream.layout import INDEX, MARK, SAYS
+from entrepot.oci.layout import INDEX, MARK, SAYS
 from entrepot.upstream.place import CHUNK
 
 
@@ -46,4 +46,4 @@ class FolderFiles:
     def finish(self, index: bytes) -> None:
         """The index, then the mark."""
         self.write(INDEX, len(index), iter((index,)))
-        self.write(MARK, len(SAYS), iter((SAYS,)))
+        self.write(MARK, len(SAYS), iter((SAYS.encode(),)))

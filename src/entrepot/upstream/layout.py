@@ -13,13 +13,10 @@ from typing import Any, Protocol
 from entrepot.oci import media
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
+from entrepot.oci.layout import INDEX, MARK, NAME, place_of
 from entrepot.oci.manifest import MAX_BYTES, Manifest
 from entrepot.upstream.place import Blob, Source, UnknownError, UpstreamError, told
 
-MARK = "oci-layout"
-INDEX = "index.json"
-SAYS = b'{"imageLayoutVersion": "1.0.0"}'
-NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
 _MOST = 64 * 1024 * 1024
 
@@ -47,6 +44,7 @@ class Layout:
         self._files, self._where = files, where
         self._lock = Lock()
         self._entries = [] if new else self._read_index()
+        self._referring: dict[Digest, list[Digest]] | None = None
 
     def __str__(self) -> str:
         return self._where
@@ -71,7 +69,7 @@ class Layout:
 
     def get(self, digest: Digest) -> Manifest:
         """A manifest by its digest."""
-        content = self._small(_place(digest), MAX_BYTES)
+        content = self._small(place_of(digest), MAX_BYTES)
         try:
             found = Manifest.read(content, "", digest.algorithm)
         except OCIError as error:
@@ -82,19 +80,19 @@ class Layout:
 
     def has(self, digest: Digest, size: int | None = None) -> bool:
         """Whether content is there, so long."""
-        found = self._files.size(_place(digest))
+        found = self._files.size(place_of(digest))
         return found is not None and size in (None, found)
 
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         """Its bytes."""
         try:
-            yield from self._files.read(_place(blob.digest), start)
+            yield from self._files.read(place_of(blob.digest), start)
         except FileNotFoundError:
             raise UnknownError(f"{self} has no blob {blob.digest}") from None
 
     def put(self, blob: Blob, content: Iterator[bytes]) -> None:
         """Write content."""
-        self._files.write(_place(blob.digest), blob.size, content)
+        self._files.write(place_of(blob.digest), blob.size, content)
 
     def name(self, manifest: Manifest, name: str) -> None:
         """Have an image in the index, in place of one of that name."""
@@ -125,11 +123,21 @@ class Layout:
             }
             self._files.finish(json.dumps(document, indent=1).encode())
 
-    def manifests(self) -> list[Manifest]:
-        """All that the index lists, whether they have a name or not."""
-        kinds = media.IMAGES | media.INDEXES
-        listed = [each for each in self._entries if each.get("mediaType") in kinds]
-        return [self.get(Digest.parse(each["digest"])) for each in listed]
+    def referrers(self, digest: Digest) -> list[Digest]:
+        """Of those that the index lists, named or not; each is read once for all who ask."""
+        with self._lock:
+            if self._referring is None:
+                self._referring = self._subjects()
+            return self._referring.get(digest, [])
+
+    def _subjects(self) -> dict[Digest, list[Digest]]:
+        found: dict[Digest, list[Digest]] = {}
+        for each in self._entries:
+            if each.get("mediaType") in media.IMAGES | media.INDEXES:
+                manifest = self.get(Digest.parse(each["digest"]))
+                if manifest.subject is not None:
+                    found.setdefault(manifest.subject.digest, []).append(manifest.digest)
+        return found
 
     def _read_index(self) -> list[dict[str, Any]]:
         if self._files.size(MARK) is None:
@@ -174,8 +182,7 @@ class LayoutImage:
 
     def referrers(self, digest: Digest) -> list[Digest]:
         """Of those that the index lists."""
-        found = self._layout.manifests()
-        return [each.digest for each in found if each.subject and each.subject.digest == digest]
+        return self._layout.referrers(digest)
 
     def named_after(self, digest: Digest) -> list[str]:
         """What was copied under such a tag has it as its name."""
@@ -213,7 +220,3 @@ class LayoutImage:
 
 def _name(entry: dict[str, Any]) -> str:
     return str((entry.get("annotations") or {}).get(NAME, ""))
-
-
-def _place(digest: Digest) -> str:
-    return f"blobs/{digest.algorithm}/{digest.hex}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
-from entrepot.upstream.layout import INDEX, MARK, SAYS
+from entrepot.oci.layout import INDEX, MARK, SAYS
 from entrepot.upstream.place import CHUNK, UpstreamError
 
 _MOST = 1_000_000
@@ -123,7 +123,7 @@ class NewTarFiles:
 
     def finish(self, index: bytes) -> None:
         """The index and the mark; then it has its name."""
-        self.write(MARK, len(SAYS), iter((SAYS,)))
+        self.write(MARK, len(SAYS), iter((SAYS.encode(),)))
         self.write(INDEX, len(index), iter((index,)))
         self.end()
 

@@ -19,8 +19,9 @@ from entrepot.encryption import envelope
 from entrepot.encryption.envelope import BrokenSealError
 from entrepot.encryption.keys import Keyring
 from entrepot.oci.digest import Digest
+from entrepot.oci.layout import BLOBS
 from entrepot.oci.ranges import Span
-from entrepot.upkeep.backup.document import BLOBS, place_of
+from entrepot.upkeep.backup.document import place_of
 from entrepot.upkeep.backup.vault import BackupError, Bytes, LostError, Vault
 from entrepot.upkeep.backup.verified import verified
 

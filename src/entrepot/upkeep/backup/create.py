@@ -21,6 +21,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.schema import VERSION
 from entrepot.encryption.keys import Keyring
 from entrepot.observe.metrics import BACKUP_AT
+from entrepot.oci.layout import INDEX, MARK, SAYS
 from entrepot.upkeep.backup import document, layout, rows
 from entrepot.upkeep.backup.copying import Copying, Pass
 from entrepot.upkeep.backup.document import CONTENTS, Backup, Rows, Sum
@@ -102,10 +103,8 @@ def _write_down(db: Connection, copying: Copying, held: Held, spool: Path, show:
     for table in kept:
         name = rows.file_of(table.name)
         found[table.name], files[name] = rows.dump(db, table, spool / name, show.add)
-    written, files[layout.INDEX] = rows.write_lines(
-        spool / layout.INDEX, layout.index(contents.tagged(db))
-    )
-    _, files[layout.FILE] = rows.write_lines(spool / layout.FILE, [layout.SAYS])
+    written, files[INDEX] = rows.write_lines(spool / INDEX, layout.index(contents.tagged(db)))
+    _, files[MARK] = rows.write_lines(spool / MARK, [f"{SAYS}\n"])
     show.begin("copying what came meanwhile", quarantine.total(db), "bytes")
     copied = copying.copy(db, held.is_good)
     lines = (f"{digest} {size}\n" for digest, size in sorted(copied.there.items()))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Self, TypeVar
 
+from entrepot.oci import layout
 from entrepot.oci.digest import HEX_LENGTH, Digest
 from entrepot.oci.errors import OCIError
 from entrepot.upkeep.backup.vault import BackupError, LostError, Vault, get
@@ -24,7 +25,6 @@ FORMAT = 1
 FILE = "backup.json"
 CONTENTS = "contents.txt"
 FOLDER = "backups"
-BLOBS = "blobs"
 
 _id = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{4}").fullmatch
 
@@ -118,15 +118,14 @@ def new_id(now: datetime) -> str:
 
 def place_of(digest: str) -> str:
     """Where content lies. The digest is checked: it must never lead anywhere else."""
-    found = Digest.parse(digest)
-    return f"{BLOBS}/{found.algorithm}/{found.hex}"
+    return layout.place_of(Digest.parse(digest))
 
 
 def digest_at(name: str) -> str | None:
     """Whose place a file has; None where it has none."""
     folder, _, rest = name.partition("/")
     algorithm, _, hexadecimal = rest.partition("/")
-    if folder != BLOBS or algorithm not in HEX_LENGTH:
+    if folder != layout.BLOBS or algorithm not in HEX_LENGTH:
         return None
     try:
         return str(Digest.parse(f"{algorithm}:{hexadecimal}"))

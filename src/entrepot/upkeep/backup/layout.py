@@ -6,18 +6,13 @@ import json
 from collections.abc import Iterator
 
 from entrepot.db.contents import Tagged
-
-FILE = "oci-layout"
-INDEX = "index.json"
-SAYS = '{"imageLayoutVersion": "1.0.0"}\n'
-
-_NAME = "org.opencontainers.image.ref.name"
-_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
+from entrepot.oci.layout import NAME
+from entrepot.oci.media import OCI_INDEX
 
 
 def index(found: Iterator[Tagged]) -> Iterator[str]:
     """The lines of index.json, a descriptor each: there may be many."""
-    yield f'{{"schemaVersion": 2, "mediaType": "{_MEDIA_TYPE}", "manifests": ['
+    yield f'{{"schemaVersion": 2, "mediaType": "{OCI_INDEX}", "manifests": ['
     separator = "\n"
     for each in found:
         yield separator + json.dumps(_descriptor(each))
@@ -32,5 +27,5 @@ def _descriptor(found: Tagged) -> dict[str, object]:
         "digest": found.digest,
         "size": found.size,
         **artifact,
-        "annotations": {_NAME: f"{found.repository}:{found.tag}"},
+        "annotations": {NAME: f"{found.repository}:{found.tag}"},
     }

@@ -7,8 +7,9 @@ half there. Content goes only where every backup that stays could be read: nothi
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from entrepot.oci.layout import BLOBS
 from entrepot.upkeep.backup import document
-from entrepot.upkeep.backup.document import BLOBS, FILE, FOLDER
+from entrepot.upkeep.backup.document import FILE, FOLDER
 from entrepot.upkeep.backup.turn import Work, turn
 from entrepot.upkeep.backup.vault import Vault
 from entrepot.upkeep.moving.move import Show
