@@ -56,7 +56,9 @@ class At:
         return cls("", f"{image.host}/{image.repository}", image.reference if named else "")
 
     def __str__(self) -> str:
-        end = f"{'@' if ':' in self.name else ':'}{self.name}" if self.name else ""
+        """As it is parsed."""
+        by_digest = not self.kind and ":" in self.name
+        end = f"{'@' if by_digest else ':'}{self.name}" if self.name else ""
         return f"{self.kind}{':' if self.kind else ''}{self.where}{end}"
 
 
