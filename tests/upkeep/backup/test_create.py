@@ -31,6 +31,15 @@ def test_the_next_one_sends_what_is_new(site: Site) -> None:
     assert [each["tags"] for each in site.json("list")] == [5, 5, 6]
 
 
+def test_what_two_repositories_have_counts_once(site: Site) -> None:
+    site.create()
+    layers = [Random(5).randbytes(40_000), b"small"]
+    for number in range(4):
+        put_image(site.http, f"team/shared-{number}", "1", *layers)
+    before, made = site.json("list")[-1], site.create()
+    assert made["added"] == made["size"] - before["size"] > 40_000
+
+
 class Pusher(threading.Thread):
     """Pushes images, moves a tag and deletes what it pushed before, until it is stopped."""
 

@@ -99,7 +99,8 @@ class Copying:
                     "check says what is missing"
                 )
             return
-        found.added += added
+        if content.digest not in found.there:  # two repositories may have it
+            found.added += added
         found.lost.pop(content.digest, None)
         self._there[content.digest] = found.there[content.digest] = content.size
 
