@@ -9,10 +9,11 @@ import pytest
 from tests.content import descriptor, dump, image
 from tests.db.pushed import APP, OTHER, blob, log, manifest
 
-from entrepot.db import blobs, engine, keys, manifests, referrers, uploads, webhooks
+from entrepot.db import blobs, engine, keys, manifests, referrers, uploads, upstreams, webhooks
 from entrepot.db.connection import Connection
 from entrepot.db.keys import SigningKey
 from entrepot.db.uploads import Upload
+from entrepot.db.upstreams import Upstream
 from entrepot.db.webhooks import Webhook
 from entrepot.encryption.envelope import BrokenSealError
 from entrepot.encryption.keys import EncryptionError, Keyring, MasterKey, MissingKeyError
@@ -27,6 +28,7 @@ SIGNED = image(
     subject=descriptor(dump(DOCUMENT), DOCUMENT["mediaType"]),
     annotations={"by": PLANTED},
 )
+UPSTREAM = Upstream("hub", "https://hub.test", login="bot", secret=f"pass {PLANTED}")
 HOOK = Webhook(
     "0badc0de",
     f"https://chat.test/{PLANTED}",
@@ -54,14 +56,14 @@ def give(db: Connection, *keys: MasterKey) -> None:
 def clear(db: Connection) -> None:
     """Take away all that was filled in."""
     links = ("edge", "idle_manifest", "repository_blob", "project_blob", "tag")
-    kept = ("blob", "upload", "signing_key", "webhook", "manifest", "piece", "quarantine")
-    for table in (*links, *kept):
+    kept = ("blob", "upload", "signing_key", "webhook", "upstream", "manifest", "piece")
+    for table in (*links, *kept, "quarantine"):
         db.execute(f"delete from {table}")
 
 
 def rows(db: Connection) -> str:
     """All that lies in the tables, as it lies there."""
-    tables = ("manifest", "blob", "upload", "signing_key", "webhook")
+    tables = ("manifest", "blob", "upload", "signing_key", "webhook", "upstream")
     return "\n".join(
         str(row) for table in tables for row in db.execute(f"select * from {table}").fetchall()
     )
@@ -73,6 +75,7 @@ def fill(db: Connection) -> None:
         manifest(db, document, "1")
     keys.add(db, KEY)
     webhooks.add(db, HOOK)
+    upstreams.put(db, UPSTREAM)
     upload = Upload("u1", APP, "sha256")
     uploads.begin(db, upload)
     uploads.advance(db, upload, replace(upload, size=len(PLANTED), content=PLANTED.encode()))
@@ -81,6 +84,11 @@ def fill(db: Connection) -> None:
 def secrets_of(hook: Webhook | None) -> tuple[str, str, str]:
     assert hook is not None
     return hook.url, hook.secret, hook.secret_before
+
+
+def secret_of(upstream: Upstream | None) -> str:
+    assert upstream is not None
+    return upstream.secret
 
 
 READS: dict[str, Callable[[Connection], object]] = {
@@ -93,6 +101,7 @@ READS: dict[str, Callable[[Connection], object]] = {
     "upload": lambda db: uploads.find(db, APP, "u1"),
     "signing keys": keys.every,
     "webhook": lambda db: secrets_of(webhooks.find(db, HOOK.id)),
+    "upstream": lambda db: secret_of(upstreams.find(db, UPSTREAM.project)),
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from entrepot.auth import pattern
 from entrepot.auth.actor import Actor
-from entrepot.auth.roles import ACTIONS, CHANGING, REPOSITORY, Action, Role
+from entrepot.auth.roles import ACTIONS, CHANGING, FILLING, REPOSITORY, Action, Role
 from entrepot.db.grants import Grant
 from entrepot.db.projects import Project
 from entrepot.oci.names import Repository
@@ -80,8 +80,8 @@ def _first_push(
 
 def objection(actor: Actor, action: Action, project: Project, visit: Visit | None) -> str:
     """Which policy of the project refuses, whoever it is; "" for none."""
-    if project.read_only and action in CHANGING:
-        return f"project {project.name} is read-only"
+    if (project.read_only and action in CHANGING) or (project.upstream and action in FILLING):
+        return _closed(project)
     if project.longest is not None and actor.life is not None and actor.life > project.longest:
         return f"project {project.name} takes no token that lives over {project.longest:.0f} s"
     if visit is None:
@@ -91,6 +91,15 @@ def objection(actor: Actor, action: Action, project: Project, visit: Visit | Non
     if project.networks and not _inside(visit.address, project.networks):
         return f"project {project.name} is closed to the address {visit.address or 'unknown'}"
     return ""
+
+
+def _closed(project: Project) -> str:
+    if not project.upstream:
+        return f"project {project.name} is read-only"
+    return (
+        f"project {project.name} stands for {project.upstream} and is filled by pulls alone: "
+        "push to another project"
+    )
 
 
 def _inside(address: str, networks: Sequence[str]) -> bool:

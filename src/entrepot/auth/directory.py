@@ -12,7 +12,17 @@ from entrepot.auth.actor import Actor
 from entrepot.auth.decision import Decision, Visit, decide, holds
 from entrepot.auth.granted import Granted
 from entrepot.auth.roles import ACTIONS, Action, Role
-from entrepot.db import certificates, grants, groups, issuers, keys, moving, projects, signers
+from entrepot.db import (
+    certificates,
+    grants,
+    groups,
+    issuers,
+    keys,
+    moving,
+    projects,
+    signers,
+    upstreams,
+)
 from entrepot.db.certificates import Rule
 from entrepot.db.changes import Kind
 from entrepot.db.connection import Connection
@@ -22,6 +32,7 @@ from entrepot.db.keys import SigningKey
 from entrepot.db.log import EVERYTHING
 from entrepot.db.projects import Project
 from entrepot.db.signers import Demand
+from entrepot.db.upstreams import Upstream
 from entrepot.oci.names import Repository
 
 T = TypeVar("T")
@@ -82,6 +93,15 @@ class Directory:
         """The project of a repository, None where nobody made it yet."""
         name = pattern.project(repository)
         return await self._ask(("project", name), lambda db: projects.find(db, name))
+
+    async def upstream(self, repository: Repository) -> Upstream | None:
+        """What the project of a repository stands for; None for an ordinary one."""
+        name = pattern.project(repository)
+        return await self._ask(("upstream", name), lambda db: upstreams.find(db, name))
+
+    async def hosts(self) -> dict[str, str]:
+        """By names of other registries, the projects that stand for them."""
+        return await self._ask("hosts", upstreams.hosts)
 
     async def demands(self, repository: Repository) -> list[Demand]:
         """What the project of a repository demands to be signed, of any of its repositories."""

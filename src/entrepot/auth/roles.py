@@ -62,3 +62,6 @@ REPOSITORY = (Action.PULL, Action.PUSH, Action.MOVE, Action.DELETE)
 
 CHANGING = frozenset({Action.PUSH, Action.MOVE, Action.DELETE})
 """Actions that a read-only project refuses."""
+
+FILLING = frozenset({Action.PUSH, Action.MOVE})
+"""Actions that a project refuses which stands for another registry."""

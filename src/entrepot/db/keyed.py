@@ -84,6 +84,14 @@ TABLES = (
         "length(url)",
         "1 = 1",
     ),
+    Table(
+        "upstream",
+        "project",
+        "project",
+        (Column(Sealed.UPSTREAM_SECRET, "secret", text=True),),
+        "length(secret)",
+        "1 = 1",
+    ),
     OBJECTS,
     *(
         Table(

@@ -4,12 +4,12 @@ import json
 import time
 from dataclasses import dataclass
 
-from entrepot.db import channels, webhooks
+from entrepot.db import channels, upstreams, webhooks
 from entrepot.db.connection import Connection
 
 _COLUMNS = (
     "name, public, description, quota, read_only, networks, certificate, longest, "
-    "created_at, created_by"
+    "created_at, created_by, coalesce((select url from upstream where project = name), '')"
 )
 
 
@@ -32,6 +32,8 @@ class Project:
     """Seconds that a token may live to be good here."""
     created_at: float = 0
     created_by: str = ""
+    upstream: str = ""
+    """The address of the registry that it stands for, and whose images alone it has."""
 
 
 def _read(row: tuple[object, ...]) -> Project:
@@ -110,6 +112,7 @@ def remove(db: Connection, name: str) -> None:
         {"name": name},
     )
     webhooks.remove_of(db, name)
+    upstreams.remove(db, name)
 
 
 def repositories(db: Connection, name: str, after: str, limit: int) -> list[str]:

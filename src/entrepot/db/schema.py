@@ -22,6 +22,7 @@ SCRIPTS = (
     "channels.sql",
     "signatures.sql",
     "webhooks.sql",
+    "upstreams.sql",
 )
 
 VERSION = len(SCRIPTS)
