@@ -13,11 +13,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from entrepot import __version__
-from entrepot.upstream.place import BrokenError, UnreachableError, UpstreamError, told
+from entrepot.upstream.place import (
+    BrokenError,
+    RefusedError,
+    UnreachableError,
+    UpstreamError,
+    told,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -31,6 +38,7 @@ LONGEST_WAIT = 60.0
 """Seconds; who says that it takes longer is not waited for."""
 _REDIRECTS = 5
 _TIMEOUT = 60
+_TOTAL = 600
 _MOST = 8 * 1024 * 1024
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
 
@@ -72,9 +80,10 @@ class Answer:
             return self
         said = self._said
         if self.status in _BUSY:
-            raise BrokenError(f"{host}: {said}", _wait(self.headers.get("retry-after", "")))
+            wait = _wait(self.headers.get("retry-after", ""))
+            raise BrokenError(f"{host}: {said}", wait, self.status)
         if self.status in (401, 403):
-            raise UpstreamError(f"{host} refuses: {said}; log in: docker login {host}")
+            raise RefusedError(f"{host} refuses: {said}; log in: docker login {host}")
         raise UpstreamError(f"{host}: {said}")
 
     @property
@@ -97,13 +106,20 @@ class Http:
         *,
         attempts: int = ATTEMPTS,
         timeout: float = _TIMEOUT,
+        patience: float = LONGEST_WAIT,
+        total: float = _TOTAL,
         namespace: str = "",
+        ways: "Mapping[str, httpx2.BaseTransport] | None" = None,
     ) -> None:
-        """`ca` is a file, `namespace` the registry that a mirror is to stand for."""
+        """`ca` is a file, `namespace` the registry that a mirror is to stand for.
+
+        `patience` are the seconds that are waited for a busy one, `total` those that an answer may
+        take. Where there are `ways`, by "http://" and "https://", all goes by them, past any proxy.
+        """
         import httpx2
 
         self.origin = origin
-        self._attempts = attempts
+        self._attempts, self._patience, self._total = attempts, patience, total
         self._namespace = f"ns={quote(namespace, safe='')}" if namespace else ""
         self.host = urlsplit(origin).netloc
         self._credential = credential
@@ -117,6 +133,8 @@ class Http:
             follow_redirects=False,
             headers={"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"},
             limits=httpx2.Limits(max_connections=64),
+            mounts=ways,
+            trust_env=ways is None,
         )
 
     def close(self) -> None:
@@ -130,7 +148,8 @@ class Http:
 
         Raises `UpstreamError`; 404 is an answer.
         """
-        return again(lambda: self.once(method, path, scope, headers), self._attempts)
+        attempt = partial(self.once, method, path, scope, headers)
+        return again(attempt, self._attempts, self._patience)
 
     def once(
         self,
@@ -146,7 +165,7 @@ class Http:
         """
         given = {"headers": headers or {}, "content": content}
         with self._sent(method, self._url(path), scope, given) as response:
-            answer = Answer(response.status_code, response.headers, _read(response))
+            answer = Answer(response.status_code, response.headers, self._read(response))
         if answer.status == 401 and content is not None:
             self._authorization.pop(scope, None)
             raise BrokenError(f"{self.host}: the login ended meanwhile")
@@ -161,8 +180,18 @@ class Http:
         with self._sent("GET", self._url(path), scope, given) as response:
             found = Answer(response.status_code, response.headers)
             if found.status not in (200, 206):
-                found = Answer(response.status_code, response.headers, _read(response))
+                found = Answer(response.status_code, response.headers, self._read(response))
             yield found.checked(self.host), response.iter_bytes()
+
+    def _read(self, response: "httpx2.Response") -> bytes:
+        found, end = bytearray(), time.monotonic() + self._total
+        for part in response.iter_bytes():
+            found += part
+            if len(found) > _MOST:
+                raise UpstreamError(f"{self.host} answers with more than anybody would read")
+            if time.monotonic() > end:
+                raise UnreachableError(f"{self.host} takes longer than {self._total:g} s")
+        return bytes(found)
 
     def _url(self, path: str) -> str:
         if "://" in path or not self._namespace:
@@ -256,20 +285,22 @@ class Http:
         return str(document.get("token") or document.get("access_token") or "")
 
 
-def again(attempt: Callable[[], T], most: int = ATTEMPTS) -> T:
+def again(attempt: Callable[[], T], most: int = ATTEMPTS, patience: float = LONGEST_WAIT) -> T:
     """Make it some more times where the other side broke off or is busy. Raises `UpstreamError`."""
     for count in range(1, most + 1):
         try:
             return attempt()
         except BrokenError as error:
-            pause(error, count, most)
+            pause(error, count, most, patience)
     raise AssertionError("pause raises at last")
 
 
-def pause(error: BrokenError, count: int, most: int = ATTEMPTS) -> None:
+def pause(
+    error: BrokenError, count: int, most: int = ATTEMPTS, patience: float = LONGEST_WAIT
+) -> None:
     """Wait before the next attempt; raise what happened after the last, or where it takes long."""
     wait = error.wait or 0.2 * 2**count
-    if count >= most or wait > LONGEST_WAIT:
+    if count >= most or wait > patience:
         raise error
     time.sleep(wait)
 
@@ -282,15 +313,6 @@ def _trusted(ca: str | None) -> "ssl.SSLContext":
     if ca is not None:
         found.load_verify_locations(ca)
     return found
-
-
-def _read(response: "httpx2.Response") -> bytes:
-    found = bytearray()
-    for part in response.iter_bytes():
-        found += part
-        if len(found) > _MOST:
-            raise UpstreamError(f"{response.url.host} answers with more than anybody would read")
-    return bytes(found)
 
 
 def _wait(text: str) -> float:

@@ -24,13 +24,19 @@ class UnknownError(UpstreamError):
     """It does not have what was asked for."""
 
 
+class RefusedError(UpstreamError):
+    """It wants another login, or none will do."""
+
+
 class BrokenError(UpstreamError):
     """It broke off, or is busy: another attempt may do."""
 
-    def __init__(self, message: str, wait: float = 0) -> None:
+    def __init__(self, message: str, wait: float = 0, status: int = 0) -> None:
         super().__init__(message)
         self.wait = wait
         """Seconds after which to try again, where it said so."""
+        self.status = status
+        """What it answered; 0 where it did not."""
 
 
 class UnreachableError(BrokenError):

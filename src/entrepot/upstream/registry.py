@@ -74,9 +74,13 @@ class RegistryRepository:
 
     def digest_of(self, tag: str) -> str:
         """What a tag points to; "" where there is no such tag, or nothing says so."""
+        return self.look(tag) or ""
+
+    def look(self, tag: str) -> str | None:
+        """The same; None where there is no such tag."""
         path = f"{self._base}/manifests/{tag}"
         answer = self.http.ask("HEAD", path, self.pull_scope, {"accept": _ACCEPT})
-        return str(answer.headers.get("docker-content-digest", "")) if answer.status == 200 else ""
+        return answer.headers.get("docker-content-digest", "") if answer.status == 200 else None
 
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         """Its bytes, from one on."""

@@ -4,7 +4,8 @@ A host's name is resolved once, every address that it has must be permitted, and
 goes to one of those very addresses, so a name that changes its mind in between (DNS rebinding)
 changes nothing. HTTPS only, but for what the rules say; no redirects, no proxy, and no credentials
 from the environment; answers and their time are limited.
-Next: `reach` says which are permitted; `discovery`, `sso` and webhooks go out.
+Next: `reach` says which are permitted; `discovery`, `sso` and webhooks go out; `upstream.guarded`
+holds clients of other registries to the same rules.
 """
 
 import asyncio
@@ -63,11 +64,24 @@ class Rules:
     seconds: float = TOTAL_SECONDS
     """How long it all may take."""
 
+    def check(self, host: str, scheme: str, address: Address, allow: tuple[Network, ...]) -> None:
+        """Raise `OutboundError` where a host must not be reached at an address that it has."""
+        if not may_reach(address, allow):
+            which = "an address that" if self.discreet else f"the address {address}, which"
+            raise OutboundError(
+                f"{host} has {which} is not global: {self.setting} can allow its network"
+            )
+        allowed = is_within(address, allow) and (self.plain or address.is_loopback)
+        if scheme == "http" and not allowed:
+            raise OutboundError(f"{host} is to be reached by https, not http")
+
 
 PROVIDERS = Rules("ENTREPOT_OUTBOUND_ALLOW")
 """Addresses that an admin named, or that their providers did."""
 WEBHOOKS = Rules("ENTREPOT_WEBHOOK_NETWORKS", plain=True, discreet=True)
 """Addresses that people named who look after a project."""
+UPSTREAMS = Rules("ENTREPOT_OUTBOUND_ALLOW", discreet=True)
+"""Other registries, which admins named, and where these lead; whoever pulls reads what failed."""
 
 
 class Outbound:
@@ -148,19 +162,8 @@ class Outbound:
         if not addresses:
             raise OutboundError(f"{target.host} has no address")
         for address in addresses:
-            self._check(target, address)
+            self._rules.check(target.host, target.scheme, address, self._allow)
         return addresses
-
-    def _check(self, target: "httpx2.URL", address: Address) -> None:
-        rules = self._rules
-        if not may_reach(address, self._allow):
-            which = "an address that" if rules.discreet else f"the address {address}, which"
-            raise OutboundError(
-                f"{target.host} has {which} is not global: {rules.setting} can allow its network"
-            )
-        allowed = is_within(address, self._allow) and (rules.plain or address.is_loopback)
-        if target.scheme == "http" and not allowed:
-            raise OutboundError(f"{target.host} is to be reached by https, not http")
 
 
 def _content(body: Mapping[str, str] | bytes | None) -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""`Breaker`: spares an upstream that fails, and whoever would wait for it.
+
+    working ──LIMIT failures──▶ resting ──pause──▶ one attempt ──success──▶ working
+                                   ▲                    └────failure, twice the pause────┐
+                                   └─────────────────────────────────────────────────────┘
+
+It also rests for as long as the upstream says that it wants to. Times are by `time.monotonic`.
+"""
+
+import threading
+
+LIMIT = 4
+"""Failures in a row after which it rests."""
+
+FIRST, LONGEST = 1.0, 60.0
+"""Seconds of a pause."""
+
+
+class Breaker:
+    """How one upstream does; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._pause = FIRST
+        self._until = 0.0
+        self.why = ""
+        """What happened last."""
+
+    def rests(self, now: float) -> float:
+        """For how many seconds not to ask; 0 where one may, which counts as an attempt."""
+        with self._lock:
+            if now < self._until:
+                return self._until - now
+            if self._failures >= LIMIT:
+                self._until = now + self._pause  # the others wait for what comes of this one
+            return 0.0
+
+    def succeeded(self) -> None:
+        """It answered."""
+        with self._lock:
+            self._failures, self._pause, self._until = 0, FIRST, 0.0
+
+    def failed(self, now: float, why: str) -> None:
+        """It did not."""
+        with self._lock:
+            self._failures += 1
+            self.why = why
+            if self._failures > LIMIT:
+                self._pause = min(self._pause * 2, LONGEST)
+            if self._failures >= LIMIT:
+                self._until = max(self._until, now + self._pause)
+
+    def told(self, now: float, seconds: float, why: str) -> None:
+        """It wants to be left alone for so long."""
+        with self._lock:
+            self.why = why
+            self._until = max(self._until, now + seconds)

@@ -1,0 +1,143 @@
+"""`Remote`: an upstream as this process asks it: logged in, under rules, and spared while it fails.
+
+What it is asked runs in threads. Next: `breaker` says when to ask; `upstream.http` asks.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from entrepot.addresses import Network
+from entrepot.auth.oidc.answer import OutboundError
+from entrepot.auth.oidc.outbound import trust
+from entrepot.db.upstreams import Upstream
+from entrepot.oci.names import Repository
+from entrepot.upstream.cache.breaker import Breaker
+from entrepot.upstream.http import Credential, Http
+from entrepot.upstream.place import BrokenError, UpstreamError
+from entrepot.upstream.registry import RegistryRepository
+
+T = TypeVar("T")
+
+READ_SECONDS = 20.0
+"""For which it may send nothing, before it counts as broken."""
+TOTAL_SECONDS = 60.0
+"""That an answer may take which is no blob's."""
+_PATIENCE = 2.0
+_ATTEMPTS = 2
+_DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
+
+
+class RestingError(BrokenError):
+    """It failed so often, or said so, that it is not asked for a while."""
+
+
+class SlowError(BrokenError):
+    """It takes longer than somebody would wait."""
+
+
+class Remote:
+    """One upstream, as its row says."""
+
+    def __init__(self, row: Upstream, allow: tuple[Network, ...], threads: Executor) -> None:
+        self.row = row
+        self._allow = allow
+        self._threads = threads
+        self._http: Http | None = None
+        self._lock = threading.Lock()
+        self._breaker = Breaker()
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong last, while it is not asked."""
+        return self._breaker.why
+
+    def name_there(self, repository: Repository) -> Repository:
+        """What one of our repositories is called there."""
+        name = repository.name.partition("/")[2]
+        return Repository(f"library/{name}" if self.has_library and "/" not in name else name)
+
+    @property
+    def has_library(self) -> bool:
+        """Whether it is Docker Hub, whose short names mean those in `library/`."""
+        hosts = {urlsplit(self.row.url).hostname, *self.row.hosts}
+        return bool(hosts & _DOCKER_HUB)
+
+    async def ask(
+        self,
+        repository: Repository,
+        work: Callable[[RegistryRepository], T],
+        seconds: float = TOTAL_SECONDS,
+    ) -> T:
+        """Have something of one of our repositories asked there.
+
+        Raises `UpstreamError`: `RestingError` at once, `SlowError` after so many seconds.
+        """
+        rests = self._breaker.rests(time.monotonic())
+        if rests:
+            raise RestingError(f"{self._breaker.why}; it is left alone", rests)
+        loop = asyncio.get_running_loop()
+        asked = loop.run_in_executor(self._threads, self.do, repository, work)
+        done, _ = await asyncio.wait({asked}, timeout=seconds)
+        if not done:
+            asked.add_done_callback(_heard)
+            raise SlowError(f"{urlsplit(self.row.url).netloc} takes longer than {seconds:g} s")
+        return asked.result()
+
+    def do(self, repository: Repository, work: Callable[[RegistryRepository], T]) -> T:
+        """The same in a thread, however it does and however long that takes."""
+        try:
+            found = work(self._opened(repository))
+        except BrokenError as error:
+            self._failed(error)
+            raise
+        except UpstreamError:
+            self._breaker.succeeded()
+            raise
+        self._breaker.succeeded()
+        return found
+
+    def _failed(self, error: BrokenError) -> None:
+        now = time.monotonic()
+        self._breaker.failed(now, str(error))
+        if error.wait:
+            self._breaker.told(now, error.wait, str(error))
+
+    def _opened(self, repository: Repository) -> RegistryRepository:
+        with self._lock:
+            if self._http is None:
+                self._http = self._open()
+        return RegistryRepository(self._http, self.name_there(repository))
+
+    def _open(self) -> Http:
+        from entrepot.upstream import guarded
+
+        row = self.row
+        credential = Credential(row.login, row.secret) if row.login else None
+        try:
+            context = trust(row.ca or None)
+        except OutboundError as error:
+            raise UpstreamError(str(error)) from None
+        return Http(
+            row.url,
+            credential,
+            attempts=_ATTEMPTS,
+            timeout=READ_SECONDS,
+            patience=_PATIENCE,
+            total=TOTAL_SECONDS,
+            ways=guarded.ways(context, self._allow),
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._http is not None:
+            self._http.close()
+
+
+def _heard(done: "asyncio.Future[T]") -> None:
+    if not done.cancelled():
+        done.exception()

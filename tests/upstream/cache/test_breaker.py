@@ -1,0 +1,53 @@
+"""When an upstream is asked, and when it is left alone."""
+
+import pytest
+
+from entrepot.upstream.cache.breaker import FIRST, LIMIT, LONGEST, Breaker
+
+
+def failing(times: int) -> Breaker:
+    found = Breaker()
+    for _ in range(times):
+        found.rests(0)
+        found.failed(0, "broken")
+    return found
+
+
+@pytest.mark.parametrize(("failures", "rests"), [(0, 0), (1, 0), (LIMIT - 1, 0), (LIMIT, FIRST)])
+def test_some_failures_in_a_row_are_enough(failures: int, rests: float) -> None:
+    assert failing(failures).rests(0) == rests
+
+
+def test_a_success_makes_good() -> None:
+    found = failing(LIMIT - 1)
+    found.succeeded()
+    found.failed(0, "broken")
+    assert found.rests(0) == 0
+
+
+def test_then_one_tries() -> None:
+    found = failing(LIMIT)
+    assert found.rests(FIRST) == 0
+    assert found.rests(FIRST) > 0
+    found.succeeded()
+    assert found.rests(FIRST) == 0
+
+
+def test_each_pause_is_longer_up_to_a_bound() -> None:
+    found, now, pauses = failing(LIMIT), FIRST, []
+    for _ in range(10):
+        assert found.rests(now) == 0
+        found.failed(now, "still broken")
+        pauses.append(found.rests(now))
+        now += pauses[-1]
+    assert pauses[:3] == [2 * FIRST, 4 * FIRST, 8 * FIRST]
+    assert pauses[-1] == LONGEST
+    assert found.why == "still broken"
+
+
+def test_it_is_left_alone_for_as_long_as_it_says() -> None:
+    found = Breaker()
+    found.told(5, 30, "pull rate limit")
+    assert found.rests(10) == 25
+    assert found.rests(35) == 0
+    assert found.why == "pull rate limit"
