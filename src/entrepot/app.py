@@ -48,6 +48,7 @@ from entrepot.upkeep.jobs import jobs
 from entrepot.upkeep.runner import Runner
 from entrepot.upkeep.webhooks.pace import Pace
 from entrepot.upkeep.webhooks.sender import Outlet, Sender
+from entrepot.upstream.cache.cache import Cache
 from entrepot.versions.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -131,7 +132,19 @@ async def furnish(
         News(database.log),
         Catalogue(database),
         Outbound(tuple(map(addresses.network, settings.webhook_networks)), Resolver(), WEBHOOKS),
+        Cache(
+            database,
+            store,
+            trail,
+            observer.metrics,
+            allow=tuple(map(addresses.network, settings.outbound_allow)),
+            folder=settings.data,
+            expiry=settings.upload_expiry,
+            terms=terms.keep,
+            alone=alone,
+        ),
         public_url=settings.public_url,
+        known_as=frozenset(settings.known_as),
         token_seconds=settings.token_seconds,
         upload_expiry=settings.upload_expiry,
         redirects=Redirects.parse(settings.storage_redirect),
@@ -149,6 +162,7 @@ async def furnish(
         yield registry
     finally:
         registry.news.close()
+        await registry.cache.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -87,8 +87,10 @@ class Settings(BaseSettings):
     """Addresses of proxies that end TLS: their X-Forwarded-For, -Proto and -Host are believed."""
     public_url: str = ""
     """https://HOST[:PORT] under which clients come, where it is not what they ask for."""
+    known_as: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts of registries whose own images these are too, for nodes that ask here as a mirror."""
     outbound_allow: Annotated[tuple[str, ...], NoDecode] = ()
-    """Networks beside the internet where identity providers may be, such as 10.0.0.0/8."""
+    """Networks beside the internet where identity providers and upstreams may be: 10.0.0.0/8."""
     dangerously_open_to_network: bool = False
     """Listen beyond loopback without TLS: passwords and images can be read on the way."""
     dangerously_without_accounts: bool = False
@@ -175,6 +177,7 @@ class Settings(BaseSettings):
         "trusted_proxies",
         "outbound_allow",
         "webhook_networks",
+        "known_as",
         "sso_scopes",
         "storage_redirect",
         mode="before",

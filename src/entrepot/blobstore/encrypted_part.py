@@ -67,6 +67,9 @@ class EncryptedPart:
         self._part.write(self._stride[: self._filled])
         self._filled = 0
 
+    def reader(self) -> None:
+        """None: what lies there is not what was written."""
+
     def seal(self) -> None:
         """End the object, durably."""
         self._seal(self._waiting[: self._waits], last=True)

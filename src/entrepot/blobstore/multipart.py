@@ -107,6 +107,9 @@ class ObjectPart:
         self._shares.wait(count - self._waiting)
         self._waiting = count
 
+    def reader(self) -> None:
+        """None: a store shows nothing of an object before its end."""
+
     def seal(self) -> None:
         """Have the store make one object of the parts."""
         self._open = False

@@ -7,6 +7,7 @@ system refuses that, everything goes through the cache.
 
 import errno
 import fcntl
+import io
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -111,6 +112,10 @@ class FilePart:
             flags = self._flags | os.O_DIRECT if direct else self._flags
             fcntl.fcntl(self._file, fcntl.F_SETFL, flags)
             self._direct = direct
+
+    def reader(self) -> io.FileIO:
+        """The file, to be read while it grows."""
+        return io.FileIO(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC))
 
     def seal(self) -> None:
         """Make what was written, and the file's name, durable."""

@@ -57,6 +57,9 @@ class Part(Protocol):
     def write(self, piece: memoryview) -> None:
         """Append. What is larger than a few blocks should be aligned to them in memory."""
 
+    def reader(self) -> io.FileIO | None:
+        """A file in which what was written can be read already; None where there is none."""
+
     def seal(self) -> None:
         """End the object; make what was written, and its name, durable."""
 

@@ -294,3 +294,17 @@ def _annotations(db: Connection, manifest: Manifest) -> str | None:
         return None
     context = (Sealed.ANNOTATIONS, str(manifest.digest))
     return sealed.seal_text(db, context, json.dumps(manifest.annotations))[0]
+
+
+def needing(db: Connection, repository: Repository, digest: Digest) -> Stored | None:
+    """A manifest of the repository that cannot be served without some content."""
+    row = db.execute(
+        "select m.digest, m.media_type, m.content, m.key from repository r "
+        "join edge e on e.repository = r.id and e.child = ? "
+        "join manifest m on m.id = e.manifest where r.name = ? and length(m.content) > 0 limit 1",
+        (str(digest), repository.name),
+    ).fetchone()
+    if row is None:
+        return None
+    owner, media_type, kept, key = row
+    return Stored(owner, media_type, sealed.unseal(db, (Sealed.MANIFEST, owner), kept, key))

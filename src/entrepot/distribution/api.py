@@ -12,7 +12,16 @@ from typing import TypeAlias
 
 from entrepot.blobstore.store import StoreError
 from entrepot.db.connection import UnavailableError
-from entrepot.distribution import blobs, health, lists, manifests, room, token, uploads
+from entrepot.distribution import (
+    blobs,
+    health,
+    lists,
+    manifests,
+    mirrored,
+    room,
+    token,
+    uploads,
+)
 from entrepot.distribution.asgi import Receive, Scope, Send
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
@@ -100,6 +109,7 @@ class Api:
         try:
             self._check_load(request)
             request.route = route(request.scope["path"])
+            request.route = await mirrored.meant(self._registry, request)
             handler = _handler(request)
             await self._registry.guard.admit(request)
             return await self._handle(handler, request)

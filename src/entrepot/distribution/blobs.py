@@ -7,6 +7,7 @@ from functools import partial
 from entrepot.blobstore.store import Signed
 from entrepot.db import blobs, links, repositories
 from entrepot.db.blobs import Blob
+from entrepot.distribution import mirrored, through
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag, not_modified, range_applies
 from entrepot.distribution.registry import Registry
@@ -19,6 +20,7 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 from entrepot.oci.ranges import Span, parse_range
+from entrepot.upstream.cache.tail import Tail
 
 _log = logging.getLogger("entrepot.blobs")
 
@@ -28,7 +30,10 @@ _RANGES: Header = (b"accept-ranges", b"bytes")
 async def get(registry: Registry, request: Request) -> Response:
     """GET and HEAD of a blob."""
     digest = request.route.digest
-    blob, mark = await _require(registry, request)
+    required = await _require(registry, request)
+    if isinstance(required, Tail):
+        return _coming(registry, request, required)
+    blob, mark = required
     registry.guard.pulled(request, str(digest))
     if not_modified(request, str(digest)):
         return Response(304, [(b"etag", etag(str(digest)).encode())])
@@ -37,25 +42,43 @@ async def get(registry: Registry, request: Request) -> Response:
         signed = await registry.redirects.url(registry.store, blob, request.client)
         if signed is not None:
             return _redirect(registry, request, signed, mark)
-    whole = Span(0, blob.size)
-    headers = [*describe(str(digest), media.OCTETS, len(span or whole)), _RANGES]
-    if span is not None:
-        where = b"bytes %d-%d/%d" % (span.start, span.stop - 1, blob.size)
-        headers.append((b"content-range", where))
-    status = 200 if span is None else 206
+    status, headers = _head(request, blob.size, span)
     if request.method == "HEAD" and not registry.store.near:
         return Response(status, headers)
-    return await _response(registry, blob, status, headers, span or whole)
+    return await _response(registry, blob, status, headers, span or Span(0, blob.size))
 
 
-async def _require(registry: Registry, request: Request) -> tuple[Blob, int | None]:
-    """The blob, linked in this very repository. If a manifest needs it, it stays until the
-    repository changes: then an answer may be kept behind the mark, and a small one is.
+def _head(request: Request, size: int, span: Span | None) -> tuple[int, list[Header]]:
+    """Status and headers for all of a blob, or a span of it."""
+    described = describe(str(request.route.digest), media.OCTETS, len(span or Span(0, size)))
+    headers = [*described, _RANGES, *mirrored.headers(request)]
+    if span is None:
+        return 200, headers
+    where = b"bytes %d-%d/%d" % (span.start, span.stop - 1, size)
+    return 206, [*headers, (b"content-range", where)]
+
+
+def _coming(registry: Registry, request: Request, tail: Tail) -> Response:
+    """What is being fetched, while it comes."""
+    registry.guard.pulled(request, str(request.route.digest))
+    span = _span(request, tail.size)
+    status, headers = _head(request, tail.size, span)
+    return Response(status, headers, source=tail.source(span or Span(0, tail.size)))
+
+
+async def _require(registry: Registry, request: Request) -> tuple[Blob, int | None] | Tail:
+    """The blob, linked in this very repository, or on its way there from upstream. If a manifest
+    needs it, it stays until the repository changes: then an answer may be kept behind the mark, and
+    a small one is.
     """
     repository, digest = request.route.repository, request.route.digest
     mark = registry.resolved.mark()
     find = partial(blobs.find, repository=repository, digest=digest)
     blob = await registry.database.read(find)
+    if blob is None or blob.lost:
+        if (tail := await through.blob(registry, request)) is not None:
+            return tail
+        blob = await registry.database.read(find)
     if blob is None:
         raise await unknown(registry, repository, digest)
     if blob.lost:
@@ -65,7 +88,8 @@ async def _require(registry: Registry, request: Request) -> tuple[Blob, int | No
             raise await unknown(registry, repository, digest)
         return blob, None
     if blob.content is not None:
-        headers = [*describe(str(digest), media.OCTETS, blob.size), _RANGES]
+        own = describe(str(digest), media.OCTETS, blob.size)
+        headers = [*own, _RANGES, *mirrored.headers(request)]
         answer = Answer(
             repository.name,
             str(digest),

@@ -12,7 +12,7 @@ from entrepot.auth.actor import ANYONE, Session
 from entrepot.auth.decision import Decision, Visit, objection
 from entrepot.auth.directory import Directory
 from entrepot.auth.login import Login, RefusedError
-from entrepot.auth.roles import Action, Role
+from entrepot.auth.roles import FILLING, Action, Role
 from entrepot.auth.tokens import CATALOG, CREATE, TokenError
 from entrepot.auth.trail import Trail
 from entrepot.db import grants, log, projects
@@ -110,11 +110,18 @@ class Guard:
     async def may(self, request: Request, action: Action, repository: Repository) -> Decision:
         """Whether whoever asks may do this, and why."""
         if self.everyone:
-            return Decision(True, "there are no accounts here")
+            return await self._anyone(action, repository)
         session = request.session
         if session.access is None:
             return await self.directory.decide(session.actor, action, repository, request.visit)
         return await self._by_token(session, action, repository, request.visit)
+
+    async def _anyone(self, action: Action, repository: Repository) -> Decision:
+        """Without accounts all is allowed but to push what is to come from elsewhere."""
+        project = await self.directory.project(repository)
+        if action in FILLING and project and project.upstream:
+            return Decision(False, objection(ANYONE, action, project, None))
+        return Decision(True, "there are no accounts here")
 
     async def pushes(self, request: Request) -> bool:
         """Whether whoever asks may push there, however little the token carries that they show."""
@@ -146,7 +153,7 @@ class Guard:
     ) -> OCIError:
         """The same for a repository that is not here and for one that they may not see."""
         actor = request.actor
-        if not actor.known:
+        if not (actor.known or self.everyone):
             return self.challenge.wanted(request, scopes_of(request, action))
         self._note_denial(request, action, decision.reason)
         project = await self.directory.project(repository)

@@ -10,7 +10,7 @@ from functools import partial
 from entrepot.auth.roles import Action
 from entrepot.db import manifests, repositories, tags
 from entrepot.db.manifests import Stored
-from entrepot.distribution import body, room, signed
+from entrepot.distribution import body, mirrored, room, signed, through
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag, not_modified
 from entrepot.distribution.registry import Registry
@@ -49,15 +49,18 @@ async def _resolve(registry: Registry, request: Request) -> Answer:
     if answer is None or answer.until < time.perf_counter():
         repository, reference = request.route.repository, request.route.reference
         mark = registry.resolved.mark()
-        stored = await _find(registry, repository, reference)
+        found = await through.manifest(registry, repository, reference)
+        stored = found.stored if found else await _find(registry, repository, reference)
         if stored is None:
             raise await _unknown(registry, repository, reference)
         if not stored.content:
             raise OCIError(
                 Code.MANIFEST_UNKNOWN, "this manifest's bytes are lost here: push it again"
             )
-        answer = _answer(repository, stored)
+        answer = _answer(request, stored, through.headers(found))
         answer.until = await signed.until(registry, request, stored.digest)
+        if found is not None:
+            answer.until = min(answer.until, time.perf_counter() + found.seconds)
         registry.resolved.put(target, answer, mark)
     return answer
 
@@ -67,8 +70,10 @@ async def _find(registry: Registry, repository: Repository, reference: Reference
     return await registry.database.read(find)
 
 
-def _answer(repository: Repository, stored: Stored) -> Answer:
-    headers = [*describe(stored.digest, stored.media_type, len(stored.content)), _VARY]
+def _answer(request: Request, stored: Stored, more: list[Header]) -> Answer:
+    repository = request.route.repository
+    own = describe(stored.digest, stored.media_type, len(stored.content))
+    headers = [*own, _VARY, *more, *mirrored.headers(request)]
     return Answer(
         repository.name,
         stored.digest,
@@ -96,9 +101,11 @@ async def _negotiate(registry: Registry, request: Request, answer: Answer) -> An
     ):
         return answer
     for child in await _children(answer, accepted):
-        stored = await _find(registry, request.route.repository, child)
+        repository = request.route.repository
+        found = await through.manifest(registry, repository, child)
+        stored = found.stored if found else await _find(registry, repository, child)
         if stored is not None and stored.content:
-            return _answer(request.route.repository, stored)
+            return _answer(request, stored, [])
     return answer
 
 

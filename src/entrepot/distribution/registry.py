@@ -16,6 +16,7 @@ from entrepot.distribution.redirects import Redirects
 from entrepot.distribution.resolved import Resolved
 from entrepot.observe.observer import Observer
 from entrepot.oci.digest import Hasher
+from entrepot.upstream.cache.cache import Cache
 from entrepot.versions.catalogue import Catalogue
 
 
@@ -61,8 +62,12 @@ class Registry:
     """Versions, as they are known in this process."""
     outbound: Outbound
     """Goes to the receivers of webhooks."""
+    cache: Cache
+    """Fetches from other registries what projects that stand for them do not have yet."""
     public_url: str = ""
     """Its own address, where it is known."""
+    known_as: frozenset[str] = frozenset()
+    """Hosts beside its own under which nodes ask it, as a mirror, for what is its own here."""
     token_seconds: int = 300
     """How long a registry token is good."""
     upload_expiry: float = 24 * 3600

@@ -40,6 +40,8 @@ class Request:
         self.most_body = 0
         """Bytes of the body that its handler takes; 0 where it has not said."""
         self.session = NO_SESSION
+        self.namespace = ""
+        """The registry that is meant by one of its own names, where this one is its mirror."""
         self.identity = ""
         """What logs and the audit call the request."""
 

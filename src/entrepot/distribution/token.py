@@ -22,7 +22,7 @@ from entrepot.db.accounts import Account
 from entrepot.db.audit import DENIED, Event
 from entrepot.db.connection import Connection
 from entrepot.db.secrets import Kind
-from entrepot.distribution import body
+from entrepot.distribution import body, mirrored
 from entrepot.distribution.challenge import CATALOG_SCOPE, MOUNT_SCOPE
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
@@ -165,17 +165,19 @@ async def _access(registry: Registry, request: Request, form: Form) -> dict[str,
             kind, _, action = text.rpartition(":")
             found[kind] = frozenset({action})
         elif match := _scope(text):
-            name, actions = match["name"], match["actions"]
-            allowed = await _allowed(registry, request, name, actions)
+            name, allowed = await _allowed(registry, request, match["name"], match["actions"])
             found[name] = found.get(name, frozenset()) | allowed
     return {name: actions for name, actions in found.items() if actions}
 
 
-async def _allowed(registry: Registry, request: Request, name: str, actions: str) -> frozenset[str]:
+async def _allowed(
+    registry: Registry, request: Request, name: str, actions: str
+) -> tuple[str, frozenset[str]]:
+    """The repository that is meant, and what they may there."""
     try:
-        repository = Repository.parse(name)
+        repository = await mirrored.here(registry.guard.directory, Repository.parse(name))
     except OCIError:
-        return frozenset()
+        return name, frozenset()
     found: set[str] = set()
     for asked in dict.fromkeys(actions.split(",")):
         for action in _ASKED.get(asked, ()):
@@ -187,7 +189,7 @@ async def _allowed(registry: Registry, request: Request, name: str, actions: str
                 _note_denial(registry, request, repository, action, decision.reason)
             if decision and decision.owns:
                 found.add(CREATE)
-    return frozenset(found)
+    return repository.name, frozenset(found)
 
 
 def _note_denial(

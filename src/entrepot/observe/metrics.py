@@ -45,6 +45,8 @@ SCRUB_BYTES = "entrepot_scrub_bytes"
 
 JOB_RUNS = "entrepot_job_runs"
 WEBHOOK_ATTEMPTS = "entrepot_webhook_attempts"
+CACHE_ANSWERS = "entrepot_cache_answers"
+CACHE_BYTES = "entrepot_cache_fetched_bytes"
 
 _COUNTERS = {
     COLLECTED: ("what", "Things that the collector took away."),
@@ -52,6 +54,11 @@ _COUNTERS = {
     SCRUB_BYTES: ("", "Bytes that the scrub read and compared with their digests."),
     JOB_RUNS: ("job,result", "Runs of jobs by this process, and how they ended."),
     WEBHOOK_ATTEMPTS: ("result", "Messages to webhooks: delivered, failed, or dead by now."),
+    CACHE_ANSWERS: (
+        "project,what,result",
+        "What was looked for upstream: fetched, confirmed, stale, missing or failed.",
+    ),
+    CACHE_BYTES: ("project", "Bytes of blobs fetched from upstreams."),
 }
 """By name, the labels and the meaning; several labels, and their values, have commas between."""
 

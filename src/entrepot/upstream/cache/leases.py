@@ -41,13 +41,9 @@ class Leases:
         """What `look` finds, be it that another process brought it; else what `fetch` does."""
         if self._alone:
             return await fetch()
-        pause, most = _LOOK
         while not await self._claim(what):
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, most)
-            if not await self._database.read(partial(fetches.is_taken, what=what)) and (
-                (found := await look()) is not None
-            ):
+            await self._wait(what)
+            if (found := await look()) is not None:
                 return found
         keeping = asyncio.create_task(self._keep(what))
         try:
@@ -61,6 +57,14 @@ class Leases:
     async def _claim(self, what: str) -> bool:
         claim = partial(fetches.claim, what=what, holder=self._holder, seconds=self._seconds)
         return await self._database.note(claim)
+
+    async def _wait(self, what: str) -> None:
+        """Until nobody fetches it any more."""
+        pause, most = _LOOK
+        taken = partial(fetches.is_taken, what=what)
+        while await self._database.read(taken):
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, most)
 
     async def _keep(self, what: str) -> None:
         renew = partial(fetches.renew, what=what, holder=self._holder, seconds=self._seconds)

@@ -7,7 +7,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -23,10 +23,12 @@ from entrepot.upstream.registry import RegistryRepository
 
 T = TypeVar("T")
 
-READ_SECONDS = 20.0
+READ_SECONDS = 15.0
 """For which it may send nothing, before it counts as broken."""
 TOTAL_SECONDS = 60.0
 """That an answer may take which is no blob's."""
+_ASKS, _FETCHES = 8, 8
+"""At once, of one upstream."""
 _PATIENCE = 2.0
 _ATTEMPTS = 2
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
@@ -43,10 +45,12 @@ class SlowError(BrokenError):
 class Remote:
     """One upstream, as its row says."""
 
-    def __init__(self, row: Upstream, allow: tuple[Network, ...], threads: Executor) -> None:
+    def __init__(self, row: Upstream, allow: tuple[Network, ...]) -> None:
         self.row = row
         self._allow = allow
-        self._threads = threads
+        self._asking = ThreadPoolExecutor(_ASKS, "entrepot-upstream")
+        self.fetching = ThreadPoolExecutor(_FETCHES, "entrepot-fetch")
+        """Where blobs come in: those that hang hold up no question, and no other upstream."""
         self._http: Http | None = None
         self._lock = threading.Lock()
         self._breaker = Breaker()
@@ -77,16 +81,22 @@ class Remote:
 
         Raises `UpstreamError`: `RestingError` at once, `SlowError` after so many seconds.
         """
-        rests = self._breaker.rests(time.monotonic())
-        if rests:
-            raise RestingError(f"{self._breaker.why}; it is left alone", rests)
+        self.check()
         loop = asyncio.get_running_loop()
-        asked = loop.run_in_executor(self._threads, self.do, repository, work)
+        asked = loop.run_in_executor(self._asking, self.do, repository, work)
         done, _ = await asyncio.wait({asked}, timeout=seconds)
         if not done:
             asked.add_done_callback(_heard)
-            raise SlowError(f"{urlsplit(self.row.url).netloc} takes longer than {seconds:g} s")
+            why = f"{urlsplit(self.row.url).netloc} takes longer than {seconds:g} s"
+            self._breaker.failed(time.monotonic(), why)
+            raise SlowError(why)
         return asked.result()
+
+    def check(self) -> None:
+        """Raise `RestingError` where it is not to be asked now."""
+        rests = self._breaker.rests(time.monotonic())
+        if rests:
+            raise RestingError(f"{self._breaker.why}; it is left alone", rests)
 
     def do(self, repository: Repository, work: Callable[[RegistryRepository], T]) -> T:
         """The same in a thread, however it does and however long that takes."""
@@ -133,7 +143,9 @@ class Remote:
         )
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, once what is under way has ended."""
+        for threads in (self._asking, self.fetching):
+            threads.shutdown(wait=False, cancel_futures=True)
         if self._http is not None:
             self._http.close()
 

@@ -1,0 +1,68 @@
+"""Mirrored names: nodes ask a mirror for another registry's images; here they lie in a project.
+
+containerd says `?ns=docker.io`, CRI-O and podman put the host before the path; both are read once,
+at the edge, and from there on there is but our own name. A host is a key into the upstreams that an
+admin made, and never an address to ask. Source: OCI Distribution Specification, "Registry
+Proxying"; docs/cache.md.
+"""
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from entrepot.auth.directory import Directory
+from entrepot.distribution.asgi import Header
+from entrepot.distribution.registry import Registry
+from entrepot.distribution.request import Request
+from entrepot.distribution.router import Route
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import MAX_NAME, Repository
+
+_HUB = "docker.io"
+_LIBRARY = "library"
+
+
+async def meant(registry: Registry, request: Request) -> Route:
+    """The route to what is meant. Raises NAME_UNKNOWN for a registry that nobody stands for."""
+    route, directory = request.route, registry.guard.directory
+    hosts = await directory.hosts()
+    if route.name is None or not hosts:
+        return route
+    asked = request.parameter("ns") if b"ns=" in request.scope["query_string"] else None
+    if asked in hosts:
+        request.namespace = asked
+    elif asked and not _is_own(registry, request, asked):
+        raise OCIError(Code.NAME_UNKNOWN, f"no project here stands for {asked[:MAX_NAME]!r}")
+    return replace(route, name=await here(directory, route.name, request.namespace))
+
+
+def _is_own(registry: Registry, request: Request, host: str) -> bool:
+    """Whether this registry itself goes by that name."""
+    public = urlsplit(registry.public_url).netloc
+    return host in {request.header(b"host"), public, *registry.known_as}
+
+
+async def here(directory: Directory, name: Repository, namespace: str = "") -> Repository:
+    """What a repository is called here that somebody asks for, maybe of another registry."""
+    hosts = await directory.hosts()
+    first, _, rest = name.name.partition("/")
+    if namespace in hosts:
+        return _long(hosts, hosts[namespace], name.name)
+    if rest and first in hosts:
+        return _long(hosts, hosts[first], rest)
+    if rest and first == hosts.get(_HUB):
+        return _long(hosts, first, rest)
+    return name
+
+
+def _long(hosts: dict[str, str], project: str, path: str) -> Repository:
+    """Docker Hub's short names mean those in `library/`."""
+    short = "/" not in path and hosts.get(_HUB) == project
+    text = f"{project}/{_LIBRARY}/{path}" if short else f"{project}/{path}"
+    if len(text) > MAX_NAME:
+        raise OCIError(Code.NAME_INVALID, f"{text[:MAX_NAME]!r} is longer than {MAX_NAME}")
+    return Repository(text)
+
+
+def headers(request: Request) -> list[Header]:
+    """What says for which registry this answers, where it is for another one."""
+    return [(b"oci-namespace", request.namespace.encode())] if request.namespace else []

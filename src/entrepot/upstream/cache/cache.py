@@ -1,0 +1,67 @@
+"""`Cache`: the upstreams of this process, and what is fetched of them.
+
+It has nothing of its own to lose: what is kept lies where everything lies. Next: `manifests`,
+`blobs`; `distribution.through` asks.
+"""
+
+from pathlib import Path
+
+from entrepot.addresses import Network
+from entrepot.auth.trail import Trail
+from entrepot.blobstore.store import Store
+from entrepot.db.database import Database
+from entrepot.db.trash import Keep
+from entrepot.db.upstreams import Upstream
+from entrepot.observe.metrics import Metrics
+from entrepot.oci.digest import Digest
+from entrepot.oci.names import Reference, Repository
+from entrepot.upstream.cache.blobs import Blobs
+from entrepot.upstream.cache.leases import Leases
+from entrepot.upstream.cache.manifests import Found, Manifests, Question
+from entrepot.upstream.cache.remote import Remote
+from entrepot.upstream.cache.tail import Tail
+
+
+class Cache:
+    """Made on the event loop. `alone` says whether no other process serves the same registry."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        trail: Trail,
+        metrics: Metrics,
+        *,
+        allow: tuple[Network, ...],
+        folder: Path,
+        expiry: float,
+        terms: Keep,
+        alone: bool,
+    ) -> None:
+        self._allow = allow
+        self._remotes: dict[str, Remote] = {}
+        leases = Leases(database, alone=alone)
+        self._manifests = Manifests(database, trail, metrics, leases, terms)
+        self._blobs = Blobs(database, store, metrics, leases, folder=folder, expiry=expiry)
+
+    def remote(self, row: Upstream) -> Remote:
+        """An upstream as it stands now."""
+        found = self._remotes.get(row.project)
+        if found is None or found.row != row:  # what is under way goes on with the one before
+            found = self._remotes[row.project] = Remote(row, self._allow)
+        return found
+
+    async def manifest(self, row: Upstream, repository: Repository, reference: Reference) -> Found:
+        """What a tag or a digest means. Raises `OCIError`."""
+        return await self._manifests.find(Question(self.remote(row), repository, reference))
+
+    async def blob(self, row: Upstream, repository: Repository, digest: Digest) -> Tail | None:
+        """A blob while it is fetched; None where it is kept by now. Raises `OCIError`."""
+        return await self._blobs.find(self.remote(row), repository, digest)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await self._manifests.close()
+        await self._blobs.close()
+        for remote in self._remotes.values():
+            remote.close()

@@ -1,0 +1,233 @@
+"""Manifests of upstreams: what is kept, compared with the upstream now and then, and fetched.
+
+What comes is what its digest says, or it is not kept (`upstream.registry`). A manifest is kept
+before its parts are: these come when somebody asks for them. While an upstream fails, what is kept
+is served with a warning. Next: `keeping` writes down, `told` says what went wrong.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from entrepot.auth.trail import Trail
+from entrepot.db import fetches
+from entrepot.db.audit import Event
+from entrepot.db.database import Database
+from entrepot.db.manifests import Stored
+from entrepot.db.trash import Keep
+from entrepot.observe.metrics import CACHE_ANSWERS, Metrics
+from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.manifest import Manifest
+from entrepot.oci.names import Reference, Repository, Tag
+from entrepot.upstream.cache import keeping, told
+from entrepot.upstream.cache.flights import Flights
+from entrepot.upstream.cache.lately import Lately
+from entrepot.upstream.cache.leases import Leases
+from entrepot.upstream.cache.remote import TOTAL_SECONDS, Remote
+from entrepot.upstream.place import BrokenError, RefusedError, UnknownError, UpstreamError
+
+STALE = "serve stale"
+"""The action of the row that says so in the audit."""
+STALE_SECONDS = 10.0
+"""For which what may be old is served before its upstream is asked again."""
+MISSING_SECONDS = 60.0
+"""For which what is not there is not asked for again."""
+PATIENCE = 4.0
+"""Seconds that an upstream has to answer where something is kept."""
+
+_FOR_EVER = float("inf")
+
+_log = logging.getLogger("entrepot.cache")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A manifest, and for how many seconds it is good."""
+
+    stored: Stored
+    seconds: float = _FOR_EVER
+    warning: str = ""
+    """Why it may be old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of an upstream."""
+
+    remote: Remote
+    repository: Repository
+    """Its name here."""
+    reference: Reference
+
+    def __str__(self) -> str:
+        sign = "@" if isinstance(self.reference, Digest) else ":"
+        return f"{self.repository}{sign}{self.reference}"
+
+
+class Manifests:
+    """Those of all upstreams, in this process."""
+
+    def __init__(
+        self, database: Database, trail: Trail, metrics: Metrics, leases: Leases, terms: Keep
+    ) -> None:
+        self._database = database
+        self._trail = trail
+        self._metrics = metrics
+        self._leases = leases
+        self._terms = terms
+        self._flights: Flights[Found] = Flights()
+        self._missing = Lately(MISSING_SECONDS)
+        self._old = Lately(STALE_SECONDS)
+
+    async def find(self, asked: Question) -> Found:
+        """What a tag or a digest names upstream. Raises `OCIError`."""
+        row, reference = asked.remote.row, asked.reference
+        if not row.permits(asked.remote.name_there(asked.repository).name):
+            raise told.denied(row, asked.repository)
+        kept, left = await self._kept(asked)
+        if kept is not None and left > 0:
+            return Found(kept, left)
+        if self._missing.get(str(asked)) is not None:
+            raise told.unknown(row, asked.repository, reference)
+        if kept is None:
+            return await self._flights.once(str(asked), partial(self._first, asked))
+        if (why := self._old.get(str(asked))) is not None:
+            return Found(kept, STALE_SECONDS, why)
+        return await self._flights.once(str(asked), partial(self._compare, asked, kept))
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await self._flights.close()
+
+    async def _kept(self, asked: Question) -> tuple[Stored | None, float]:
+        """What is kept, and for how many more seconds it is good."""
+        look = partial(keeping.look, repository=asked.repository, reference=asked.reference)
+        kept, at = await self._database.read(look)
+        if isinstance(asked.reference, Digest):
+            return kept, _FOR_EVER
+        return kept, at + asked.remote.row.tag_seconds - time.time()
+
+    async def _first(self, asked: Question) -> Found:
+        """Fetch what is not kept, in one process of all."""
+
+        async def look() -> Found | None:
+            kept, left = await self._kept(asked)
+            return Found(kept, left) if kept is not None and left > 0 else None
+
+        async def fetch() -> Found:
+            try:
+                return await self._fetch(asked, str(asked.reference), TOTAL_SECONDS)
+            except UpstreamError as error:
+                raise self._failed(asked, error) from None
+
+        return await self._leases.first(str(asked), look, fetch)
+
+    async def _fetch(self, asked: Question, named: str, seconds: float) -> Found:
+        """Fetch it, and keep it. Raises `UpstreamError`, `OCIError`."""
+        manifest = await asked.remote.ask(asked.repository, lambda r: r.manifest(named), seconds)
+        largest = asked.remote.row.largest
+        size = sum(part.size for part in manifest.blobs)
+        if largest is not None and size > largest:
+            raise told.too_large(asked.remote.row, size)
+        self._count(asked, "fetched")
+        return await self._keep(asked, manifest)
+
+    async def _keep(self, asked: Question, manifest: Manifest) -> Found:
+        keep = partial(
+            keeping.keep,
+            repository=asked.repository,
+            reference=asked.reference,
+            manifest=manifest,
+        )
+        return self._good(asked, await self._database.write(keep, large=True))
+
+    def _failed(self, asked: Question, error: UpstreamError) -> OCIError:
+        gone = isinstance(error, UnknownError | RefusedError)
+        if gone:
+            self._missing.add(str(asked))
+        self._count(asked, "missing" if gone else "failed")
+        return told.failure(asked.remote.row, asked.repository, error)
+
+    async def _compare(self, asked: Question, kept: Stored) -> Found:
+        """See whether a tag is still what is kept."""
+        try:
+            return await self._leases.first(
+                str(asked), partial(self._compared, asked), partial(self._ask, asked, kept)
+            )
+        except (BrokenError, RefusedError) as error:
+            return self._stale(asked, kept, str(error))
+        except UnknownError:
+            return await self._gone(asked, kept)
+        except UpstreamError as error:  # it lies, or says what nobody understands
+            return self._stale(asked, kept, str(error))
+        except OCIError as error:
+            if error.code is not Code.DENIED:
+                raise
+            return await self._held(asked, kept, error.message)
+
+    async def _compared(self, asked: Question) -> Found | None:
+        """What is kept, if another process has compared it meanwhile."""
+        kept, left = await self._kept(asked)
+        return Found(kept, left) if kept is not None and left > 0 else None
+
+    async def _ask(self, asked: Question, kept: Stored) -> Found:
+        tag = asked.reference
+        assert isinstance(tag, Tag)
+        there = await asked.remote.ask(asked.repository, lambda r: r.look(tag.name), PATIENCE)
+        if there is None:
+            raise UnknownError(str(asked))
+        if there == kept.digest:
+            checked = partial(fetches.checked, repository=asked.repository, tag=tag, at=time.time())
+            await self._database.note(checked)
+            self._count(asked, "confirmed")
+            return self._good(asked, kept)
+        return await self._fetch(asked, there or tag.name, PATIENCE)
+
+    def _good(self, asked: Question, stored: Stored) -> Found:
+        by_tag = isinstance(asked.reference, Tag)
+        return Found(stored, asked.remote.row.tag_seconds if by_tag else _FOR_EVER)
+
+    def _stale(self, asked: Question, kept: Stored, why: str) -> Found:
+        """What is kept, though nobody knows whether it is still so."""
+        self._count(asked, "stale")
+        event = Event(
+            STALE,
+            keeping.by(asked.repository.project),
+            asked.repository.name,
+            str(asked.reference),
+            kept.digest,
+            detail={"why": why},
+        )
+        self._trail.note(event)
+        _log.warning("%s is served as it was last: %s", asked, why)
+        warning = f"{asked} may be old: {why}"
+        self._old.add(str(asked), warning)
+        return Found(kept, STALE_SECONDS, warning)
+
+    async def _gone(self, asked: Question, kept: Stored) -> Found:
+        tag = asked.reference
+        assert isinstance(tag, Tag)
+        self._count(asked, "missing")
+        forget = partial(keeping.forget, repository=asked.repository, tag=tag, terms=self._terms)
+        try:
+            await self._database.write(forget)
+        except OCIError as error:
+            if error.code is not Code.DENIED:
+                raise
+            return await self._held(asked, kept, f"it is gone upstream; {error.message}")
+        self._missing.add(str(asked))
+        raise told.unknown(asked.remote.row, asked.repository, tag)
+
+    async def _held(self, asked: Question, kept: Stored, why: str) -> Found:
+        """What is kept, since a rule here, or the room that there is, leaves it so."""
+        tag = asked.reference
+        assert isinstance(tag, Tag)
+        checked = partial(fetches.checked, repository=asked.repository, tag=tag, at=time.time())
+        await self._database.note(checked)
+        return Found(kept, asked.remote.row.tag_seconds, f"{asked} stays as it is here: {why}")
+
+    def _count(self, asked: Question, result: str) -> None:
+        label = f"{asked.remote.row.project},manifest,{result}"
+        self._metrics.add(CACHE_ANSWERS, 1, label)

@@ -1,0 +1,98 @@
+"""A blob from upstream into a piece of the store, in a thread; what breaks off is taken up again.
+
+Nothing refers to the piece before all of it was compared with its digest.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from entrepot.blobstore.store import Part, Store
+from entrepot.db.pieces import Piece
+from entrepot.oci.digest import hasher
+from entrepot.oci.names import Repository
+from entrepot.upstream.cache.remote import Remote
+from entrepot.upstream.cache.tail import Tail
+from entrepot.upstream.cache.veil import Bare, Lies, Veil
+from entrepot.upstream.http import ATTEMPTS, pause
+from entrepot.upstream.place import Blob, BrokenError, UnreachableError, UpstreamError
+from entrepot.upstream.registry import RegistryRepository
+
+_PATIENCE = 10.0
+"""Seconds that one who is busy is waited for, in the middle of a blob."""
+_SLOWEST, _WATCH = 1024, 30.0
+"""Bytes a second, and seconds after which somebody looks: who is slower counts as broken."""
+
+
+@dataclass(slots=True)
+class Pour:
+    """One blob on its way."""
+
+    remote: Remote
+    repository: Repository
+    """Its name here."""
+    blob: Blob
+    tail: Tail
+    stop: threading.Event
+    """Whether the server stops."""
+    come: Callable[[int], None] = field(default=lambda _: None)
+    """Is told, in the thread, of bytes that came."""
+    size: int = 0
+    """Bytes so far."""
+
+    def into(self, store: Store, piece: Piece, folder: Path) -> Piece:
+        """Fetch all of it, and make it durable. Raises `UpstreamError`, OSError."""
+        with store.part(piece, hasher(self.blob.digest.algorithm), self.blob.size) as part:
+            reader = part.reader()
+            lies: Lies = Bare(reader) if reader is not None else Veil(folder)
+            self.tail.lies = lies
+            try:
+                self._fetch(part, lies)
+                self._check(part)
+            except BaseException:
+                part.drop()
+                raise
+            self.tail.reach(self.size, verified=True)
+            part.seal()
+            return replace(piece, size=part.size)
+
+    def _fetch(self, part: Part, lies: Lies) -> None:
+        failures, before = 0, 0
+        while self.size < self.blob.size:
+            try:
+                self.remote.do(self.repository, lambda there: self._once(there, part, lies))
+            except BrokenError as error:
+                failures = failures + 1 if self.size == before else 1
+                before = self.size
+                if self.stop.is_set():
+                    raise
+                pause(error, failures, ATTEMPTS, _PATIENCE)
+
+    def _once(self, there: RegistryRepository, part: Part, lies: Lies) -> None:
+        """As much as comes in one request."""
+        began, had = time.monotonic(), self.size
+        for chunk in there.blob(self.blob, self.size):
+            if self.stop.is_set():
+                raise UpstreamError("the server stops")
+            if self.size + len(chunk) > self.blob.size:
+                raise UpstreamError(f"{there} sends more for {self.blob.digest} than it has")
+            part.write(memoryview(chunk))
+            lies.write(chunk)
+            self.size += len(chunk)
+            self.come(len(chunk))
+            self.tail.reach(self.size)
+            took = time.monotonic() - began
+            if took > _WATCH and self.size - had < took * _SLOWEST:
+                raise UnreachableError(f"{there} sends less than {_SLOWEST} bytes a second")
+        if self.size < self.blob.size:
+            raise UnreachableError(f"{there} ended {self.blob.digest} after {self.size} bytes")
+
+    def _check(self, part: Part) -> None:
+        found = part.hasher.hexdigest() if part.hasher is not None else ""
+        if found != self.blob.digest.hex:
+            raise UpstreamError(
+                f"{self.remote.row.url} sent something else for {self.blob.digest}: the registry, "
+                "or somebody on the way, changed it"
+            )

@@ -1,0 +1,88 @@
+"""`Tail`: a blob that is being fetched, to be read while it comes.
+
+Its last byte is held back until all of it was compared with its digest: so nobody is ever handed
+the whole of what is not the blob. Whoever reads slowly, or goes, holds up nobody.
+"""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+
+from entrepot.blobstore.aside import aside
+from entrepot.blobstore.store import Source, StoreError
+from entrepot.oci.ranges import Span
+from entrepot.upstream.cache.veil import Lies
+
+_STRIDE = 256 * 1024
+
+
+class Tail:
+    """Made on the event loop; a thread says how far it has come."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.verified = False
+        self.lies: Lies | None = None
+        """Where what has come can be read."""
+        self._loop = asyncio.get_running_loop()
+        self._moved = asyncio.Event()
+        self._told = False
+        self._reached = 0
+        self.error: Exception | None = None
+        self.ended = False
+
+    @property
+    def started(self) -> bool:
+        """Whether there is something to read."""
+        return self._reached > 0
+
+    def reach(self, place: int, *, verified: bool = False) -> None:
+        """Say, in any thread, that the bytes before a place are there, and maybe that they are all
+        and the right ones. Nobody is told twice before they had a look.
+        """
+        self._reached, self.verified = place, verified
+        if not self._told or verified:
+            self._told = True
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def end(self, error: Exception | None = None) -> None:
+        """Say, on the loop, that nothing more comes."""
+        self.error, self.ended = error, True
+        self._wake()
+        if self.lies is not None:
+            self.lies.close()
+
+    def _wake(self) -> None:
+        self._told = False
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def start(self) -> None:
+        """Wait until there is something to read, or nothing will come."""
+        while not (self.started or self.ended):
+            await self._moved.wait()
+
+    def source(self, span: Span) -> Source:
+        """A span of it, on its way out; once it has started, and until it has ended."""
+        assert self.lies is not None
+        file = self.lies.open()
+        return Source(len(span), [(file, span)], self._read(self.lies, file, span))
+
+    async def _read(self, lies: Lies, file: io.FileIO, span: Span) -> AsyncIterator[bytes]:
+        place = span.start
+        while place < span.stop:
+            count = min(self._readable - place, span.stop - place, _STRIDE)
+            if count > 0:
+                piece = lies.read(file, count, place, wait=False)
+                if not piece:
+                    piece = await aside(lies.read, file, count, place, wait=True)
+                place += len(piece)
+                yield piece
+            elif self.ended:
+                raise StoreError(f"a blob does not come to its end: {self.error}")
+            else:
+                await self._moved.wait()
+
+    @property
+    def _readable(self) -> int:
+        return self._reached if self.verified else min(self._reached, self.size - 1)

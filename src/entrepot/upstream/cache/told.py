@@ -1,0 +1,48 @@
+"""What became of asking an upstream, as whoever pulls is told."""
+
+from entrepot.db.upstreams import Upstream
+from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.names import Reference, Repository, Tag
+from entrepot.upstream.place import BrokenError, RefusedError, UnknownError, UpstreamError
+
+_LATER = 5
+"""Seconds until to try again, where the upstream has not said."""
+_BUSY = 429
+
+
+def unknown(row: Upstream, repository: Repository, reference: Reference) -> OCIError:
+    """The error for what is not there, as far as we may see."""
+    what = "tag" if isinstance(reference, Tag) else "manifest"
+    return OCIError(
+        Code.MANIFEST_UNKNOWN,
+        f"{row.url} has no {what} {reference} for {repository}",
+        detail={what: str(reference)},
+    )
+
+
+def denied(row: Upstream, repository: Repository) -> OCIError:
+    """The error for a repository that is not to be fetched."""
+    why = f"project {row.project} does not fetch {repository}: its upstream's patterns leave it out"
+    return OCIError(Code.DENIED, why)
+
+
+def too_large(row: Upstream, size: int) -> OCIError:
+    """The error for an image over the limit."""
+    return OCIError(
+        Code.DENIED,
+        f"the image has {size} bytes, and project {row.project} fetches up to {row.largest}",
+    )
+
+
+def failure(row: Upstream, repository: Repository, error: UpstreamError) -> OCIError:
+    """The error for what could not be had."""
+    if isinstance(error, RefusedError):
+        why = f"{row.url} does not let project {row.project} have {repository}: its login may end"
+        return OCIError(Code.MANIFEST_UNKNOWN, f"{why}, or it is not there")
+    if isinstance(error, UnknownError):
+        return OCIError(Code.MANIFEST_UNKNOWN, str(error))
+    if not isinstance(error, BrokenError):
+        return OCIError(Code.UNAVAILABLE, str(error), status=502)
+    later = (b"retry-after", b"%d" % max(1, round(error.wait or _LATER)))
+    code = Code.TOOMANYREQUESTS if error.status == _BUSY else Code.UNAVAILABLE
+    return OCIError(code, f"not kept here, and {error}", headers=(later,))

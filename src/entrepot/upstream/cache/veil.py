@@ -1,0 +1,102 @@
+"""Where the bytes of a blob lie while it is fetched, so that others can read them meanwhile.
+
+That is the store's own file, if it has one (`Bare`). Else it is a `Veil`: a file without a name,
+encrypted by a key that lives as long as this process needs it. AES-256-CTR will do: it is used for
+this file alone and written once, so no block of the key stream comes twice, and what is read is
+compared with its digest before anybody gets all of it.
+"""
+
+import io
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+_BLOCK = 16
+
+
+class Lies(Protocol):
+    """Appended to by one thread, read by any."""
+
+    def write(self, piece: bytes) -> None:
+        """Append. Raises OSError."""
+
+    def open(self) -> io.FileIO:
+        """A file for one reader, who closes it."""
+
+    def read(self, file: io.FileIO, count: int, start: int, *, wait: bool) -> bytes:
+        """Bytes that were written; fewer, maybe none, where one would have to `wait` for them."""
+
+    def close(self) -> None:
+        """Let it go; who has it open reads on."""
+
+
+class Bare:
+    """A file that another one writes."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+
+    def write(self, piece: bytes) -> None:
+        """Nothing: it is there."""
+
+    def open(self) -> io.FileIO:
+        """A file for one reader."""
+        return io.FileIO(os.dup(self._file.fileno()))
+
+    def read(self, file: io.FileIO, count: int, start: int, *, wait: bool) -> bytes:
+        """Bytes that were written."""
+        return _read(file, count, start, wait=wait)
+
+    def close(self) -> None:
+        """Let it go."""
+        self._file.close()
+
+
+class Veil:
+    """A file of our own, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as made:
+            self._file = io.FileIO(os.dup(made.fileno()), "r+")
+        self._key = secrets.token_bytes(32)
+        self._encrypt = self._cipher(0).encryptor()
+
+    def _cipher(self, block: int) -> "Cipher[CTR]":
+        return Cipher(AES(self._key), CTR(block.to_bytes(_BLOCK, "big")))
+
+    def write(self, piece: bytes) -> None:
+        """Append."""
+        rest = memoryview(self._encrypt.update(piece))
+        while rest:
+            rest = rest[os.write(self._file.fileno(), rest) :]
+
+    def open(self) -> io.FileIO:
+        """A file for one reader."""
+        return io.FileIO(os.dup(self._file.fileno()))
+
+    def read(self, file: io.FileIO, count: int, start: int, *, wait: bool) -> bytes:
+        """Bytes that were written."""
+        skip = start % _BLOCK
+        found = _read(file, count + skip, start - skip, wait=wait)
+        return self._cipher(start // _BLOCK).decryptor().update(found)[skip:]
+
+    def close(self) -> None:
+        """Let it go."""
+        self._file.close()
+
+
+def _read(file: io.FileIO, count: int, start: int, *, wait: bool) -> bytes:
+    if wait:
+        return os.pread(file.fileno(), count, start)
+    room = bytearray(count)
+    try:
+        found = os.preadv(file.fileno(), [room], start, os.RWF_NOWAIT)
+    except OSError:  # BlockingIOError, or EOPNOTSUPP; a real error shows itself in the thread
+        return b""
+    return bytes(memoryview(room)[:found])
