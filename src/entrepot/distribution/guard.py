@@ -158,7 +158,7 @@ class Guard:
         self._note_denial(request, action, decision.reason)
         project = await self.directory.project(repository)
         barred = project and objection(actor, action, project, request.visit)
-        sees = await self.directory.sees(actor, repository)
+        sees = self.everyone or await self.directory.sees(actor, repository)
         if request.session.access is not None and not (barred and sees):
             return self.challenge.insufficient(request, scope_of(repository, action))
         return OCIError(Code.DENIED, decision.reason if sees else "")

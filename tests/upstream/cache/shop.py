@@ -33,7 +33,12 @@ class Shop:
     gate: threading.Event | None = None
     """What it waits for before it sends a large blob."""
 
+    hangs: threading.Event | None = None
+    """What it waits for before it answers anything."""
+
     def answer(self, asked: Asked) -> Say:
+        if self.hangs is not None:
+            self.hangs.wait(20)
         if self.says is not None:
             return self.says
         kind, _, name = asked.path.rpartition("/")

@@ -76,6 +76,8 @@ class Tail:
                 piece = lies.read(file, count, place, wait=False)
                 if not piece:
                     piece = await aside(lies.read, file, count, place, wait=True)
+                if not piece:  # it was given up
+                    raise StoreError(f"a blob does not come to its end: {self.error}")
                 place += len(piece)
                 yield piece
             elif self.ended:

@@ -1,0 +1,195 @@
+"""What is asked for comes from upstream, once, as its digests say, and is kept."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from tests.content import EMPTY, OCI_MANIFEST, digest, dump
+from tests.registry import MANIFESTS
+from tests.upstream.cache.conftest import Caching
+from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, OTHER, SMALL, opened
+from tests.upstream.scripted import Scripted
+
+APP = "hub/team/app"
+
+
+def manifest(client: httpx.Client, reference: str = "1", name: str = APP) -> httpx.Response:
+    return client.get(f"/v2/{name}/manifests/{reference}", headers={"accept": MANIFESTS})
+
+
+def blob(client: httpx.Client, content: bytes, name: str = APP, **headers: str) -> httpx.Response:
+    return client.get(f"/v2/{name}/blobs/{digest(content)}", headers=headers)
+
+
+def pull(client: httpx.Client, reference: str = "1", name: str = APP) -> None:
+    """All of an image, compared with what upstream has."""
+    assert manifest(client, reference, name).content == MANIFEST
+    for part in (EMPTY, LAYER, SMALL):
+        assert blob(client, part, name).content == part
+
+
+def asked(server: Scripted, content: bytes, method: str = "GET") -> list[str]:
+    return [path for path in server.paths(method) if path.endswith(digest(content))]
+
+
+def test_an_image_is_fetched_and_kept(caching: Caching) -> None:
+    with opened() as (_, server):
+        served = caching(server.address)
+        pull(served.client)
+        paths = server.paths()
+        assert paths[0] == "/v2/team/app/manifests/1"
+        assert len(paths) == 4
+        found = manifest(served.client)
+        assert found.headers["docker-content-digest"] == digest(MANIFEST)
+        assert found.headers["content-type"] == OCI_MANIFEST
+        pull(served.client)
+        assert manifest(served.client, digest(MANIFEST)).content == MANIFEST
+        assert server.paths() == paths
+
+
+def test_what_is_kept_is_there_after_a_restart_without_upstream(caching: Caching) -> None:
+    with opened() as (_, server):
+        first = caching(server.address, tag_seconds=3600)
+        pull(first.client)
+    pull(caching(server.address, tag_seconds=3600).client)
+
+
+def test_head_is_answered_like_get(caching: Caching) -> None:
+    with opened() as (_, server):
+        client = caching(server.address).client
+        head = client.head(f"/v2/{APP}/manifests/1")
+        assert head.headers["docker-content-digest"] == digest(MANIFEST)
+        assert client.head(f"/v2/{APP}/blobs/{digest(LAYER)}").status_code == 200
+
+
+def test_a_platform_is_fetched_when_it_is_asked_for(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.tags["multi"] = dump(INDEX)
+        client = caching(server.address).client
+        assert manifest(client, "multi").content == dump(INDEX)
+        assert server.paths() == ["/v2/team/app/manifests/multi"]
+        assert manifest(client, digest(OTHER)).content == OTHER
+        assert blob(client, SMALL).content == SMALL
+        assert asked(server, MANIFEST) == []
+
+
+def test_a_client_that_takes_no_index_gets_an_image(caching: Caching) -> None:
+    with opened() as (shop, server):
+        children = INDEX["manifests"]
+        platform = {"os": "linux", "architecture": "amd64"}
+        listed = {**INDEX, "manifests": [children[0], {**children[1], "platform": platform}]}
+        shop.tags["multi"] = dump(listed)
+        client = caching(server.address).client
+        url = f"/v2/{APP}/manifests/multi"
+        found = client.get(url, headers={"accept": OCI_MANIFEST})
+        assert found.content == OTHER
+
+
+@pytest.mark.parametrize("start", [0, 1, 2_000_000])
+def test_ranges_of_what_is_on_its_way(start: int, caching: Caching) -> None:
+    with opened() as (_, server):
+        client = caching(server.address).client
+        manifest(client)
+        found = blob(client, LAYER, range=f"bytes={start}-{start + 999_999}")
+        assert found.status_code == 206
+        assert found.content == LAYER[start : start + 1_000_000]
+        assert found.headers["content-range"] == f"bytes {start}-{start + 999_999}/{len(LAYER)}"
+
+
+def test_however_many_ask_it_is_fetched_once(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.gate = threading.Event()
+        served = caching(server.address)
+
+        def one(_: int) -> None:
+            with httpx.Client(base_url=served.url, timeout=30) as client:
+                pull(client)
+
+        with ThreadPoolExecutor(40) as threads:
+            pulls = [threads.submit(one, number) for number in range(40)]
+            time.sleep(0.5)
+            shop.gate.set()
+            for each in pulls:
+                each.result()
+        assert len(server.paths()) == 4
+
+
+def test_a_client_gets_what_has_come_while_more_comes(caching: Caching) -> None:
+    """The first bytes do not wait for the last ones."""
+    with opened() as (shop, server):
+        shop.cut = 1_000_000
+        client = caching(server.address).client
+        manifest(client)
+        with client.stream("GET", f"/v2/{APP}/blobs/{digest(LAYER)}") as answer:
+            parts = answer.iter_bytes()
+            first = next(parts)
+            assert len(asked(server, LAYER)) < 3
+            assert first + b"".join(parts) == LAYER
+
+
+def test_what_breaks_off_goes_on_where_it_was(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.cut = 900_000
+        client = caching(server.address).client
+        pull(client)
+        ranges = [x.headers.get("range") for x in server.asked if x.path.endswith(digest(LAYER))]
+        assert ranges == [None, "bytes=900000-", "bytes=1800000-", "bytes=2700000-"]
+
+
+def test_who_goes_away_stops_nothing(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.cut = 500_000
+        served = caching(server.address)
+        manifest(served.client)
+        with served.connect() as sock:
+            sock.sendall(
+                f"GET /v2/{APP}/blobs/{digest(LAYER)} HTTP/1.1\r\nhost: t\r\n\r\n".encode()
+            )
+            sock.recv(1000)
+        assert blob(served.client, LAYER).content == LAYER
+        assert len(asked(server, LAYER)) == 6
+
+
+def test_only_what_a_manifest_needs_is_fetched(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.blobs.append(b"a secret of somebody's")
+        client = caching(server.address).client
+        manifest(client)
+        assert blob(client, shop.blobs[-1]).status_code == 404
+        assert asked(server, shop.blobs[-1]) == []
+
+
+def test_a_layer_of_another_repository_is_not_fetched_again(caching: Caching) -> None:
+    """The upstream must say that this one has it, too."""
+    with opened() as (_, server):
+        client = caching(server.address).client
+        pull(client)
+        pull(client, name="hub/team/other")
+        assert len(asked(server, LAYER)) == 1
+        assert asked(server, LAYER, "HEAD") == [f"/v2/team/other/blobs/{digest(LAYER)}"]
+
+
+def test_nothing_of_other_projects_is_handed_out(caching: Caching) -> None:
+    """An upstream that names a private layer of ours has to send it itself."""
+    with opened() as (shop, server):
+        client = caching(server.address).client
+        found = client.post(
+            "/v2/team/secret/blobs/uploads/", params={"digest": digest(LAYER)}, content=LAYER
+        )
+        assert found.status_code == 201
+        shop.blobs.remove(LAYER)
+        manifest(client)
+        assert blob(client, LAYER).status_code == 404
+
+
+def test_pushes_are_refused_with_words(caching: Caching) -> None:
+    with opened() as (_, server):
+        client = caching(server.address).client
+        found = client.post(f"/v2/{APP}/blobs/uploads/")
+        assert found.status_code == 403
+        assert "is filled by pulls alone: push to another project" in found.text
+        headers = {"content-type": OCI_MANIFEST}
+        found = client.put(f"/v2/{APP}/manifests/1", content=MANIFEST, headers=headers)
+        assert found.status_code == 403
