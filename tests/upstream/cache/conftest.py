@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.served import Served, serving
 
-from entrepot.db import engine, projects, upstreams
+from entrepot.db import place, projects, upstreams
 from entrepot.db.projects import Project
 from entrepot.db.upstreams import Upstream
 
@@ -18,11 +18,14 @@ Caching = Callable[..., Served]
 """Serves a cache: `caching(address, tag_seconds=0)`; its project is `hub`."""
 
 
-def stand_for(folder: Path, address: str, **more: Any) -> None:
-    """Have the project hub stand for the registry at an address."""
+def stand_for(folder: Path, address: str, url: str = "", **more: Any) -> None:
+    """Have the project hub stand for the registry at an address; in the database at `url`, where
+    that is not in the folder.
+    """
     row = Upstream("hub", f"http://{address}", **{"hosts": (HOST,), **more})
-    engine.prepare(folder)
-    with closing(engine.connect(folder)) as db, db.exclusive():
+    where = place.find(folder, url)
+    where.prepare()
+    with closing(where.connect()) as db, db.exclusive():
         if projects.find(db, "hub") is None:
             projects.create(db, Project("hub"), "test")
         upstreams.put(db, row)

@@ -97,10 +97,10 @@ def test_what_is_kept_is_served_while_upstream_fails(says: Say, caching: Caching
         assert len(server.asked) == before
     deadline = time.monotonic() + 5
     audit = "select detail from audit where action = 'serve stale'"
-    while not (found := rows(served, audit)) and time.monotonic() < deadline:
+    while not (told := rows(served, audit)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(found) == 1
-    assert "why" in json.loads(str(found[0][0]))
+    assert len(told) == 1
+    assert "why" in json.loads(str(told[0][0]))
 
 
 def test_a_hanging_upstream_is_waited_for_briefly(caching: Caching) -> None:
