@@ -416,6 +416,16 @@ ROUTES = {
         Row("delete team", "/bad-versions?repository=team/app&version=not-there"),
         Row("delete other", "/bad-versions?repository=other/secret&version=not-there"),
     ],
+    ("GET", "/upstreams"): [Row("audit", "/upstreams")],
+    ("POST", "/upstreams"): [
+        Row("administer", "/upstreams", {"project": "new-{}", "url": "https://new-{}.test"})
+    ],
+    ("GET", "/upstreams/{project}"): [
+        Row("audit", "/upstreams/team"),
+        Row("audit", "/upstreams/not-there"),
+    ],
+    ("PATCH", "/upstreams/{project}"): [Row("administer", "/upstreams/team", {})],
+    ("DELETE", "/upstreams/{project}"): [Row("administer", "/upstreams/team")],
     ("GET", "/webhooks"): [Row("known", "/webhooks")],
     ("POST", "/webhooks"): [
         Row("configure team", "/webhooks", {**HOOK, "pattern": "team/*"}),

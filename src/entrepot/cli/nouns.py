@@ -17,6 +17,7 @@ MODULES = {
     "bundle": "bundle:app",
     "mirror-config": "mirror_config:mirror_config",
     "drill": "drill:drill",
+    "upstream": "upstream:app",
     "gc": "gc:gc",
     "jobs": "jobs:app",
     "login": "login:login",

@@ -29,6 +29,14 @@ def checked(db: Connection, repository: Repository, tag: Tag, at: float) -> None
     )
 
 
+def forget(db: Connection, project: str) -> None:
+    """Have all tags of a project compared anew."""
+    db.execute(
+        "delete from upstream_check where repository > ? and repository < ?",
+        (f"{project}/", f"{project}0"),  # 0 comes behind the slash
+    )
+
+
 def claim(db: Connection, what: str, holder: str, seconds: float) -> bool:
     """Lease the fetching of something; false while somebody else has it."""
     now = time.time()

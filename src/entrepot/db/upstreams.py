@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from entrepot.db import sealed
+from entrepot.db import fetches, sealed
 from entrepot.db.connection import Connection
 from entrepot.db.sealed import Sealed
 from entrepot.oci.names import covers
@@ -145,8 +145,5 @@ def put(db: Connection, upstream: Upstream) -> None:
 def remove(db: Connection, project: str) -> bool:
     """Have a project stand for nothing: it keeps what it has. False where it did not."""
     gone = db.execute("delete from upstream where project = ?", (project,))
-    db.execute(
-        "delete from upstream_check where repository > ? and repository < ?",
-        (f"{project}/", f"{project}0"),  # 0 comes behind the slash
-    )
+    fetches.forget(db, project)
     return gone.rowcount > 0

@@ -36,6 +36,11 @@ class Breaker:
                 self._until = now + self._pause  # the others wait for what comes of this one
             return 0.0
 
+    def trouble(self, now: float) -> str:
+        """What happened last, while it rests; "" while it works."""
+        with self._lock:
+            return self.why if now < self._until else ""
+
     def succeeded(self) -> None:
         """It answered."""
         with self._lock:

@@ -47,9 +47,16 @@ class Cache:
     def remote(self, row: Upstream) -> Remote:
         """An upstream as it stands now."""
         found = self._remotes.get(row.project)
-        if found is None or found.row != row:  # what is under way goes on with the one before
+        if found is None or found.row != row:
+            if found is not None:  # what is under way goes on with it
+                found.retire()
             found = self._remotes[row.project] = Remote(row, self._allow)
         return found
+
+    def trouble(self, row: Upstream) -> str:
+        """Why an upstream is not asked at present; "" where it is."""
+        found = self._remotes.get(row.project)
+        return found.trouble if found is not None and found.row == row else ""
 
     async def manifest(self, row: Upstream, repository: Repository, reference: Reference) -> Found:
         """What a tag or a digest means. Raises `OCIError`."""

@@ -6,8 +6,9 @@ What it is asked runs in threads. Next: `breaker` says when to ask; `upstream.ht
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -53,12 +54,15 @@ class Remote:
         """Where blobs come in: those that hang hold up no question, and no other upstream."""
         self._http: Http | None = None
         self._lock = threading.Lock()
+        self._asked = 0
+        """How many questions are under way."""
+        self._retired = False
         self._breaker = Breaker()
 
     @property
     def trouble(self) -> str:
-        """What went wrong last, while it is not asked."""
-        return self._breaker.why
+        """Why it is not asked at present; "" where it is."""
+        return self._breaker.trouble(time.monotonic())
 
     def name_there(self, repository: Repository) -> Repository:
         """What one of our repositories is called there."""
@@ -101,7 +105,8 @@ class Remote:
     def do(self, repository: Repository, work: Callable[[RegistryRepository], T]) -> T:
         """The same in a thread, however it does and however long that takes."""
         try:
-            found = work(self._opened(repository))
+            with self._opened(repository) as there:
+                found = work(there)
         except BrokenError as error:
             self._failed(error)
             raise
@@ -117,11 +122,19 @@ class Remote:
         if error.wait:
             self._breaker.told(now, error.wait, str(error))
 
-    def _opened(self, repository: Repository) -> RegistryRepository:
+    @contextmanager
+    def _opened(self, repository: Repository) -> Iterator[RegistryRepository]:
         with self._lock:
             if self._http is None:
                 self._http = self._open()
-        return RegistryRepository(self._http, self.name_there(repository))
+            http = self._http
+            self._asked += 1
+        try:
+            yield RegistryRepository(http, self.name_there(repository))
+        finally:
+            with self._lock:
+                self._asked -= 1
+                self._let_go()
 
     def _open(self) -> Http:
         from entrepot.upstream import guarded
@@ -142,12 +155,22 @@ class Remote:
             ways=guarded.ways(context, self._allow),
         )
 
-    def close(self) -> None:
+    def retire(self) -> None:
         """Give the connections back, once what is under way has ended."""
+        with self._lock:
+            self._retired = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._retired and not self._asked and self._http is not None:
+            self._http.close()
+            self._http = None
+
+    def close(self) -> None:
+        """The same, and begin nothing more."""
         for threads in (self._asking, self.fetching):
             threads.shutdown(wait=False, cancel_futures=True)
-        if self._http is not None:
-            self._http.close()
+        self.retire()
 
 
 def _heard(done: "asyncio.Future[T]") -> None:

@@ -1,0 +1,221 @@
+"""`entrepot upstream`: other registries that projects stand for, and keep images of."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from entrepot.cli.client import connect
+from entrepot.cli.duration import parse_duration
+from entrepot.cli.options import Json, Yes, confirm, fail, read_text
+from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
+from entrepot.cli.password import FromStdin, read_password
+from entrepot.cli.size import parse_size, show_size
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Upstreams: other registries whose images are fetched when asked for, and kept.",
+)
+
+
+def _after(row: Row) -> str:
+    return f"{row['tag_seconds']:g}s"
+
+
+COLUMNS: Columns = {
+    "project": "project",
+    "registry": "url",
+    "for": "hosts",
+    "as": "login",
+    "tags after": _after,
+    "trouble": "trouble",
+}
+ALL: Columns = {
+    **COLUMNS,
+    "allowed": "allow",
+    "denied": "deny",
+    "largest image": lambda row: show_size(row["largest"]),
+    "all platforms": "everything",
+    "own CA": lambda row: bool(row["ca"]),
+    "made": when("created_at"),
+    "by": "created_by",
+}
+
+Project = Annotated[str, typer.Argument(help="The project that stands for it, such as hub.")]
+Hosts = Annotated[
+    list[str] | None,
+    typer.Option("--for", help="A name by which nodes ask, such as docker.io; may be repeated."),
+]
+User = Annotated[str | None, typer.Option(help="Who logs in there; '' for nobody.")]
+Ca = Annotated[Path | None, typer.Option(help="File with its private CA, in PEM.")]
+TagsAfter = Annotated[
+    str | None, typer.Option(help="After how long a tag is compared again: 30s, 5m, 12h.")
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(help="Only these of its repositories: library/*, team/app; may be repeated."),
+]
+Deny = Annotated[list[str] | None, typer.Option(help="But not these; may be repeated.")]
+Largest = Annotated[
+    str | None, typer.Option(help="The largest image that is fetched: 10GiB; 0 for any.")
+]
+Platforms = Annotated[
+    bool | None,
+    typer.Option(
+        "--all-platforms/--platforms-on-demand",
+        help="Fetch all platforms with an image, or each when it is asked for.",
+    ),
+]
+
+
+@app.command("list")
+def list_upstreams(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """List upstreams.
+
+    Examples: `entrepot upstream list`, `entrepot upstream list --json`
+    """
+    show_list(connect(ctx).every("/upstreams"), COLUMNS, as_json=as_json)
+
+
+@app.command()
+def show(ctx: typer.Context, project: Project, *, as_json: Json = False) -> None:
+    """Show an upstream, and what is wrong with it at present.
+
+    Example: `entrepot upstream show hub`
+    """
+    show_one(connect(ctx).get(f"/upstreams/{project}"), ALL, as_json=as_json)
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    project: Project,
+    url: Annotated[str, typer.Argument(help="The registry itself: https://HOST[:PORT].")],
+    *,
+    hosts: Hosts = None,
+    user: User = None,
+    password_stdin: FromStdin = False,
+    ca: Ca = None,
+    tags_after: TagsAfter = None,
+    allow: Allow = None,
+    deny: Deny = None,
+    largest: Largest = None,
+    platforms: Platforms = None,
+    as_json: Json = False,
+) -> None:
+    """Have a project stand for another registry: what is pulled of it is fetched there, and kept.
+
+    Who may pull of the project may pull all that its login may have there.
+
+    Examples: `entrepot upstream add hub https://registry-1.docker.io --for docker.io`,
+    `entrepot upstream add hub https://registry-1.docker.io --for docker.io --user team
+    --password-stdin < token`,
+    `entrepot upstream add quay https://quay.io --allow 'prometheus/*' --largest 5GiB`
+    """
+    wanted = _wanted(
+        hosts=hosts,
+        user=user,
+        ca=ca,
+        tags_after=tags_after,
+        allow=allow,
+        deny=deny,
+        largest=largest,
+        platforms=platforms,
+    )
+    if user:
+        wanted["password"] = read_password(password_stdin, prompt=f"Password of {user} at {url}")
+    elif password_stdin:
+        fail("whose password is it? Say --user, too")
+    made = connect(ctx).post("/upstreams", {"project": project, "url": url, **wanted})
+    names = ", ".join(made["hosts"])
+    done(f"project {project} stands for {made['url']} ({names})", made, as_json=as_json)
+
+
+@app.command("set")
+def set_upstream(
+    ctx: typer.Context,
+    project: Project,
+    *,
+    url: Annotated[str | None, typer.Option(help="Its address from now on.")] = None,
+    hosts: Hosts = None,
+    user: User = None,
+    password_stdin: FromStdin = False,
+    ca: Ca = None,
+    tags_after: TagsAfter = None,
+    allow: Allow = None,
+    deny: Deny = None,
+    largest: Largest = None,
+    platforms: Platforms = None,
+    as_json: Json = False,
+) -> None:
+    """Change an upstream; what is not said stays.
+
+    Examples: `entrepot upstream set hub --tags-after 1h`,
+    `entrepot upstream set hub --user team --password-stdin < token`,
+    `entrepot upstream set hub --allow ''`
+    """
+    wanted = _wanted(
+        hosts=hosts,
+        user=user,
+        ca=ca,
+        tags_after=tags_after,
+        allow=allow,
+        deny=deny,
+        largest=largest,
+        platforms=platforms,
+    )
+    if url is not None:
+        wanted["url"] = url
+    if user or password_stdin:
+        wanted["password"] = read_password(password_stdin)
+    elif user == "":
+        wanted["password"] = ""
+    if not wanted:
+        fail("say what to change: entrepot upstream set --help")
+    changed = connect(ctx).patch(f"/upstreams/{project}", wanted)
+    done(f"upstream {project} is changed", changed, as_json=as_json)
+
+
+def _wanted(
+    *,
+    hosts: list[str] | None,
+    user: str | None,
+    ca: Path | None,
+    tags_after: str | None,
+    allow: list[str] | None,
+    deny: list[str] | None,
+    largest: str | None,
+    platforms: bool | None,
+) -> dict[str, Any]:
+    """What was said, as the API takes it."""
+    seconds = None if tags_after is None else parse_duration(tags_after, "--tags-after")
+    given: dict[str, Any] = {
+        "hosts": hosts,
+        "login": user,
+        "ca": None if ca is None else read_text(ca),
+        "tag_seconds": seconds,
+        "allow": _some(allow),
+        "deny": _some(deny),
+        "everything": platforms,
+    }
+    found = {name: value for name, value in given.items() if value is not None}
+    if largest is not None:
+        found["largest"] = parse_size(largest, "--largest") or None
+    return found
+
+
+def _some(patterns: list[str] | None) -> list[str] | None:
+    return None if patterns is None else [each for each in patterns if each]
+
+
+@app.command()
+def remove(
+    ctx: typer.Context, project: Project, *, yes: Yes = False, as_json: Json = False
+) -> None:
+    """Have a project stand for nothing any more: it keeps its images, and takes pushes.
+
+    Example: `entrepot upstream remove hub --yes`
+    """
+    confirm(f"fetch nothing into {project} any more?", yes=yes)
+    connect(ctx).delete(f"/upstreams/{project}")
+    done(f"{project} stands for no other registry any more", {"project": project}, as_json=as_json)

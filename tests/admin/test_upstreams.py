@@ -1,0 +1,105 @@
+"""Upstreams by the admin API: who may, what is refused, and that no password comes out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.accounts import first_start
+from tests.admin.office import At, Office
+from tests.content import put_image
+from tests.served import serving
+from tests.upstream.cache.shop import LAYER, MANIFEST, OTHER, opened
+from tests.upstream.cache.test_fetching import manifest
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    folder: Path = tmp_path_factory.mktemp("office") / "data"
+    first_start(folder)
+    allow = ("127.0.0.0/8",)
+    with serving(folder, "own", dangerously_without_accounts=False, outbound_allow=allow) as served:
+        yield Office(served)
+
+
+@pytest.fixture
+def admin(office: Office) -> At:
+    return office.admin.at
+
+
+def test_a_project_that_stands_for_another_registry(office: Office, admin: At) -> None:
+    with opened() as (shop, server):
+        wanted = {"project": "hub", "url": f"http://{server.address}", "hosts": ["Docker.io"]}
+        made = admin.post("/upstreams", {**wanted, "login": "bot", "password": "hidden words"})
+        assert made.status_code == 201, made.text
+        shown = made.json()
+        assert shown["hosts"] == ["docker.io"]
+        assert (shown["login"], shown["has_password"]) == ("bot", True)
+        assert admin.get("/projects/hub").json()["public"] is False
+        client = office.served.client
+        client.headers["authorization"] = admin.authorization
+        assert manifest(client).content == MANIFEST
+        shop.tags["1"] = OTHER
+        assert manifest(client).content == MANIFEST
+        changed = admin.patch("/upstreams/hub", {"tag_seconds": 0})
+        assert changed.json()["tag_seconds"] == 0
+        assert manifest(client).content == OTHER, "an answer was kept ready"
+        for path in ("/upstreams/hub", "/upstreams", "/audit?limit=1000"):
+            assert "hidden words" not in admin.get(path).text
+    assert admin.delete("/upstreams/hub").status_code == 204
+    assert admin.get("/upstreams/hub").status_code == 404
+    assert manifest(client).content == OTHER
+    put_image(client, "hub/team/app", "2", LAYER)
+
+
+BAD = {
+    "a path": {"url": "https://up.test/v2"},
+    "no TLS": {"url": "http://up.test"},
+    "a user": {"url": "https://a:b@up.test"},
+    "no host": {"hosts": ["docker.io/library"]},
+    "no pattern": {"allow": ["*nginx"]},
+    "no CA": {"ca": "hello"},
+    "never": {"tag_seconds": -1},
+    "nothing": {"largest": 0},
+    "no project": {"project": "a/b"},
+}
+
+
+@pytest.mark.parametrize("more", BAD.values(), ids=BAD)
+def test_what_is_refused(more: dict[str, object], admin: At) -> None:
+    wanted = {"project": "bad", "url": "https://up.test", **more}
+    assert admin.post("/upstreams", wanted).status_code == 422
+
+
+def test_a_project_with_images_of_its_own(office: Office, admin: At) -> None:
+    client = office.served.client
+    client.headers["authorization"] = admin.authorization
+    put_image(client, "own/app", "1", LAYER)
+    found = admin.post("/upstreams", {"project": "own", "url": "https://up.test"})
+    assert found.status_code == 409
+    assert "images of its own" in found.text
+
+
+def test_a_host_means_one_project(admin: At) -> None:
+    one = {"project": "one", "url": "https://up.test", "hosts": ["one.test"]}
+    assert admin.post("/upstreams", one).status_code == 201
+    assert admin.post("/upstreams", one).status_code == 409
+    two = {"project": "two", "url": "https://up.test", "hosts": ["one.test"]}
+    assert admin.post("/upstreams", two).status_code == 409
+    assert admin.get("/upstreams/two").status_code == 404
+
+
+def test_a_password_is_for_one_host(admin: At) -> None:
+    made = {"project": "moved", "url": "https://up.test", "login": "bot", "password": "x"}
+    assert admin.post("/upstreams", {**made, "hosts": ["moved.test"]}).status_code == 201
+    found = admin.patch("/upstreams/moved", {"url": "https://evil.test"})
+    assert found.status_code == 422
+    again = {"url": "https://other.test", "password": "y"}
+    assert admin.patch("/upstreams/moved", again).json()["url"] == "https://other.test"
+
+
+def test_a_lost_update(admin: At) -> None:
+    made = admin.post("/upstreams", {"project": "lost", "url": "https://lost.test"})
+    tag = made.headers["etag"]
+    assert admin.patch("/upstreams/lost", {"everything": True}, tag).status_code == 200
+    assert admin.patch("/upstreams/lost", {"everything": False}, tag).status_code == 412
+    assert admin.delete("/upstreams/lost", tag).status_code == 412

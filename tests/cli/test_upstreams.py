@@ -1,0 +1,46 @@
+"""`entrepot upstream`, as an admin at a desk types it."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.cli.desk import Desk, furnished
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with furnished(tmp_path_factory.mktemp("desk")) as desk:
+        desk.login()
+        yield desk
+
+
+def test_the_life_of_an_upstream(desk: Desk) -> None:
+    words = ("hub", "https://registry-1.docker.io", "--for", "docker.io", "--user", "team")
+    said = desk.good("upstream", "add", *words, "--password-stdin", stdin="pass word\n")
+    assert said == "project hub stands for https://registry-1.docker.io (docker.io)\n"
+    assert "docker.io" in desk.good("upstream", "list")
+    more = ("--tags-after", "1h", "--allow", "library/*", "--deny", "library/x", "--largest", "5GB")
+    desk.good("upstream", "set", "hub", *more, "--all-platforms")
+    shown = desk.json("upstream", "show", "hub")
+    assert shown["tag_seconds"] == 3600
+    assert (shown["allow"], shown["deny"]) == (["library/*"], ["library/x"])
+    assert (shown["largest"], shown["everything"], shown["has_password"]) == (5 * 10**9, True, True)
+    assert "4.7 GiB" in desk.good("upstream", "show", "hub")
+    desk.good("upstream", "set", "hub", "--allow", "", "--largest", "0", "--user", "")
+    (shown,) = desk.json("upstream", "list")
+    assert (shown["allow"], shown["largest"], shown["has_password"]) == ([], None, False)
+    assert desk.good("upstream", "remove", "hub", "--yes").startswith("hub stands for no other")
+    assert "stands for no other registry" in desk.bad("upstream", "show", "hub")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("add", "bad", "http://up.test"), "without TLS only this machine itself"),
+        (("add", "bad", "https://up.test", "--password-stdin"), "whose password"),
+        (("add", "bad", "https://up.test", "--tags-after", "soon"), "write 30s"),
+        (("set", "bad"), "say what to change"),
+        (("remove", "not-there", "--yes"), "stands for no other registry"),
+    ],
+)
+def test_what_is_refused(desk: Desk, words: tuple[str, ...], says: str) -> None:
+    assert says in desk.bad("upstream", *words)
