@@ -24,6 +24,7 @@ from entrepot.db import (
     issuers,
     jobs,
     projects,
+    upstreams,
     webhooks,
 )
 from entrepot.db import secrets as kept
@@ -34,6 +35,7 @@ from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
 from entrepot.db.generation import Generation
 from entrepot.db.projects import Project
+from entrepot.db.upstreams import Upstream
 from entrepot.db.webhooks import Webhook
 
 _BY = By("user:admin", via="test")
@@ -133,6 +135,13 @@ class Accounts:
         with self._change(f"webhook create {number}") as db:
             webhooks.add(db, made)
             jobs.ask(db, "webhooks")
+
+    def upstream(self, project: str, url: str = "https://127.0.0.1:9") -> None:
+        """A project that stands for another registry."""
+        made = Upstream(project, url, (f"{project}.test",), login="bot", secret="a secret of ours")
+        with self._change(f"upstream create {project}") as db:
+            projects.create(db, Project(project), _BY.actor)
+            upstreams.put(db, made)
 
     def floats(self, pattern: str, **asked: bool) -> None:
         """Have tags float in the repositories of a pattern."""

@@ -420,12 +420,9 @@ ROUTES = {
     ("POST", "/upstreams"): [
         Row("administer", "/upstreams", {"project": "new-{}", "url": "https://new-{}.test"})
     ],
-    ("GET", "/upstreams/{project}"): [
-        Row("audit", "/upstreams/team"),
-        Row("audit", "/upstreams/not-there"),
-    ],
-    ("PATCH", "/upstreams/{project}"): [Row("administer", "/upstreams/team", {})],
-    ("DELETE", "/upstreams/{project}"): [Row("administer", "/upstreams/team")],
+    ("GET", "/upstreams/{project}"): [Row("audit", "/upstreams/not-there")],
+    ("PATCH", "/upstreams/{project}"): [Row("administer", "/upstreams/not-there", {})],
+    ("DELETE", "/upstreams/{project}"): [Row("administer", "/upstreams/not-there")],
     ("GET", "/webhooks"): [Row("known", "/webhooks")],
     ("POST", "/webhooks"): [
         Row("configure team", "/webhooks", {**HOOK, "pattern": "team/*"}),

@@ -35,12 +35,13 @@ MAY_GO_OUT = {
     "kube/controller/registry.py": {"httpx2"},
     "kube/credential_provider.py": {"http.client"},
     "kube/doctor/http.py": {"httpx2"},
+    "upstream/guarded.py": {"httpx2", "httpcore2"},
     "upstream/http.py": {"httpx2"},
 }
-"""The server's one way out, which checks where it goes; commands', to registries they name; what
-runs on nodes and at a shell, to the registry that the pod's image names; the controller, to its
-cluster and to what a PullAccess names (`access` only reads URLs, and `metrics` only answers). No
-server imports those.
+"""The server's ways out, which check where they go (`outbound`, and `guarded`, by which `http` goes
+to upstreams); commands', to registries they name; what runs on nodes and at a shell, to the
+registry that the pod's image names; the controller, to its cluster and to what a PullAccess names
+(`access` only reads URLs, and `metrics` only answers). No server imports those.
 """
 CONNECTS = {"kube/doctor/reach.py"}
 

@@ -28,6 +28,7 @@ class Filled:
         self.robot = self.accounts.robot("ci", "writer:team/*")
         self.token = self.accounts.token("reader")
         self.accounts.webhook("0000000a", "team/*")
+        self.accounts.upstream("hub")
         quota = self.http.put("/api/v1/quotas/team", json={"bytes": 10**9})
         assert quota.status_code < 300, quota.text
         for number, layer in enumerate((b"small", BIG, Random(5).randbytes(100_000)), 1):
@@ -62,6 +63,8 @@ class Filled:
                 assert [each["reference"] for each in trash] == ["gone"]
                 hook = http.get("/api/v1/webhooks/0000000a").json()
                 assert hook["url"] == "https://127.0.0.1:9/hook"
+                hub = http.get("/api/v1/upstreams/hub").json()
+                assert (hub["login"], hub["has_password"]) == ("bot", True)
                 restored = http.post(f"/api/v1/trash/{trash[0]['id']}/restore")
                 assert restored.status_code < 300, restored.text
             for each in (self.reader, self.robot, self.token):

@@ -11,7 +11,7 @@ from entrepot.admin.caller import Called, Caller
 from entrepot.admin.page import EvenIfRunning, Limit, Model, Page, RepositoryName, moment
 from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action
-from entrepot.db import audit, running, trash
+from entrepot.db import audit, running, trash, upstreams
 from entrepot.db.audit import Event
 from entrepot.db.connection import Connection
 from entrepot.db.restore import Restored as Result
@@ -189,7 +189,8 @@ async def restore(
         found = trash.find(db, number)
         if found is None:  # someone was faster
             raise _unknown(number)
-        sparse, by = caller.registry.sparse, caller.by()
+        fetches = upstreams.stands(db, item.repository.project)
+        sparse, by = caller.registry.sparse or fetches, caller.by()
         act = partial(bring_back, item=found, move=move, sparse=sparse, by=by)
         return floating.keeping(db, item.repository, act, by=by)
 

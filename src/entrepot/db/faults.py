@@ -45,7 +45,8 @@ def dangling_tags(db: Connection) -> Iterator[tuple[str, str, str]]:
 def missing_parts(db: Connection) -> Iterator[tuple[str, str, str]]:
     """Repository, manifest and part, where the repository has no such blob or manifest.
 
-    What lies in the trash may miss its platforms, which are restored with it.
+    What lies in the trash may miss its platforms, which are restored with it; what stands for
+    another registry has what was asked for.
     """
     return iter(
         db.execute(
@@ -55,7 +56,8 @@ def missing_parts(db: Connection) -> Iterator[tuple[str, str, str]]:
             "and not exists (select 1 from manifest c where c.repository = e.repository "
             "and c.digest = e.child) and not exists (select 1 from blob b "
             "join repository_blob x on x.blob = b.id and x.repository = e.repository "
-            "where b.digest = e.child)"
+            "where b.digest = e.child) and not exists (select 1 from upstream u "
+            "where r.name > u.project || '/' and r.name < u.project || '0')"
         )
     )
 

@@ -92,6 +92,12 @@ def find(db: Connection, project: str) -> Upstream | None:
     return _read(db, row) if row else None
 
 
+def stands(db: Connection, project: str) -> bool:
+    """Whether a project stands for another registry, so that its manifests may miss their parts."""
+    found = db.execute("select 1 from upstream where project = ?", (project,)).fetchone()
+    return found is not None
+
+
 def listed(db: Connection, after: str, limit: int) -> list[Upstream]:
     """Upstreams by their projects, from the one behind `after` on."""
     rows = db.execute(

@@ -4,7 +4,7 @@ import time
 from functools import partial
 
 from entrepot.blobstore.store import Store
-from entrepot.db import gauges, quarantine
+from entrepot.db import fetches, gauges, quarantine
 from entrepot.db.database import Database
 from entrepot.db.sizes import measure
 from entrepot.db.terms import Terms
@@ -47,6 +47,7 @@ def jobs(  # noqa: C901 - a function of some lines for each of them
 
     async def collect(run: Run) -> None:
         await database.note(partial(quarantine.expire, now=time.time()))
+        await database.note(partial(fetches.expire, seconds=HOUR))
         run.report(note=str(await sweep(database, store, metrics, terms, upload_expiry)))
 
     async def forget_unfinished(run: Run) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from tests.cli.command import entrepot
 from tests.content import EMPTY, OCI_MANIFEST, digest, dump
 from tests.registry import MANIFESTS
 from tests.upstream.cache.conftest import Caching
@@ -193,3 +194,24 @@ def test_pushes_are_refused_with_words(caching: Caching) -> None:
         headers = {"content-type": OCI_MANIFEST}
         found = client.put(f"/v2/{APP}/manifests/1", content=MANIFEST, headers=headers)
         assert found.status_code == 403
+
+
+def test_all_platforms_come_where_that_is_wanted(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.tags["multi"] = dump(INDEX)
+        client = caching(server.address, everything=True).client
+        assert manifest(client, "multi").content == dump(INDEX)
+        deadline = time.monotonic() + 10
+        while len(server.paths()) < 6 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(server.paths()) == 6  # the index, two images, and three blobs between them
+
+
+def test_a_check_finds_nothing_wrong_with_what_was_not_asked_for(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.tags["multi"] = dump(INDEX)
+        served = caching(server.address)
+        manifest(served.client, "multi")
+        manifest(served.client)
+        done = entrepot("check", "--data", str(served.folder))
+        assert (done.status, done.error) == (0, ""), done

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from entrepot.db import blobs, channels, manifests, moving, pieces, projects, tags
+from entrepot.db import blobs, channels, manifests, moving, pieces, projects, tags, upstreams
 from entrepot.db.audit import By, Event
 from entrepot.db.blobs import Blob
 from entrepot.db.changes import record_access
@@ -140,7 +140,7 @@ class _Merging:
                     repository=name,
                     manifest=manifest,
                     names=wanted,
-                    sparse=self._sparse,
+                    sparse=self._sparse or upstreams.stands(self._db, name.project),
                     by=_BY,
                     reason="brought back from a backup",
                 )

@@ -10,11 +10,13 @@ from entrepot.addresses import Network
 from entrepot.auth.trail import Trail
 from entrepot.blobstore.store import Store
 from entrepot.db.database import Database
+from entrepot.db.manifests import Stored
 from entrepot.db.trash import Keep
 from entrepot.db.upstreams import Upstream
 from entrepot.observe.metrics import Metrics
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Reference, Repository
+from entrepot.upstream.cache.ahead import Ahead
 from entrepot.upstream.cache.blobs import Blobs
 from entrepot.upstream.cache.leases import Leases
 from entrepot.upstream.cache.manifests import Found, Manifests, Question
@@ -43,6 +45,8 @@ class Cache:
         leases = Leases(database, alone=alone)
         self._manifests = Manifests(database, trail, metrics, leases, terms)
         self._blobs = Blobs(database, store, metrics, leases, folder=folder, expiry=expiry)
+        self._ahead = Ahead(database, self._blobs, self._child)
+        self._manifests.came = self._came
 
     def remote(self, row: Upstream) -> Remote:
         """An upstream as it stands now."""
@@ -52,6 +56,13 @@ class Cache:
                 found.retire()
             found = self._remotes[row.project] = Remote(row, self._allow)
         return found
+
+    def _came(self, asked: Question, stored: Stored) -> None:
+        if asked.remote.row.everything:
+            self._ahead.add(asked.remote, asked.repository, stored)
+
+    async def _child(self, remote: Remote, repository: Repository, digest: Digest) -> Stored:
+        return (await self._manifests.find(Question(remote, repository, digest))).stored
 
     def trouble(self, row: Upstream) -> str:
         """Why an upstream is not asked at present; "" where it is."""
@@ -68,6 +79,7 @@ class Cache:
 
     async def close(self) -> None:
         """Stop what is under way."""
+        await self._ahead.close()
         await self._manifests.close()
         await self._blobs.close()
         for remote in self._remotes.values():

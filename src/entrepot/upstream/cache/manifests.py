@@ -7,6 +7,7 @@ is served with a warning. Next: `keeping` writes down, `told` says what went wro
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,6 +79,8 @@ class Manifests:
         self._leases = leases
         self._terms = terms
         self._flights: Flights[Found] = Flights()
+        self.came: Callable[[Question, Stored], None] = lambda *_: None
+        """Is told of each manifest that was fetched for a tag."""
         self._missing = Lately(MISSING_SECONDS)
         self._old = Lately(STALE_SECONDS)
 
@@ -141,7 +144,10 @@ class Manifests:
             reference=asked.reference,
             manifest=manifest,
         )
-        return self._good(asked, await self._database.write(keep, large=True))
+        stored = await self._database.write(keep, large=True)
+        if isinstance(asked.reference, Tag):
+            self.came(asked, stored)
+        return self._good(asked, stored)
 
     def _failed(self, asked: Question, error: UpstreamError) -> OCIError:
         gone = isinstance(error, UnknownError | RefusedError)

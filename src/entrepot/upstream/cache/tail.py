@@ -62,6 +62,11 @@ class Tail:
         while not (self.started or self.ended):
             await self._moved.wait()
 
+    async def finish(self) -> None:
+        """Wait until nothing more comes."""
+        while not self.ended:
+            await self._moved.wait()
+
     def source(self, span: Span) -> Source:
         """A span of it, on its way out; once it has started, and until it has ended."""
         assert self.lies is not None
