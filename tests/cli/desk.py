@@ -66,8 +66,8 @@ class Desk:
 
 
 @contextmanager
-def furnished(folder: Path) -> Iterator[Desk]:
+def furnished(folder: Path, **settings: Any) -> Iterator[Desk]:
     """A desk with a registry, nobody logged in."""
     first_start(folder / "data")
-    with serving(folder / "data", "own", dangerously_without_accounts=False) as served:
+    with serving(folder / "data", "own", dangerously_without_accounts=False, **settings) as served:
         yield Desk(served, folder / "mine" / "contexts.json")

@@ -1,14 +1,18 @@
 """`entrepot upstream`, as an admin at a desk types it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.cli.desk import Desk, furnished
+from tests.content import digest, dump
+from tests.upstream.cache.shop import INDEX, MANIFEST, opened
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with furnished(tmp_path_factory.mktemp("desk")) as desk:
+    allow = ("127.0.0.0/8",)
+    with furnished(tmp_path_factory.mktemp("desk"), outbound_allow=allow) as desk:
         desk.login()
         yield desk
 
@@ -44,3 +48,23 @@ def test_the_life_of_an_upstream(desk: Desk) -> None:
 )
 def test_what_is_refused(desk: Desk, words: tuple[str, ...], says: str) -> None:
     assert says in desk.bad("upstream", *words)
+
+
+def test_warm(desk: Desk, tmp_path: Path) -> None:
+    with opened() as (shop, server):
+        shop.tags["multi"] = dump(INDEX)
+        desk.good("upstream", "add", "up", f"http://{server.address}", "--for", "up.test")
+        (tmp_path / "pod.yaml").write_text(
+            "spec: {containers: [{image: 'up.test/team/app:multi'}]}"
+        )
+        words = ("warm", "up.test/team/app:1", "-f", str(tmp_path / "pod.yaml"))
+        one, multi = desk.json("upstream", *words)
+        assert (one["digest"], one["manifests"], one["blobs"]) == (digest(MANIFEST), 1, 3)
+        assert (multi["image"], multi["manifests"]) == ("up.test/team/app:multi", 3)
+        fetched = len(server.paths())
+        said = desk.good("upstream", "warm", f"{desk.url[7:]}/up/team/app:1")
+        assert "are kept" in said
+        assert len(server.paths()) == fetched
+        done = desk.run("upstream", "warm", "up.test/team/app:3", "quay.io/team/app:1")
+        assert done.status == 1
+        assert done.error.count("is not kept") == 2

@@ -100,9 +100,9 @@ def run(opened: "Places", pairs: Sequence[Pair], terms: Terms, jobs: int, *, as_
     from entrepot.upstream.copying import Copier
 
     copier, done, failed = Copier(jobs), dict[int, dict[str, Any]](), list[str]()
-    with _bars(as_json=as_json) as bars, ThreadPoolExecutor(_IMAGES_AT_ONCE) as pool:
+    with bars(as_json=as_json) as shown, ThreadPoolExecutor(_IMAGES_AT_ONCE) as pool:
         begun = {
-            pool.submit(_copy, opened, copier, pair, terms, bars): number
+            pool.submit(_copy, opened, copier, pair, terms, shown): number
             for number, pair in enumerate(pairs)
         }
         for each in as_completed(begun):
@@ -165,7 +165,8 @@ def _copy(
     return done
 
 
-def _bars(*, as_json: bool) -> Any:
+def bars(*, as_json: bool) -> Any:
+    """A bar for each image on a terminal, else None; for as long as a block lasts."""
     if as_json or not sys.stderr.isatty():
         return nullcontext(None)
     from rich.console import Console

@@ -11,11 +11,13 @@ from entrepot.cli.options import Json, Yes, confirm, fail, read_text
 from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
 from entrepot.cli.password import FromStdin, read_password
 from entrepot.cli.size import parse_size, show_size
+from entrepot.cli.warm import warm
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Upstreams: other registries whose images are fetched when asked for, and kept.",
 )
+app.command()(warm)
 
 
 def _after(row: Row) -> str:

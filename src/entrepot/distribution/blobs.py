@@ -31,6 +31,8 @@ async def get(registry: Registry, request: Request) -> Response:
     """GET and HEAD of a blob."""
     digest = request.route.digest
     required = await _require(registry, request)
+    if isinstance(required, int):
+        return Response(*_head(request, required, None))
     if isinstance(required, Tail):
         return _coming(registry, request, required)
     blob, mark = required
@@ -66,7 +68,7 @@ def _coming(registry: Registry, request: Request, tail: Tail) -> Response:
     return Response(status, headers, source=tail.source(span or Span(0, tail.size)))
 
 
-async def _require(registry: Registry, request: Request) -> tuple[Blob, int | None] | Tail:
+async def _require(registry: Registry, request: Request) -> tuple[Blob, int | None] | Tail | int:
     """The blob, linked in this very repository, or on its way there from upstream. If a manifest
     needs it, it stays until the repository changes: then an answer may be kept behind the mark, and
     a small one is.
@@ -76,8 +78,8 @@ async def _require(registry: Registry, request: Request) -> tuple[Blob, int | No
     find = partial(blobs.find, repository=repository, digest=digest)
     blob = await registry.database.read(find)
     if blob is None or blob.lost:
-        if (tail := await through.blob(registry, request)) is not None:
-            return tail
+        if (coming := await through.blob(registry, request)) is not None:
+            return coming
         blob = await registry.database.read(find)
     if blob is None:
         raise await unknown(registry, repository, digest)

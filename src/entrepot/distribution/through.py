@@ -26,14 +26,16 @@ async def manifest(
     return None if row is None else await registry.cache.manifest(row, repository, reference)
 
 
-async def blob(registry: Registry, request: Request) -> Tail | None:
-    """A blob that is being fetched; None where it is kept by now, or the project is an ordinary
-    one. Raises `OCIError`.
+async def blob(registry: Registry, request: Request) -> Tail | int | None:
+    """A blob that is being fetched, or for HEAD its size; None where it is kept by now, or the
+    project is an ordinary one. Raises `OCIError`.
     """
     repository = request.route.repository
     row = await registry.guard.directory.upstream(repository)
     if row is None:
         return None
+    if request.method == "HEAD":
+        return await registry.cache.size(row, repository, request.route.digest)
     return await registry.cache.blob(row, repository, request.route.digest)
 
 

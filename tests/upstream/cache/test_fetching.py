@@ -62,7 +62,11 @@ def test_head_is_answered_like_get(caching: Caching) -> None:
         client = caching(server.address).client
         head = client.head(f"/v2/{APP}/manifests/1")
         assert head.headers["docker-content-digest"] == digest(MANIFEST)
-        assert client.head(f"/v2/{APP}/blobs/{digest(LAYER)}").status_code == 200
+        found = client.head(f"/v2/{APP}/blobs/{digest(LAYER)}")
+        assert (found.status_code, found.headers["content-length"]) == (200, str(len(LAYER)))
+        assert asked(server, LAYER) == [], "it was fetched for a question"
+        missing = digest(b"something else")
+        assert client.head(f"/v2/{APP}/blobs/{missing}").status_code == 404
 
 
 def test_a_platform_is_fetched_when_it_is_asked_for(caching: Caching) -> None:

@@ -76,6 +76,23 @@ class Blobs:
             raise _told(remote, repository, digest, tail.error)
         return None if tail.ended else tail
 
+    async def size(self, remote: Remote, repository: Repository, digest: Digest) -> int:
+        """Bytes of a blob that the upstream has, or that is on its way; nothing is fetched.
+
+        Raises `OCIError`.
+        """
+        tail = self._tails.get(f"{repository}@{digest}")
+        if tail is not None:
+            return tail.size
+        blob = await self.needed(remote, repository, digest)
+        try:
+            found = await remote.ask(repository, lambda there: there.serves(blob))
+        except UpstreamError as error:
+            raise _told(remote, repository, digest, error) from None
+        if not found:
+            raise unknown(repository, digest)
+        return blob.size
+
     async def needed(self, remote: Remote, repository: Repository, digest: Digest) -> Blob:
         """What a manifest of the repository says of a blob. Raises `OCIError`."""
         if not remote.row.permits(remote.name_there(repository).name):

@@ -77,6 +77,10 @@ class Cache:
         """A blob while it is fetched; None where it is kept by now. Raises `OCIError`."""
         return await self._blobs.find(self.remote(row), repository, digest)
 
+    async def size(self, row: Upstream, repository: Repository, digest: Digest) -> int:
+        """Bytes of a blob that can be had. Raises `OCIError`."""
+        return await self._blobs.size(self.remote(row), repository, digest)
+
     async def close(self) -> None:
         """Stop what is under way."""
         await self._ahead.close()

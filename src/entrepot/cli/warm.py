@@ -1,0 +1,147 @@
+"""`entrepot upstream warm`: fetch images ahead, so that nobody waits for them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from entrepot.cli import context
+from entrepot.cli.options import Json, fail
+from entrepot.cli.output import show_json
+from entrepot.cli.size import show_size
+from entrepot.cli.transfers import Jobs, ListFile, Platforms, bars
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from entrepot.oci.image_name import Image
+    from entrepot.upstream.registry import RegistryRepository
+
+_IMAGES_AT_ONCE = 4
+
+
+def warm(
+    ctx: typer.Context,
+    images: Annotated[
+        list[str] | None, typer.Argument(help="Images, as pods name them: docker.io/library/nginx")
+    ] = None,
+    *,
+    file: ListFile = None,
+    platform: Platforms = None,
+    jobs: Jobs = 8,
+    as_json: Json = False,
+) -> None:
+    """Have images fetched before anybody waits for them, all their platforms or some.
+
+    The registry fetches them; next to nothing comes to where this runs. Ends with 1 where one of
+    them could not be had.
+
+    Examples: `entrepot upstream warm nginx:1.29 quay.io/team/app:2`,
+    `entrepot upstream warm -f deployment.yaml --platform linux/amd64`
+    """
+    from entrepot.upstream.chosen import Platform
+    from entrepot.upstream.place import UpstreamError
+
+    try:
+        wanted = _parsed(images or (), file)
+        platforms = [Platform.parse(each) for each in platform or ()]
+    except UpstreamError as error:
+        fail(str(error))
+    where = context.chosen((ctx.obj or {}).get("context"))
+    done, failed = list[dict[str, Any]](), list[str]()
+    with bars(as_json=as_json) as progress, _asking(where, jobs) as ask:
+        with ThreadPoolExecutor(_IMAGES_AT_ONCE) as pool:
+            begun = [pool.submit(ask, image, platforms, progress) for image in wanted]
+        for image, each in zip(wanted, begun, strict=True):
+            try:
+                done.append(each.result())
+            except UpstreamError as error:
+                failed.append(f"{image} is not kept: {error}")
+    _show(done, as_json=as_json)
+    for line in failed:
+        typer.echo(f"entrepot: {line}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(done: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        show_json(done)
+        return
+    for each in done:
+        typer.echo(f"{each['image']} {each['digest']}: {show_size(each['size'])} are kept")
+
+
+def _parsed(images: Sequence[str], file: Path | None) -> "list[Image]":
+    from entrepot.oci.image_name import Image, ImageError
+    from entrepot.upstream.image_list import images_in
+
+    found = [*images, *(images_in(file) if file else [])]
+    if not found:
+        fail("name images, or a file with images: -f deployment.yaml")
+    try:
+        return [Image.parse(text) for text in dict.fromkeys(found)]
+    except ImageError as error:
+        fail(f"{error}")
+
+
+Ask = Callable[["Image", Any, "Progress | None"], dict[str, Any]]
+
+
+@contextmanager
+def _asking(where: context.Context, jobs: int) -> Iterator[Ask]:
+    """What asks the registry for one image, as a node would that has it as a mirror."""
+    from entrepot.upstream.http import Credential, Http
+    from entrepot.upstream.warming import PATIENCE, warm
+
+    credential = Credential(bearer=where.token) if where.token else None
+    own = where.url.partition("://")[2]
+    https: dict[str, Http] = {}
+    lock = Lock()
+    pool = ThreadPoolExecutor(jobs)
+
+    def ask(image: "Image", platforms: Any, progress: "Progress | None") -> dict[str, Any]:
+        there = _there(image, made(image))
+        task = progress.add_task(str(image), total=None) if progress else None
+
+        def begin(size: int) -> Callable[[int], None]:
+            if progress is None or task is None:
+                return lambda _: None
+            progress.update(task, total=size or 1)
+            return lambda count: progress.advance(task, count)
+
+        found = warm(there, image.reference, platforms, pool, begin)
+        return {
+            "image": str(image),
+            "digest": str(found.digest),
+            "manifests": found.manifests,
+            "blobs": found.blobs,
+            "size": found.size,
+        }
+
+    def made(image: "Image") -> Http:
+        namespace = "" if image.host == own else image.host
+        with lock:
+            if image.host not in https:
+                https[image.host] = Http(
+                    where.url, credential, where.ca, timeout=PATIENCE, namespace=namespace
+                )
+            return https[image.host]
+
+    try:
+        yield ask
+    finally:
+        pool.shutdown()
+        for each in https.values():
+            each.close()
+
+
+def _there(image: "Image", http: Any) -> "RegistryRepository":
+    from entrepot.oci.names import Repository
+    from entrepot.upstream.registry import RegistryRepository
+
+    return RegistryRepository(http, Repository.parse(image.repository))
