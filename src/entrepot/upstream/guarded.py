@@ -2,13 +2,15 @@
 
 A name is resolved once, all its addresses must be permitted, and the connection goes to one of
 those. That is done where connections are made, so it holds for redirects and token services too,
-and for a name that has changed its mind since. Source: SSRF in `auth.oidc.reach`.
+and for a name that has changed its mind since. A server that stops cuts them off: `Way.abort`.
 """
 
+import contextlib
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import httpcore2
@@ -30,30 +32,38 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def ways(
-    context: ssl.SSLContext,
-    allow: tuple[Network, ...],
-    rules: Rules = UPSTREAMS,
-    resolve: Resolve = resolve,
-) -> Mapping[str, httpx2.BaseTransport]:
-    """What `Http` is to go by: to global addresses, and to the networks in `allow`."""
-    return {
-        f"{scheme}://": _Transport(context, _Backend(scheme, allow, rules, resolve))
-        for scheme in ("http", "https")
-    }
+class Way(httpx2.HTTPTransport):
+    """httpx2's own transport, whose connections are made by our backend; for http or https."""
 
-
-class _Transport(httpx2.HTTPTransport):
-    """httpx2's own, whose connections are made by our backend."""
-
-    def __init__(self, context: ssl.SSLContext, backend: httpcore2.NetworkBackend) -> None:
+    def __init__(
+        self,
+        scheme: str,
+        context: ssl.SSLContext,
+        allow: tuple[Network, ...],
+        rules: Rules = UPSTREAMS,
+        resolve: Resolve = resolve,
+    ) -> None:
         super().__init__(verify=context, trust_env=False)
+        self._backend = _Backend(scheme, allow, rules, resolve)
         self._pool = httpcore2.ConnectionPool(
             ssl_context=context,
             max_connections=_CONNECTIONS,
             keepalive_expiry=30,
-            network_backend=backend,
+            network_backend=self._backend,
         )
+
+    def abort(self) -> None:
+        """Cut all connections off, whoever waits for something from them."""
+        self._backend.abort()
+
+
+def ways(
+    context: ssl.SSLContext, allow: tuple[Network, ...], resolve: Resolve = resolve
+) -> dict[str, Way]:
+    """What `Http` is to go by: to global addresses, and to the networks in `allow`."""
+    return {
+        f"{scheme}://": Way(scheme, context, allow, resolve=resolve) for scheme in ("http", "https")
+    }
 
 
 class _Backend(httpcore2.SyncBackend):
@@ -61,6 +71,9 @@ class _Backend(httpcore2.SyncBackend):
         self, scheme: str, allow: tuple[Network, ...], rules: Rules, resolve: Resolve
     ) -> None:
         self._scheme, self._allow, self._rules, self._resolve = scheme, allow, rules, resolve
+        self._open: set[_Stream] = set()
+        self._lock = threading.Lock()
+        self._over = False
 
     def connect_tcp(
         self,
@@ -75,9 +88,11 @@ class _Backend(httpcore2.SyncBackend):
         seconds = min(timeout or CONNECT_SECONDS, CONNECT_SECONDS)
         for address in self._addresses(host, port):
             try:
-                return super().connect_tcp(address, port, seconds, local_address, socket_options)
+                made = super().connect_tcp(address, port, seconds, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 why = error
+            else:
+                return self._kept(_Stream(made, self))
         raise why or httpcore2.ConnectError(f"{host} has no address")
 
     def _addresses(self, host: str, port: int) -> Sequence[str]:
@@ -90,3 +105,61 @@ class _Backend(httpcore2.SyncBackend):
         except OutboundError as error:
             raise httpcore2.ConnectError(str(error)) from None
         return found
+
+    def _kept(self, stream: "_Stream") -> "_Stream":
+        with self._lock:
+            self._open.add(stream)
+            if self._over:
+                stream.abort()
+        return stream
+
+    def forget(self, stream: "_Stream") -> None:
+        """A stream is closed."""
+        with self._lock:
+            self._open.discard(stream)
+
+    def abort(self) -> None:
+        """Cut all streams off, and those to come."""
+        with self._lock:
+            self._over = True
+            for each in self._open:
+                each.abort()
+
+
+class _Stream(httpcore2.NetworkStream):
+    """A connection that another thread can cut off."""
+
+    def __init__(self, inner: httpcore2.NetworkStream, backend: _Backend) -> None:
+        self._inner, self._backend = inner, backend
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """As the inner one."""
+        return self._inner.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """As the inner one."""
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        """As the inner one."""
+        self._backend.forget(self)
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore2.NetworkStream:
+        """As the inner one, which goes on as another."""
+        self._inner = self._inner.start_tls(ssl_context, server_hostname, timeout)
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        """As the inner one."""
+        return self._inner.get_extra_info(info)
+
+    def abort(self) -> None:
+        """Have whoever reads or writes be told that it is over."""
+        with contextlib.suppress(OSError):
+            self._inner.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

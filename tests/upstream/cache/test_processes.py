@@ -139,3 +139,26 @@ def test_where_nothing_shows_before_its_end(
             assert found.content == LAYER[5:2_000_000]
         assert len(asked(server, LAYER)) == 5
         assert digest(LAYER)
+
+
+def test_a_server_that_stops_does_not_wait_for_upstream(
+    start_registry: StartRegistry, tmp_path: Path
+) -> None:
+    with opened() as (shop, server):
+        shop.gate = threading.Event()
+        stand_for(tmp_path / "registry-1" / "data", server.address)
+        registry = start_registry(grace=2, **ALLOW)
+        with ThreadPoolExecutor(2) as threads:
+            lost = threads.submit(pulled, registry)
+            until_asked(server, LAYER)
+            shop.hangs = threading.Event()
+            other = threads.submit(httpx.get, f"{registry.url}/v2/hub/team/app/manifests/2")
+            time.sleep(0.3)
+            began = time.monotonic()
+            registry.stop()
+            assert time.monotonic() - began < 12
+            for each in (lost, other):
+                with pytest.raises(httpx.HTTPError):
+                    each.result()
+            shop.gate.set()
+            shop.hangs.set()

@@ -107,9 +107,12 @@ class Blobs:
         size = next(part.size for part in parts if part.digest == digest)
         return Blob(digest, size)
 
-    async def close(self) -> None:
-        """Stop what is under way."""
+    def stop(self) -> None:
+        """Have what is under way not try again."""
         self._stop.set()
+
+    async def close(self) -> None:
+        """Wait until it has ended."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

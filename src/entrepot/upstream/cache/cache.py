@@ -83,8 +83,9 @@ class Cache:
 
     async def close(self) -> None:
         """Stop what is under way."""
+        self._blobs.stop()
+        for remote in self._remotes.values():
+            remote.close()
         await self._ahead.close()
         await self._manifests.close()
         await self._blobs.close()
-        for remote in self._remotes.values():
-            remote.close()

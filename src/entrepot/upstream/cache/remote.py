@@ -6,10 +6,10 @@ What it is asked runs in threads. Next: `breaker` says when to ask; `upstream.ht
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from entrepot.addresses import Network
@@ -21,6 +21,9 @@ from entrepot.upstream.cache.breaker import Breaker
 from entrepot.upstream.http import Credential, Http
 from entrepot.upstream.place import BrokenError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
+
+if TYPE_CHECKING:
+    from entrepot.upstream.guarded import Way
 
 T = TypeVar("T")
 
@@ -57,6 +60,7 @@ class Remote:
         self._asked = 0
         """How many questions are under way."""
         self._retired = False
+        self._ways: Mapping[str, Way] = {}
         self._breaker = Breaker()
 
     @property
@@ -145,6 +149,7 @@ class Remote:
             context = trust(row.ca or None)
         except OutboundError as error:
             raise UpstreamError(str(error)) from None
+        self._ways = guarded.ways(context, self._allow)
         return Http(
             row.url,
             credential,
@@ -152,7 +157,7 @@ class Remote:
             timeout=READ_SECONDS,
             patience=_PATIENCE,
             total=TOTAL_SECONDS,
-            ways=guarded.ways(context, self._allow),
+            ways=self._ways,
         )
 
     def retire(self) -> None:
@@ -167,7 +172,9 @@ class Remote:
             self._http = None
 
     def close(self) -> None:
-        """The same, and begin nothing more."""
+        """Cut off what is under way, and begin nothing more."""
+        for way in self._ways.values():
+            way.abort()
         for threads in (self._asking, self.fetching):
             threads.shutdown(wait=False, cancel_futures=True)
         self.retire()
