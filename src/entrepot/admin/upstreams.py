@@ -134,6 +134,8 @@ class Upstream(Model):
     everything: bool
     trouble: str
     """Why it is not asked at present, as the process that answers knows; "" where it is."""
+    pulls_left: int | None
+    """How many more it allows, as it said last to the process that answers."""
     created_at: datetime | None
     created_by: str
 
@@ -153,6 +155,7 @@ def _shown(caller: Caller, row: Row) -> Upstream:
         largest=row.largest,
         everything=row.everything,
         trouble=caller.registry.cache.trouble(row),
+        pulls_left=caller.registry.cache.pulls_left(row),
         created_at=moment(row.created_at),
         created_by=row.created_by,
     )

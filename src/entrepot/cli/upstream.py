@@ -30,6 +30,7 @@ COLUMNS: Columns = {
     "for": "hosts",
     "as": "login",
     "tags after": _after,
+    "pulls left": "pulls_left",
     "trouble": "trouble",
 }
 ALL: Columns = {

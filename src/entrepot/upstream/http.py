@@ -110,15 +110,18 @@ class Http:
         total: float = _TOTAL,
         namespace: str = "",
         ways: "Mapping[str, httpx2.BaseTransport] | None" = None,
+        hear: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
         """`ca` is a file, `namespace` the registry that a mirror is to stand for.
 
         `patience` are the seconds that are waited for a busy one, `total` those that an answer may
         take. Where there are `ways`, by "http://" and "https://", all goes by them, past any proxy.
+        `hear` is told the headers of each answer of the registry itself.
         """
         import httpx2
 
         self.origin = origin
+        self._hear = hear
         self._attempts, self._patience, self._total = attempts, patience, total
         self._namespace = f"ns={quote(namespace, safe='')}" if namespace else ""
         self.host = urlsplit(origin).netloc
@@ -205,6 +208,8 @@ class Http:
         for _ in range(_REDIRECTS):
             sent = self._authorization.get(scope)
             with self._once(method, url, sent, given) as answer:
+                if url.startswith(f"{self.origin}/"):
+                    self._hear(answer.headers)
                 refused = answer.status_code == 401 and given["content"] is None
                 if refused and self._log_in(scope, sent, answer):
                     continue

@@ -33,6 +33,8 @@ class Shop:
     gate: threading.Event | None = None
     """What it waits for before it sends a large blob."""
 
+    headers: dict[str, str] = field(default_factory=dict)
+    """What it says with each manifest."""
     hangs: threading.Event | None = None
     """What it waits for before it answers anything."""
 
@@ -55,7 +57,7 @@ class Shop:
         if content is None:
             return Say(404)
         kind = OCI_INDEX if b'"manifests"' in content else OCI_MANIFEST
-        headers = {"content-type": kind, "docker-content-digest": digest(content)}
+        headers = {"content-type": kind, "docker-content-digest": digest(content), **self.headers}
         return Say(200, self.lies.get(digest(content), content), headers)
 
     def _blob(self, asked: Asked, content: bytes) -> Say:

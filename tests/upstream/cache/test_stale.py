@@ -238,3 +238,19 @@ def test_tags_are_those_that_were_asked_for(caching: Caching) -> None:
         pull(served.client)
         with closing(engine.connect(served.folder)) as db:
             assert tags.digest_of(db, Repository(APP), Tag("1")) == digest(MANIFEST)
+
+
+def test_nothing_is_pulled_beyond_what_is_allowed(caching: Caching) -> None:
+    with opened() as (shop, server):
+        client = caching(server.address, tag_seconds=0.1).client
+        shop.headers = {"ratelimit-remaining": "0;w=21600"}
+        pull(client)  # the layers of what was pulled still come
+        shop.tags["1"] = OTHER
+        time.sleep(0.2)
+        found = manifest(client)
+        assert found.content == MANIFEST
+        assert "allows no more pulls" in found.headers["warning"]
+        found = manifest(client, digest(OTHER))
+        assert found.status_code == 429
+        assert int(found.headers["retry-after"]) > 50
+        assert asked(server, OTHER) == []

@@ -69,6 +69,11 @@ class Cache:
         found = self._remotes.get(row.project)
         return found.trouble if found is not None and found.row == row else ""
 
+    def pulls_left(self, row: Upstream) -> int | None:
+        """How many more pulls an upstream allows, where it has said so."""
+        found = self._remotes.get(row.project)
+        return found.budget.left if found is not None and found.row == row else None
+
     async def manifest(self, row: Upstream, repository: Repository, reference: Reference) -> Found:
         """What a tag or a digest means. Raises `OCIError`."""
         return await self._manifests.find(Question(self.remote(row), repository, reference))

@@ -129,6 +129,7 @@ class Manifests:
 
     async def _fetch(self, asked: Question, named: str, seconds: float) -> Found:
         """Fetch it, and keep it. Raises `UpstreamError`, `OCIError`."""
+        asked.remote.check_budget()
         manifest = await asked.remote.ask(asked.repository, lambda r: r.manifest(named), seconds)
         largest = asked.remote.row.largest
         size = sum(part.size for part in manifest.blobs)

@@ -18,6 +18,7 @@ from entrepot.auth.oidc.outbound import trust
 from entrepot.db.upstreams import Upstream
 from entrepot.oci.names import Repository
 from entrepot.upstream.cache.breaker import Breaker
+from entrepot.upstream.cache.budget import Budget
 from entrepot.upstream.http import Credential, Http
 from entrepot.upstream.place import BrokenError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
@@ -34,6 +35,7 @@ TOTAL_SECONDS = 60.0
 _ASKS, _FETCHES = 8, 8
 """At once, of one upstream."""
 _PATIENCE = 2.0
+BUSY = 429
 _ATTEMPTS = 2
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
 
@@ -62,6 +64,7 @@ class Remote:
         self._retired = False
         self._ways: Mapping[str, Way] = {}
         self._breaker = Breaker()
+        self.budget = Budget()
 
     @property
     def trouble(self) -> str:
@@ -105,6 +108,13 @@ class Remote:
         rests = self._breaker.rests(time.monotonic())
         if rests:
             raise RestingError(f"{self._breaker.why}; it is left alone", rests)
+
+    def check_budget(self) -> None:
+        """Raise `RestingError` where it allows no more pulls now."""
+        rests = self.budget.rests(time.monotonic())
+        if rests:
+            host = urlsplit(self.row.url).netloc
+            raise RestingError(f"{host} allows no more pulls at present", rests, BUSY)
 
     def do(self, repository: Repository, work: Callable[[RegistryRepository], T]) -> T:
         """The same in a thread, however it does and however long that takes."""
@@ -158,6 +168,7 @@ class Remote:
             patience=_PATIENCE,
             total=TOTAL_SECONDS,
             ways=self._ways,
+            hear=lambda headers: self.budget.hear(headers, time.monotonic()),
         )
 
     def retire(self) -> None:

@@ -3,11 +3,11 @@
 from entrepot.db.upstreams import Upstream
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Reference, Repository, Tag
+from entrepot.upstream.cache.remote import BUSY
 from entrepot.upstream.place import BrokenError, RefusedError, UnknownError, UpstreamError
 
 _LATER = 5
 """Seconds until to try again, where the upstream has not said."""
-_BUSY = 429
 
 
 def unknown(row: Upstream, repository: Repository, reference: Reference) -> OCIError:
@@ -44,5 +44,5 @@ def failure(row: Upstream, repository: Repository, error: UpstreamError) -> OCIE
     if not isinstance(error, BrokenError):
         return OCIError(Code.UNAVAILABLE, str(error), status=502)
     later = (b"retry-after", b"%d" % max(1, round(error.wait or _LATER)))
-    code = Code.TOOMANYREQUESTS if error.status == _BUSY else Code.UNAVAILABLE
+    code = Code.TOOMANYREQUESTS if error.status == BUSY else Code.UNAVAILABLE
     return OCIError(code, f"not kept here, and {error}", headers=(later,))
