@@ -95,6 +95,8 @@ class Source:
     files: list[tuple[io.FileIO, Span]] = field(default_factory=list)
     stream: AsyncIterator[bytes | memoryview] | None = None
     """Where there is one it has all the bytes; the files are then only to be closed."""
+    growing: AsyncIterator[Span] | None = None
+    """Where there is one, the first file is being written, and this says what can be sent of it."""
 
     def close(self) -> None:
         """Give the files back."""

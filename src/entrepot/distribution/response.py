@@ -61,10 +61,15 @@ async def respond(response: Response, scope: Scope, send: Send) -> int:
         return 0
     if response.source is None:
         await send({"type": "http.response.body", "body": response.body})
-    elif response.source.stream is not None:
+        return len(response)
+    send_file = _send_file if _moves_files(scope) else _copy_file
+    if response.source.stream is not None:
         await _stream(response.source.stream, send)
+    elif response.source.growing is not None:
+        async for span in response.source.growing:
+            await send_file(response.source.files[0][0], span, send, more=True)
+        await send({"type": "http.response.body", "body": b""})
     else:
-        send_file = _send_file if _moves_files(scope) else _copy_file
         *before, last = response.source.files
         for file, span in before:
             await send_file(file, span, send, more=True)

@@ -24,6 +24,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 """From a host and a port to the host's addresses; it blocks."""
 
 _CONNECTIONS = 64
+_PIECE = 512 * 1024
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -133,8 +134,8 @@ class _Stream(httpcore2.NetworkStream):
         self._inner, self._backend = inner, backend
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """As the inner one."""
-        return self._inner.read(max_bytes, timeout)
+        """As the inner one, in larger pieces: each costs the same, whatever its size."""
+        return self._inner.read(max(max_bytes, _PIECE), timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """As the inner one."""

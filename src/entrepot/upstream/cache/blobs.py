@@ -216,6 +216,7 @@ class Blobs:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             await asyncio.wait([running])
+            running.exception()  # nobody asks for it any more
             raise
 
     async def _keep(self, piece: Piece) -> None:

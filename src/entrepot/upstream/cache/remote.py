@@ -95,9 +95,9 @@ class Remote:
         self.check()
         loop = asyncio.get_running_loop()
         asked = loop.run_in_executor(self._asking, self.do, repository, work)
+        asked.add_done_callback(_heard)  # also where nobody waits for it any more
         done, _ = await asyncio.wait({asked}, timeout=seconds)
         if not done:
-            asked.add_done_callback(_heard)
             why = f"{urlsplit(self.row.url).netloc} takes longer than {seconds:g} s"
             self._breaker.failed(time.monotonic(), why)
             raise SlowError(why)

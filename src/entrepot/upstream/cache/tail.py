@@ -13,7 +13,7 @@ from entrepot.blobstore.store import Source, StoreError
 from entrepot.oci.ranges import Span
 from entrepot.upstream.cache.veil import Lies
 
-_STRIDE = 256 * 1024
+_STRIDE = 1024 * 1024
 
 
 class Tail:
@@ -70,23 +70,32 @@ class Tail:
     def source(self, span: Span) -> Source:
         """A span of it, on its way out; once it has started, and until it has ended."""
         assert self.lies is not None
-        file = self.lies.open()
-        return Source(len(span), [(file, span)], self._read(self.lies, file, span))
+        lies, file = self.lies, self.lies.open()
+        found = Source(len(span), [(file, span)])
+        if lies.bare:
+            found.growing = self._spans(span)
+        else:
+            found.stream = self._read(lies, file, span)
+        return found
 
     async def _read(self, lies: Lies, file: io.FileIO, span: Span) -> AsyncIterator[bytes]:
-        place = span.start
-        while place < span.stop:
-            count = min(self._readable - place, span.stop - place, _STRIDE)
-            if count > 0:
-                piece = lies.read(file, count, place, wait=False)
-                if not piece:
-                    piece = await aside(lies.read, file, count, place, wait=True)
-                if not piece:  # it was given up
-                    raise StoreError(f"a blob does not come to its end: {self.error}")
+        async for each in self._spans(span):
+            place = each.start
+            while place < each.stop:
+                piece = await aside(lies.read, file, each.stop - place, place)
                 place += len(piece)
                 yield piece
-            elif self.ended:
+
+    async def _spans(self, span: Span) -> AsyncIterator[Span]:
+        """What of it can be read, one after the other, as it comes."""
+        place = span.start
+        while place < span.stop:
+            stop = min(self._readable, span.stop, place + _STRIDE)
+            if self.error is not None or (self.ended and stop <= place):
                 raise StoreError(f"a blob does not come to its end: {self.error}")
+            if stop > place:
+                yield Span(place, stop)
+                place = stop
             else:
                 await self._moved.wait()
 

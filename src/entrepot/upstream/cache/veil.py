@@ -23,14 +23,18 @@ _BLOCK = 16
 class Lies(Protocol):
     """Appended to by one thread, read by any."""
 
+    @property
+    def bare(self) -> bool:
+        """Whether the file has the bytes as they are."""
+
     def write(self, piece: bytes) -> None:
         """Append. Raises OSError."""
 
     def open(self) -> io.FileIO:
         """A file for one reader, who closes it."""
 
-    def read(self, file: io.FileIO, count: int, start: int, *, wait: bool) -> bytes:
-        """Bytes that were written; fewer, maybe none, where one would have to `wait` for them."""
+    def read(self, file: io.FileIO, count: int, start: int) -> bytes:
+        """Bytes that were written; it may wait for the disk. Raises OSError."""
 
     def close(self) -> None:
         """Let it go; who has it open reads on."""
@@ -38,6 +42,8 @@ class Lies(Protocol):
 
 class Bare:
     """A file that another one writes."""
+
+    bare = True
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
@@ -49,9 +55,9 @@ class Bare:
         """A file for one reader."""
         return io.FileIO(os.dup(self._file.fileno()))
 
-    def read(self, file: io.FileIO, count: int, start: int, *, wait: bool) -> bytes:
+    def read(self, file: io.FileIO, count: int, start: int) -> bytes:
         """Bytes that were written."""
-        return _read(file, count, start, wait=wait)
+        return _read(file, count, start)
 
     def close(self) -> None:
         """Let it go."""
@@ -60,6 +66,8 @@ class Bare:
 
 class Veil:
     """A file of our own, in a folder."""
+
+    bare = False
 
     def __init__(self, folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as made:
@@ -80,10 +88,10 @@ class Veil:
         """A file for one reader."""
         return io.FileIO(os.dup(self._file.fileno()))
 
-    def read(self, file: io.FileIO, count: int, start: int, *, wait: bool) -> bytes:
+    def read(self, file: io.FileIO, count: int, start: int) -> bytes:
         """Bytes that were written."""
         skip = start % _BLOCK
-        found = _read(file, count + skip, start - skip, wait=wait)
+        found = _read(file, count + skip, start - skip)
         return self._cipher(start // _BLOCK).decryptor().update(found)[skip:]
 
     def close(self) -> None:
@@ -91,12 +99,8 @@ class Veil:
         self._file.close()
 
 
-def _read(file: io.FileIO, count: int, start: int, *, wait: bool) -> bytes:
-    if wait:
-        return os.pread(file.fileno(), count, start)
-    room = bytearray(count)
-    try:
-        found = os.preadv(file.fileno(), [room], start, os.RWF_NOWAIT)
-    except OSError:  # BlockingIOError, or EOPNOTSUPP; a real error shows itself in the thread
-        return b""
-    return bytes(memoryview(room)[:found])
+def _read(file: io.FileIO, count: int, start: int) -> bytes:
+    found = os.pread(file.fileno(), count, start)
+    if not found:
+        raise OSError(f"a file ends before {start}")
+    return found
