@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Response
@@ -37,6 +37,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.projects import Project
 from entrepot.db.upstreams import Kind
 from entrepot.db.upstreams import Upstream as Row
+from entrepot.upstream.cache.ecr import is_ecr
 from entrepot.upstream.opened import is_local
 
 T = TypeVar("T")
@@ -84,8 +85,10 @@ class NewUpstream(Model):
     """https://HOST[:PORT] of the registry itself."""
     hosts: Hosts = Field(default_factory=list)
     """Under which names nodes ask for its images; the host of the URL where there are none."""
+    kind: Literal[Kind.PLAIN, Kind.ECR] = Kind.PLAIN
+    """ecr for Amazon's, whose logins are traded for AWS credentials, and renewed."""
     login: Login = ""
-    """A user's name there."""
+    """A user's name there; of ecr, an access key's id, where it is not the server's own role."""
     password: Password = SecretStr("")
     ca: Ca = ""
     """PEM of a private CA, in place of the system's."""
@@ -184,6 +187,10 @@ async def create(
     given = wanted.model_dump(exclude={"password"})
     by = caller.actor.subject
     row = _row(Row(wanted.project, "", created_by=by), given, wanted.password)
+    if row.kind is Kind.ECR and not is_ecr(row.url):
+        raise Problem(
+            422, "the address is none of Amazon's: https://ID.dkr.ecr.REGION.amazonaws.com"
+        )
     if not row.hosts:
         row = replace(row, hosts=(urlsplit(row.url).netloc.lower(),))
 

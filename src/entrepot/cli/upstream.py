@@ -104,6 +104,12 @@ def add(
     deny: Deny = None,
     largest: Largest = None,
     platforms: Platforms = None,
+    ecr: Annotated[
+        bool,
+        typer.Option(
+            "--ecr", help="Amazon's registry: log in by AWS credentials, --user's key or own."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Have a project stand for another registry: what is pulled of it is fetched there, and kept.
@@ -113,7 +119,8 @@ def add(
     Examples: `entrepot upstream add hub https://registry-1.docker.io --for docker.io`,
     `entrepot upstream add hub https://registry-1.docker.io --for docker.io --user team
     --password-stdin < token`,
-    `entrepot upstream add quay https://quay.io --allow 'prometheus/*' --largest 5GiB`
+    `entrepot upstream add quay https://quay.io --allow 'prometheus/*' --largest 5GiB`,
+    `entrepot upstream add ecr https://123456789012.dkr.ecr.eu-west-1.amazonaws.com --ecr`
     """
     wanted = _wanted(
         hosts=hosts,
@@ -129,6 +136,8 @@ def add(
         wanted["password"] = read_password(password_stdin, prompt=f"Password of {user} at {url}")
     elif password_stdin:
         fail("whose password is it? Say --user, too")
+    if ecr:
+        wanted["kind"] = "ecr"
     made = connect(ctx).post("/upstreams", {"project": project, "url": url, **wanted})
     names = ", ".join(made["hosts"])
     done(f"project {project} stands for {made['url']} ({names})", made, as_json=as_json)

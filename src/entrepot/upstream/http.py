@@ -144,6 +144,13 @@ class Http:
         """Give the connections back."""
         self._client.close()
 
+    def log_in_as(self, credential: Credential | None) -> None:
+        """Go on with another login, where it is another one."""
+        with self._lock:
+            if credential != self._credential:
+                self._credential = credential
+                self._authorization.clear()
+
     def ask(
         self, method: str, path: str, scope: str, headers: Mapping[str, str] | None = None
     ) -> "Answer":

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import OutboundError
 from entrepot.auth.oidc.outbound import trust
-from entrepot.db.upstreams import Upstream
+from entrepot.db.upstreams import Kind, Upstream
 from entrepot.oci.names import Repository
 from entrepot.upstream.cache.breaker import Breaker
 from entrepot.upstream.cache.budget import Budget
+from entrepot.upstream.cache.ecr import ECR
 from entrepot.upstream.http import Credential, Http
 from entrepot.upstream.place import BrokenError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
@@ -65,6 +66,7 @@ class Remote:
         self._ways: Mapping[str, Way] = {}
         self._breaker = Breaker()
         self.budget = Budget()
+        self._login = _login_of(row)
 
     @property
     def trouble(self) -> str:
@@ -138,11 +140,13 @@ class Remote:
 
     @contextmanager
     def _opened(self, repository: Repository) -> Iterator[RegistryRepository]:
+        credential = self._login()
         with self._lock:
             if self._http is None:
                 self._http = self._open()
             http = self._http
             self._asked += 1
+        http.log_in_as(credential)
         try:
             yield RegistryRepository(http, self.name_there(repository))
         finally:
@@ -154,7 +158,6 @@ class Remote:
         from entrepot.upstream import guarded
 
         row = self.row
-        credential = Credential(row.login, row.secret) if row.login else None
         try:
             context = trust(row.ca or None)
         except OutboundError as error:
@@ -162,7 +165,6 @@ class Remote:
         self._ways = guarded.ways(context, self._allow)
         return Http(
             row.url,
-            credential,
             attempts=_ATTEMPTS,
             timeout=READ_SECONDS,
             patience=_PATIENCE,
@@ -189,6 +191,14 @@ class Remote:
         for threads in (self._asking, self.fetching):
             threads.shutdown(wait=False, cancel_futures=True)
         self.retire()
+
+
+def _login_of(row: Upstream) -> Callable[[], Credential | None]:
+    """What gives the login that is good at a moment."""
+    if row.kind is Kind.ECR:
+        return ECR(row)
+    credential = Credential(row.login, row.secret) if row.login else None
+    return lambda: credential
 
 
 def _heard(done: "asyncio.Future[T]") -> None:
