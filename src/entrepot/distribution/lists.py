@@ -7,6 +7,7 @@ from functools import partial
 from urllib.parse import quote
 
 from entrepot.db import referrers, repositories, tags
+from entrepot.distribution import mirrored, through
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
@@ -22,11 +23,15 @@ MAX_PAGE = 1000
 async def tag_list(registry: Registry, request: Request) -> Response:
     """GET of a repository's tags, in order of their bytes."""
     repository = request.route.repository
-    size = _size(request)
-    listed = partial(tags.of, repository=repository, after=_last(request), limit=size + 1)
-    names = await registry.database.read(listed)
-    link = _link(request, names, size)
-    return as_json({"name": repository.name, "tags": names[:size]}, headers=link)
+    size, last = _size(request), _last(request)
+    there, warning = await through.tags(registry, repository)
+    if there is not None:
+        names = [name for name in there if name > last][: size + 1]
+    else:
+        listed = partial(tags.of, repository=repository, after=last, limit=size + 1)
+        names = await registry.database.read(listed)
+    headers = [*_link(request, names, size), *through.warning(warning), *mirrored.headers(request)]
+    return as_json({"name": repository.name, "tags": names[:size]}, headers=headers)
 
 
 async def catalog(registry: Registry, request: Request) -> Response:
@@ -69,10 +74,12 @@ async def referrer_list(registry: Registry, request: Request) -> Response:
     """GET of what refers to a digest: an index, empty where nothing does."""
     wanted = request.parameter("artifactType") or None
     after = request.parameter("after") or "0"
+    repository, digest = request.route.repository, request.route.digest
+    warning = await through.referrers(registry, repository, digest)
     listed = partial(
         referrers.listed,
-        repository=request.route.repository,
-        subject=request.route.digest,
+        repository=repository,
+        subject=digest,
         artifact_type=wanted,
         after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
         limit=MAX_PAGE,
@@ -80,6 +87,7 @@ async def referrer_list(registry: Registry, request: Request) -> Response:
     )
     rows, more = await registry.database.read(listed)
     headers: list[Header] = [(b"content-type", media.OCI_INDEX.encode())]
+    headers += [*through.warning(warning), *mirrored.headers(request)]
     if wanted is not None:
         headers.append((b"oci-filters-applied", b"artifactType"))
     if more:

@@ -7,9 +7,11 @@ ready. Next: `upstream.cache`.
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
+from entrepot.oci.digest import Digest
 from entrepot.oci.names import Reference, Repository
 from entrepot.upstream.cache.manifests import Found
 from entrepot.upstream.cache.tail import Tail
+from entrepot.upstream.place import UpstreamError
 
 _MOST = 500
 """Characters of a warning."""
@@ -39,9 +41,42 @@ async def blob(registry: Registry, request: Request) -> Tail | int | None:
     return await registry.cache.blob(row, repository, request.route.digest)
 
 
+async def tags(registry: Registry, repository: Repository) -> tuple[list[str] | None, str]:
+    """All tags of a repository upstream, and a warning; None where those that are kept are meant:
+    the project is an ordinary one, or its upstream does not say. Raises `OCIError`.
+    """
+    row = await registry.guard.directory.upstream(repository)
+    if row is None:
+        return None, ""
+    try:
+        return await registry.cache.tags(row, repository), ""
+    except UpstreamError as error:
+        return None, f"only tags that are kept: {error}"
+
+
+async def referrers(registry: Registry, repository: Repository, digest: Digest) -> str:
+    """Have what refers to a manifest upstream, where that is one; a warning where it does not say.
+    Raises `OCIError`.
+    """
+    row = await registry.guard.directory.upstream(repository)
+    if row is None:
+        return ""
+    try:
+        await registry.cache.referrers(row, repository, digest)
+    except UpstreamError as error:
+        return f"only what is kept: {error}"
+    return ""
+
+
 def headers(found: Found | None) -> list[Header]:
-    """What says that an answer may be old (OCI Distribution Specification, "Warnings")."""
-    if found is None or not found.warning:
+    """What says that an answer may be old."""
+    return [] if found is None else warning(found.warning)
+
+
+def warning(text: str) -> list[Header]:
+    """A header, where there is something to say (OCI Distribution Specification, "Warnings")."""
+    if not text:
         return []
-    text = found.warning[:_MOST].encode("ascii", "replace").replace(b"\\", b"").replace(b'"', b"'")
-    return [(b"warning", b'299 - "%b"' % bytes(c if 32 <= c < 127 else 63 for c in text))]
+    told = "".join(c if " " <= c <= "~" else "?" for c in text[:_MOST])
+    told = told.replace("\\", "?").replace('"', "'")
+    return [(b"warning", b'299 - "%b"' % told.encode())]

@@ -160,11 +160,11 @@ class RegistryRepository:
         names = [f"{digest.algorithm}-{digest.hex}{end}" for end in _COSIGN]
         return [name for name in names if self.digest_of(name)]
 
-    def tags(self) -> list[str]:
+    def tags(self, pages: int = _MANY) -> list[str]:
         """All of them, page after page."""
         found: list[str] = []
         path = f"{self._base}/tags/list?n=1000"
-        for _ in range(_MANY):
+        for _ in range(pages):
             answer = self.http.ask("GET", path, self.pull_scope)
             if answer.status == 404:
                 raise UnknownError(f"there is no repository {self}, or you may not see it")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, digest, dump, image, index
+from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, Document, digest, dump, image, index
 from tests.upstream.scripted import Asked, Say, Scripted, scripted
 
 LAYER = Random(7).randbytes(3_000_000)
@@ -23,6 +23,7 @@ class Shop:
 
     tags: dict[str, bytes] = field(default_factory=lambda: {"1": MANIFEST})
     manifests: list[bytes] = field(default_factory=lambda: [MANIFEST, OTHER, dump(INDEX)])
+    referrers: list[Document] = field(default_factory=list)
     blobs: list[bytes] = field(default_factory=lambda: [EMPTY, LAYER, SMALL])
     says: Say | None = None
     """What it answers whatever it is asked."""
@@ -43,7 +44,11 @@ class Shop:
             self.hangs.wait(20)
         if self.says is not None:
             return self.says
-        kind, _, name = asked.path.rpartition("/")
+        kind, _, name = asked.path.partition("?")[0].rpartition("/")
+        if kind.endswith("/tags"):
+            return Say(200, dump({"name": "team/app", "tags": sorted(self.tags, reverse=True)}))
+        if kind.endswith("/referrers"):
+            return Say(200, dump(index(*self.referrers)), {"content-type": OCI_INDEX})
         if kind.endswith("/manifests"):
             return self._manifest(name)
         for blob in self.blobs:

@@ -19,6 +19,7 @@ from entrepot.oci.names import Reference, Repository
 from entrepot.upstream.cache.ahead import Ahead
 from entrepot.upstream.cache.blobs import Blobs
 from entrepot.upstream.cache.leases import Leases
+from entrepot.upstream.cache.lists import Lists
 from entrepot.upstream.cache.manifests import Found, Manifests, Question
 from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.cache.tail import Tail
@@ -47,6 +48,7 @@ class Cache:
         self._blobs = Blobs(database, store, metrics, leases, folder=folder, expiry=expiry)
         self._ahead = Ahead(database, self._blobs, self._child)
         self._manifests.came = self._came
+        self._lists = Lists(self._manifests)
 
     def remote(self, row: Upstream) -> Remote:
         """An upstream as it stands now."""
@@ -82,6 +84,14 @@ class Cache:
         """A blob while it is fetched; None where it is kept by now. Raises `OCIError`."""
         return await self._blobs.find(self.remote(row), repository, digest)
 
+    async def tags(self, row: Upstream, repository: Repository) -> list[str]:
+        """All tags there. Raises `UpstreamError`, `OCIError`."""
+        return await self._lists.tags(self.remote(row), repository)
+
+    async def referrers(self, row: Upstream, repository: Repository, digest: Digest) -> None:
+        """Have what refers to a manifest there. Raises `UpstreamError`, `OCIError`."""
+        await self._lists.referrers(self.remote(row), repository, digest)
+
     async def size(self, row: Upstream, repository: Repository, digest: Digest) -> int:
         """Bytes of a blob that can be had. Raises `OCIError`."""
         return await self._blobs.size(self.remote(row), repository, digest)
@@ -92,5 +102,6 @@ class Cache:
         for remote in self._remotes.values():
             remote.close()
         await self._ahead.close()
+        await self._lists.close()
         await self._manifests.close()
         await self._blobs.close()

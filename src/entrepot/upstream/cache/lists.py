@@ -1,0 +1,86 @@
+"""Lists of upstreams: which tags a repository has there, and what refers to a manifest.
+
+Tags are only told; what refers to a manifest is fetched, manifest by manifest, and then listed as
+what is kept. Both are asked for again once a tag's time is over. Next: `distribution.lists`.
+"""
+
+import time
+from collections import OrderedDict
+from functools import partial
+from typing import TypeVar
+
+from entrepot.oci.digest import Digest
+from entrepot.oci.names import Repository
+from entrepot.upstream.cache import told
+from entrepot.upstream.cache.flights import Flights
+from entrepot.upstream.cache.manifests import Manifests, Question
+from entrepot.upstream.cache.remote import Remote
+from entrepot.upstream.place import UnknownError
+from entrepot.upstream.registry import RegistryRepository
+
+V = TypeVar("V")
+
+MOST = 100
+"""Lists that are kept in memory; and manifests that are fetched since they refer to one."""
+_PAGES = 100
+"""Of a thousand tags each."""
+
+
+class Lists:
+    """Those of all upstreams, in this process."""
+
+    def __init__(self, manifests: Manifests) -> None:
+        self._manifests = manifests
+        self._tags: OrderedDict[str, tuple[float, list[str]]] = OrderedDict()
+        self._looked: OrderedDict[str, float] = OrderedDict()
+        """When it was looked for what refers to a manifest."""
+        self._flights: Flights[None] = Flights()
+
+    async def tags(self, remote: Remote, repository: Repository) -> list[str]:
+        """All tags there, in order of their bytes. Raises `UpstreamError`, `OCIError`."""
+        self._check(remote, repository)
+        what = repository.name
+        at, _ = self._tags.get(what, (float("-inf"), []))
+        if time.monotonic() - at >= remote.row.tag_seconds:
+            await self._flights.once(what, partial(self._list, remote, repository))
+        return self._tags[what][1]
+
+    async def _list(self, remote: Remote, repository: Repository) -> None:
+        found = await remote.ask(repository, _tags)
+        _keep(self._tags, repository.name, (time.monotonic(), sorted(set(found))))
+
+    async def referrers(self, remote: Remote, repository: Repository, digest: Digest) -> None:
+        """Have what refers to a manifest there. Raises `UpstreamError`, `OCIError`."""
+        self._check(remote, repository)
+        what = f"{repository}@{digest}"
+        at = self._looked.get(what, float("-inf"))
+        if time.monotonic() - at >= remote.row.tag_seconds:
+            await self._flights.once(what, partial(self._fetch, remote, repository, digest))
+
+    async def _fetch(self, remote: Remote, repository: Repository, digest: Digest) -> None:
+        try:
+            found = await remote.ask(repository, lambda there: there.referrers(digest))
+        except UnknownError:
+            found = []
+        for each in found[:MOST]:
+            await self._manifests.find(Question(remote, repository, each))
+        _keep(self._looked, f"{repository}@{digest}", time.monotonic())
+
+    def _check(self, remote: Remote, repository: Repository) -> None:
+        if not remote.row.permits(remote.name_there(repository).name):
+            raise told.denied(remote.row, repository)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await self._flights.close()
+
+
+def _tags(there: RegistryRepository) -> list[str]:
+    return there.tags(_PAGES)
+
+
+def _keep(kept: OrderedDict[str, V], what: str, value: V) -> None:
+    kept.pop(what, None)
+    kept[what] = value
+    while len(kept) > MOST:
+        kept.popitem(last=False)

@@ -1,0 +1,56 @@
+"""Tags and referrers as upstream has them; what is kept, where it does not say."""
+
+import time
+
+from tests.content import OCI_MANIFEST, descriptor, digest, dump, image
+from tests.upstream.cache.conftest import HOST, Caching
+from tests.upstream.cache.shop import MANIFEST, SMALL, opened
+from tests.upstream.cache.test_fetching import APP, blob, manifest
+from tests.upstream.scripted import Say
+
+TAGS = f"/v2/{APP}/tags/list"
+SIGNATURE = image(SMALL, subject=descriptor(MANIFEST, OCI_MANIFEST), artifactType="test/signature")
+
+
+def test_all_tags_in_pages(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.tags |= dict.fromkeys(("a", "b", "c"), MANIFEST)
+        client = caching(server.address, tag_seconds=3600).client
+        assert client.get(TAGS).json() == {"name": APP, "tags": ["1", "a", "b", "c"]}
+        page = client.get(TAGS, params={"n": 2})
+        assert page.json()["tags"] == ["1", "a"]
+        assert client.get(page.links["next"]["url"]).json()["tags"] == ["b", "c"]
+        mirror = client.get("/v2/team/app/tags/list", params={"ns": HOST})
+        assert mirror.headers["oci-namespace"] == HOST
+        assert len(server.asked) == 1
+        assert client.get("/v2/_catalog").json()["repositories"] == []
+
+
+def test_tags_that_are_kept_where_upstream_fails(caching: Caching) -> None:
+    with opened() as (shop, server):
+        client = caching(server.address, tag_seconds=0.1).client
+        manifest(client)
+        shop.tags["2"] = MANIFEST
+        assert client.get(TAGS).json()["tags"] == ["1", "2"]
+        shop.says = Say(503)
+        time.sleep(0.2)
+        found = client.get(TAGS)
+        assert found.json()["tags"] == ["1"]
+        assert "only tags that are kept" in found.headers["warning"]
+
+
+def test_signatures_come_too(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.referrers = [SIGNATURE]
+        shop.manifests.append(dump(SIGNATURE))
+        client = caching(server.address, tag_seconds=3600).client
+        for _ in range(2):
+            found = client.get(f"/v2/{APP}/referrers/{digest(MANIFEST)}").json()["manifests"]
+            assert [each["digest"] for each in found] == [digest(dump(SIGNATURE))]
+        assert len(server.asked) == 2
+        assert manifest(client, digest(dump(SIGNATURE))).content == dump(SIGNATURE)
+        assert blob(client, SMALL).content == SMALL
+        shop.says = Say(503)
+        other = client.get(f"/v2/{APP}/referrers/{digest(SMALL)}")
+        assert other.json()["manifests"] == []
+        assert "only what is kept" in other.headers["warning"]
