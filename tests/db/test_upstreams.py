@@ -19,6 +19,7 @@ HUB = Upstream(
     secret="very",
     allow=("library/*", "team/app"),
     deny=("library/evil",),
+    pinned=("library/base",),
     largest=10**10,
     created_by="user:admin",
 )
@@ -81,6 +82,11 @@ def test_it_goes_with_its_project(db: Connection) -> None:
 )
 def test_patterns_say_what_may_be_fetched(name: str, *, may: bool) -> None:
     assert HUB.permits(name) is may
+
+
+def test_what_is_pinned() -> None:
+    assert HUB.pins("library/base")
+    assert not HUB.pins("library/nginx")
 
 
 def test_without_patterns_all_may() -> None:

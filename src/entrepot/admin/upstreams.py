@@ -98,6 +98,8 @@ class NewUpstream(Model):
     """Which of its repositories may be fetched, by their names there; all where there are none."""
     deny: Patterns = Field(default_factory=list)
     """Which may not."""
+    pinned: Patterns = Field(default_factory=list)
+    """Which are never given up, when the project's quota is nearly used up."""
     largest: Size | None = None
     """Bytes of an image; null for no limit."""
     everything: bool = False
@@ -115,6 +117,7 @@ class UpstreamChange(Model):
     tag_seconds: Seconds | None = None
     allow: Patterns | None = None
     deny: Patterns | None = None
+    pinned: Patterns | None = None
     largest: Size | None = None
     """Null takes the limit away."""
     everything: bool | None = None
@@ -133,6 +136,7 @@ class Upstream(Model):
     tag_seconds: float
     allow: list[str]
     deny: list[str]
+    pinned: list[str]
     largest: int | None
     everything: bool
     trouble: str
@@ -155,6 +159,7 @@ def _shown(caller: Caller, row: Row) -> Upstream:
         tag_seconds=row.tag_seconds,
         allow=list(row.allow),
         deny=list(row.deny),
+        pinned=list(row.pinned),
         largest=row.largest,
         everything=row.everything,
         trouble=caller.registry.cache.trouble(row),
@@ -252,7 +257,7 @@ async def delete(caller: Called, project: str, if_match: IfMatch = None) -> Resp
     return Response(status_code=204)
 
 
-_LISTS = ("hosts", "allow", "deny")
+_LISTS = ("hosts", "allow", "deny", "pinned")
 
 
 def _row(before: Row, given: dict[str, Any], password: SecretStr | None) -> Row:

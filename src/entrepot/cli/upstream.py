@@ -37,6 +37,7 @@ ALL: Columns = {
     **COLUMNS,
     "allowed": "allow",
     "denied": "deny",
+    "kept in any case": "pinned",
     "largest image": lambda row: show_size(row["largest"]),
     "all platforms": "everything",
     "own CA": lambda row: bool(row["ca"]),
@@ -59,6 +60,10 @@ Allow = Annotated[
     typer.Option(help="Only these of its repositories: library/*, team/app; may be repeated."),
 ]
 Deny = Annotated[list[str] | None, typer.Option(help="But not these; may be repeated.")]
+Pin = Annotated[
+    list[str] | None,
+    typer.Option(help="Never give these up when room is short: library/*; may be repeated."),
+]
 Largest = Annotated[
     str | None, typer.Option(help="The largest image that is fetched: 10GiB; 0 for any.")
 ]
@@ -102,6 +107,7 @@ def add(
     tags_after: TagsAfter = None,
     allow: Allow = None,
     deny: Deny = None,
+    pin: Pin = None,
     largest: Largest = None,
     platforms: Platforms = None,
     ecr: Annotated[
@@ -129,6 +135,7 @@ def add(
         tags_after=tags_after,
         allow=allow,
         deny=deny,
+        pin=pin,
         largest=largest,
         platforms=platforms,
     )
@@ -156,6 +163,7 @@ def set_upstream(
     tags_after: TagsAfter = None,
     allow: Allow = None,
     deny: Deny = None,
+    pin: Pin = None,
     largest: Largest = None,
     platforms: Platforms = None,
     as_json: Json = False,
@@ -173,6 +181,7 @@ def set_upstream(
         tags_after=tags_after,
         allow=allow,
         deny=deny,
+        pin=pin,
         largest=largest,
         platforms=platforms,
     )
@@ -196,6 +205,7 @@ def _wanted(
     tags_after: str | None,
     allow: list[str] | None,
     deny: list[str] | None,
+    pin: list[str] | None,
     largest: str | None,
     platforms: bool | None,
 ) -> dict[str, Any]:
@@ -208,6 +218,7 @@ def _wanted(
         "tag_seconds": seconds,
         "allow": _some(allow),
         "deny": _some(deny),
+        "pinned": _some(pin),
         "everything": platforms,
     }
     found = {name: value for name, value in given.items() if value is not None}

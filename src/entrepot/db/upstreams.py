@@ -14,8 +14,8 @@ from entrepot.db.sealed import Sealed
 from entrepot.oci.names import covers
 
 _COLUMNS = (
-    "project, url, kind, login, secret, key, ca, tag_seconds, allow, deny, largest, everything, "
-    "created_at, created_by"
+    "project, url, kind, login, secret, key, ca, tag_seconds, allow, deny, pinned, largest, "
+    "everything, created_at, created_by"
 )
 
 
@@ -51,6 +51,8 @@ class Upstream:
     """Patterns of its repositories that may be fetched; all where there are none."""
     deny: tuple[str, ...] = ()
     """Patterns of those that may not."""
+    pinned: tuple[str, ...] = ()
+    """Patterns of those that are never given up for want of room."""
     largest: int | None = None
     """Bytes of an image; None for no limit."""
     everything: bool = False
@@ -64,9 +66,14 @@ class Upstream:
             return False
         return not self.allow or any(covers(pattern, name) for pattern in self.allow)
 
+    def pins(self, name: str) -> bool:
+        """Whether a repository, by its name there, is never given up."""
+        return any(covers(pattern, name) for pattern in self.pinned)
+
 
 def _read(db: Connection, row: Any) -> Upstream:
-    project, url, kind, login, kept, key, ca, seconds, allow, deny, largest, every, at, by = row
+    project, url, kind, login, kept, key, ca, seconds, allow, deny, pinned, *rest = row
+    largest, every, at, by = rest
     hosts = db.execute("select host from upstream_host where project = ? order by host", (project,))
     return Upstream(
         project,
@@ -79,6 +86,7 @@ def _read(db: Connection, row: Any) -> Upstream:
         seconds,
         tuple(allow.split()),
         tuple(deny.split()),
+        tuple(pinned.split()),
         largest,
         bool(every),
         at,
@@ -119,11 +127,11 @@ def put(db: Connection, upstream: Upstream) -> None:
     """
     kept, key = sealed.seal_text(db, (Sealed.UPSTREAM_SECRET, upstream.project), upstream.secret)
     db.execute(
-        f"insert into upstream ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        f"insert into upstream ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "on conflict (project) do update set url = excluded.url, kind = excluded.kind, "
         "login = excluded.login, secret = excluded.secret, key = excluded.key, ca = excluded.ca, "
         "tag_seconds = excluded.tag_seconds, allow = excluded.allow, deny = excluded.deny, "
-        "largest = excluded.largest, everything = excluded.everything",
+        "pinned = excluded.pinned, largest = excluded.largest, everything = excluded.everything",
         (
             upstream.project,
             upstream.url,
@@ -135,6 +143,7 @@ def put(db: Connection, upstream: Upstream) -> None:
             upstream.tag_seconds,
             "\n".join(upstream.allow),
             "\n".join(upstream.deny),
+            "\n".join(upstream.pinned),
             upstream.largest,
             int(upstream.everything),
             upstream.created_at or time.time(),

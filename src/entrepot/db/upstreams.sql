@@ -12,6 +12,7 @@ create table upstream (
     tag_seconds real not null,                  -- after which a tag is asked for again
     allow       text not null default '',       -- patterns of repositories there, a line each
     deny        text not null default '',
+    pinned      text not null default '',       -- patterns of those that are never given up
     largest     integer,                        -- bytes of an image; null for no limit
     everything  integer not null default 0,     -- whether all platforms are fetched with an index
     created_at  real not null,

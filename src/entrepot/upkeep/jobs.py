@@ -19,6 +19,8 @@ from entrepot.upkeep import tag_retention
 from entrepot.upkeep.audit_retention import retain
 from entrepot.upkeep.copy import follow
 from entrepot.upkeep.credentials import forget
+from entrepot.upkeep.evict import JOB as CACHE
+from entrepot.upkeep.evict import evict
 from entrepot.upkeep.job import Job, Run
 from entrepot.upkeep.rounds import sweep
 from entrepot.upkeep.scrub import JOB as SCRUB
@@ -52,6 +54,9 @@ def jobs(  # noqa: C901 - a function of some lines for each of them
 
     async def forget_unfinished(run: Run) -> None:
         run.report(done=await abandon(database, store, upload_expiry))
+
+    async def make_room(run: Run) -> None:
+        run.report(done=await evict(database))
 
     async def expire(run: Run) -> None:
         run.report(done=await retain(database, audit_days, audit_copy))
@@ -89,6 +94,7 @@ def jobs(  # noqa: C901 - a function of some lines for each of them
         Job("measure", gauge, pause, "Measures what is kept, for the metrics."),
         Job("credentials", forget_credentials, pause, "Forgets secrets that ended long ago."),
         Job("audit-retention", expire, pause, "Deletes rows of the audit that are old enough."),
+        Job(CACHE, make_room, pause, "Makes room in caches that are nearly full."),
         Job("retention", retain_tags, DAY, "Deletes the tags and manifests that rules say."),
     ]
     often = scrub_days * DAY or None

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from entrepot.blobstore.store import Store
-from entrepot.db import blobs, manifests, pieces, quotas
+from entrepot.db import blobs, jobs, manifests, pieces, quotas
 from entrepot.db.blobs import SMALL
 from entrepot.db.blobs import Blob as Row
 from entrepot.db.connection import Connection
@@ -27,12 +27,15 @@ from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
 from entrepot.upstream.cache import told
-from entrepot.upstream.cache.leases import Leases
+from entrepot.upstream.cache.leases import Leases, heard
 from entrepot.upstream.cache.pour import Pour
 from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.cache.tail import Tail
 from entrepot.upstream.place import Blob, UnknownError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
+
+_MAKES_ROOM = "cache"
+"""The job."""
 
 _log = logging.getLogger("entrepot.cache")
 
@@ -133,7 +136,9 @@ class Blobs:
             await self._leases.first(lease, partial(self._linked, pour), partial(self._fetch, pour))
         except (UpstreamError, OCIError, OSError, sqlite3.Error) as found:
             error = found
-            _log.warning("%s was not fetched: %s", what, found)
+            _log.warning("%s was not kept: %s", what, found)
+            if isinstance(found, OCIError):  # there is no room
+                self._database.note(partial(jobs.ask, name=_MAKES_ROOM)).add_done_callback(heard)
         except asyncio.CancelledError:
             error = UpstreamError("the server stops")
             raise

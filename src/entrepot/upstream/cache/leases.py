@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from entrepot.db import fetches
 from entrepot.db.database import Database
@@ -52,7 +52,7 @@ class Leases:
         finally:
             keeping.cancel()
             release = partial(fetches.release, what=what, holder=self._holder)
-            self._database.note(release).add_done_callback(_heard)
+            self._database.note(release).add_done_callback(heard)
 
     async def _claim(self, what: str) -> bool:
         claim = partial(fetches.claim, what=what, holder=self._holder, seconds=self._seconds)
@@ -76,6 +76,7 @@ class Leases:
                 continue
 
 
-def _heard(done: "asyncio.Future[None]") -> None:
+def heard(done: "asyncio.Future[Any]") -> None:
+    """Take note of what nobody waits for: it may have failed."""
     if not done.cancelled():
         done.exception()

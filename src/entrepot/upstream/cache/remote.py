@@ -20,6 +20,7 @@ from entrepot.oci.names import Repository
 from entrepot.upstream.cache.breaker import Breaker
 from entrepot.upstream.cache.budget import Budget
 from entrepot.upstream.cache.ecr import ECR
+from entrepot.upstream.cache.leases import heard
 from entrepot.upstream.http import Credential, Http
 from entrepot.upstream.place import BrokenError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
@@ -97,7 +98,7 @@ class Remote:
         self.check()
         loop = asyncio.get_running_loop()
         asked = loop.run_in_executor(self._asking, self.do, repository, work)
-        asked.add_done_callback(_heard)  # also where nobody waits for it any more
+        asked.add_done_callback(heard)  # also where nobody waits for it any more
         done, _ = await asyncio.wait({asked}, timeout=seconds)
         if not done:
             why = f"{urlsplit(self.row.url).netloc} takes longer than {seconds:g} s"
@@ -199,8 +200,3 @@ def _login_of(row: Upstream) -> Callable[[], Credential | None]:
         return ECR(row)
     credential = Credential(row.login, row.secret) if row.login else None
     return lambda: credential
-
-
-def _heard(done: "asyncio.Future[T]") -> None:
-    if not done.cancelled():
-        done.exception()

@@ -1,0 +1,96 @@
+"""Eviction: what a cache may give up, the longest unused first; its upstream has it still.
+
+What goes by itself leaves the room at once: it lies in no trash, and its blobs wait for no grace.
+"""
+
+from dataclasses import dataclass
+
+from entrepot.db import blobs, manifests, purge, quotas, trash
+from entrepot.db.audit import By
+from entrepot.db.connection import Connection
+from entrepot.db.trash import Keep
+from entrepot.oci.digest import Digest
+from entrepot.oci.names import Repository
+
+_MOMENT = 60.0
+_PAGE = 100
+_WHY = "the cache is full, and it was not pulled for the longest time"
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A manifest that no other one of its repository lists."""
+
+    id: int
+    number: int
+    """Of its repository's row."""
+    repository: Repository
+    digest: str
+    used_at: float
+    """When it was pulled last, or came; seconds since 1970."""
+
+
+Mark = tuple[float, int]
+"""Where a list has come to: when it was used, and its row."""
+
+START: Mark = (0.0, 0)
+
+
+def unused(
+    db: Connection, project: str, before: float, limit: int, after: Mark = START
+) -> list[Unused]:
+    """Manifests of a project that nobody has pulled since a time, the longest unused first; from
+    the one behind `after` on. Reads all of the project.
+    """
+    rows = db.execute(
+        "select id, number, name, digest, used_at from (select m.id as id, r.id as number, "
+        "r.name as name, m.digest as digest, coalesce(u.at, m.created_at) as used_at "
+        "from repository r join manifest m on m.repository = r.id "
+        "left join manifest_use u on u.manifest = m.id "
+        "where r.name > ? and r.name < ? and r.trash is null and not exists (select 1 from edge e "
+        "where e.repository = r.id and e.child = m.digest)) as found "
+        "where used_at < ? and (used_at, id) > (?, ?) order by used_at, id limit ?",
+        (f"{project}/", f"{project}0", before, *after, limit),  # 0 comes behind the slash
+    )
+    return [
+        Unused(id_, number, Repository(name), digest, used_at)
+        for id_, number, name, digest, used_at in rows
+    ]
+
+
+def evict(db: Connection, found: Unused, by: By) -> int:
+    """Take a manifest away with its tags, and the blobs that only it needs; the bytes that the
+    project has more then. 0 where it has gone.
+
+    Raises DENIED where it is to stay: a rule holds it, or a cluster has it. Nothing may be kept of
+    the transaction then.
+    """
+    project = found.repository.project
+    before = quotas.find(db, project).bytes
+    for blob, size, stored in _alone(db, found):
+        blobs.unlink(db, (found.number, found.repository), blob, size, stored)
+    item = manifests.remove(
+        db,
+        found.repository,
+        Digest.parse(found.digest),
+        even_if_used=True,
+        keep=Keep(_MOMENT, _WHY),
+        by=by,
+    )
+    thrown = trash.find(db, item) if item is not None else None
+    if thrown is not None:
+        ended = trash.end(db, thrown)
+        while not purge.purge(db, ended, _PAGE):
+            pass
+    return before - quotas.find(db, project).bytes
+
+
+def _alone(db: Connection, found: Unused) -> list[tuple[int, int, str | None]]:
+    """Blobs that no other manifest of the repository needs."""
+    return db.execute(
+        "select b.id, b.size, b.object from edge e join blob b on b.digest = e.child "
+        "join repository_blob x on x.blob = b.id and x.repository = e.repository "
+        "where e.manifest = ? and not exists (select 1 from edge o where o.repository = "
+        "e.repository and o.child = e.child and o.manifest <> e.manifest)",
+        (found.id,),
+    ).fetchall()

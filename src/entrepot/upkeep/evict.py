@@ -1,0 +1,66 @@
+"""`evict`: makes room in caches that are nearly full. Next: `db.eviction`.
+
+Each manifest goes in a transaction of its own, which decides again whether it may.
+"""
+
+import time
+from functools import partial
+
+from entrepot.db import eviction, quotas, upstreams
+from entrepot.db.audit import By
+from entrepot.db.database import Database
+from entrepot.db.eviction import START, Unused
+from entrepot.db.quotas import Usage
+from entrepot.db.upstreams import Upstream
+from entrepot.oci.errors import Code, OCIError
+
+JOB = "cache"
+
+FULL, ENOUGH = 0.9, 0.8
+"""Of the quota: where room is made, and how much is left in then."""
+YOUNG = 3600.0
+"""Seconds for which what was pulled stays in any case: its pull may go on."""
+
+_PAGE = 100
+_MOST = 1000
+_BY = By("entrepot", via="cache")
+
+
+def excess(usage: Usage) -> int:
+    """How many bytes are to go."""
+    if usage.quota is None or usage.bytes <= usage.quota * FULL:
+        return 0
+    return usage.bytes - int(usage.quota * ENOUGH)
+
+
+async def evict(database: Database) -> int:
+    """Make room in all caches; how many bytes went."""
+    rows = await database.read(partial(upstreams.listed, after="", limit=_MOST))
+    return sum([await _evict(database, row) for row in rows])
+
+
+async def _evict(database: Database, row: Upstream) -> int:
+    left = excess(await database.read(partial(quotas.find, project=row.project)))
+    freed, mark, before = 0, START, time.time() - YOUNG
+    while freed < left:
+        query = partial(
+            eviction.unused, project=row.project, before=before, limit=_PAGE, after=mark
+        )
+        page = await database.scan(query)
+        if not page:
+            break
+        for each in page:
+            if freed < left and not row.pins(each.repository.name.partition("/")[2]):
+                freed += await _take(database, each)
+        mark = page[-1].used_at, page[-1].id
+    return freed
+
+
+async def _take(database: Database, found: Unused) -> int:
+    take = partial(eviction.evict, found=found, by=_BY)
+    try:
+        return await database.write(take, large=True)
+    except OCIError as error:
+        if error.code is not Code.DENIED:
+            raise
+        return 0

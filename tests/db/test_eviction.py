@@ -1,0 +1,56 @@
+"""What a full cache gives up, on both databases."""
+
+from tests.content import EMPTY, dump, image, index
+from tests.db.pushed import APP, OTHER, blob, manifest
+
+from entrepot.db import eviction, quotas, retention
+from entrepot.db.audit import By
+from entrepot.db.connection import Connection
+from entrepot.db.eviction import START
+
+BY = By("entrepot", via="cache")
+SOON = 4e9
+
+
+def unused(db: Connection, before: float = SOON) -> list[str]:
+    return [each.digest for each in eviction.unused(db, "team", before, 10)]
+
+
+def test_the_longest_unused_come_first(db: Connection) -> None:
+    first, second = (manifest(db, image(bytes([n])), f"{n}", sparse=True) for n in (1, 2))
+    elsewhere = manifest(db, image(b"3"), "1", repository=OTHER, sparse=True)
+    assert unused(db) == [str(first), str(second), str(elsewhere)]
+    retention.used(db, APP.name, str(first), 3e9)
+    assert unused(db) == [str(second), str(elsewhere), str(first)]
+    assert unused(db, 2.9e9) == [str(second), str(elsewhere)]
+    (one,) = eviction.unused(db, "team", SOON, 1, START)
+    rest = eviction.unused(db, "team", SOON, 10, (one.used_at, one.id))
+    assert [each.digest for each in rest] == [str(elsewhere), str(first)]
+
+
+def test_what_an_index_lists_goes_after_it(db: Connection) -> None:
+    child = image(b"1")
+    below = manifest(db, child, sparse=True)
+    above = manifest(db, index(child), "1", sparse=True)
+    assert unused(db) == [str(above)]
+    (found,) = eviction.unused(db, "team", SOON, 10)
+    assert eviction.evict(db, found, BY) == len(dump(index(child)))
+    assert unused(db) == [str(below)]
+
+
+def test_its_room_is_free_at_once(db: Connection) -> None:
+    for part in (EMPTY, b"shared", b"own"):
+        blob(db, part)
+    manifest(db, image(b"shared", b"own"), "1")
+    manifest(db, image(b"shared"), "2")
+    before = quotas.find(db, "team").bytes
+    found = eviction.unused(db, "team", SOON, 10)[0]
+    freed = eviction.evict(db, found, BY)
+    assert freed == len(dump(image(b"shared", b"own"))) + len(b"own")
+    assert quotas.find(db, "team").bytes == before - freed
+    assert quotas.miscounted(db) == []
+    left = db.execute("select count(*) from blob").fetchone()
+    assert left == (2,)
+    for table in ("trash", "idle_manifest"):
+        assert db.execute(f"select count(*) from {table}").fetchone() == (0,)
+    assert eviction.evict(db, found, BY) == 0

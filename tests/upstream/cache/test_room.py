@@ -1,0 +1,123 @@
+"""A cache that is full: what was not pulled for the longest time goes, and comes again."""
+
+import time
+from contextlib import closing
+
+import httpx
+import pytest
+from tests.content import digest, dump, image
+from tests.served import Served
+from tests.upstream.cache.conftest import Caching
+from tests.upstream.cache.shop import Shop, opened
+from tests.upstream.cache.test_fetching import APP, blob, manifest
+from tests.upstream.cache.test_stale import rows
+
+from entrepot.db import engine, immutable_rules, quotas
+from entrepot.db.quotas import Usage
+from entrepot.upkeep.evict import excess
+
+SIZE = 100_000
+LAYERS = [bytes([number]) * SIZE for number in range(6)]
+IMAGES = [dump(image(layer)) for layer in LAYERS]
+
+
+@pytest.mark.parametrize(
+    ("used", "quota", "goes"),
+    [(100, None, 0), (90, 100, 0), (91, 100, 11), (200, 100, 120), (0, 0, 0)],
+)
+def test_how_much_goes(used: int, quota: int | None, goes: int) -> None:
+    assert excess(Usage("hub", used, quota=quota)) == goes
+
+
+def fill(served: Served, shop: Shop, count: int) -> None:
+    """Pull images, the first one longest ago."""
+    for number in range(count):
+        shop.tags[f"{number}"] = IMAGES[number]
+        shop.manifests.append(IMAGES[number])
+        shop.blobs.append(LAYERS[number])
+        assert manifest(served.client, f"{number}").content == IMAGES[number]
+        assert blob(served.client, LAYERS[number]).content == LAYERS[number]
+    time.sleep(1.2)  # until it was written down what was pulled
+    with closing(engine.connect(served.folder)) as db, db.exclusive():
+        for number in range(count):
+            for table, column in (("manifest_use", "at"), ("manifest", "created_at")):
+                key = "manifest" if table == "manifest_use" else "id"
+                db.execute(
+                    f"update {table} set {column} = ? where {key} in "
+                    "(select id from manifest where digest = ?)",
+                    (1000.0 + number, digest(IMAGES[number])),
+                )
+
+
+def limit(served: Served, size: int) -> None:
+    with closing(engine.connect(served.folder)) as db, db.exclusive():
+        assert quotas.limit(db, "hub", size, None)
+
+
+def usage(served: Served) -> int:
+    with closing(engine.connect(served.folder)) as db:
+        return quotas.find(db, "hub").bytes
+
+
+def until(served: Served, size: int) -> None:
+    deadline = time.monotonic() + 15
+    while usage(served) > size:
+        assert time.monotonic() < deadline, usage(served)
+        time.sleep(0.05)
+
+
+def kept(served: Served) -> list[str]:
+    return [str(row[0]) for row in rows(served, "select name from tag order by name")]
+
+
+def test_the_longest_unused_go(caching: Caching) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, settings={"upkeep_pause": 0.2}, tag_seconds=3600)
+        fill(served, shop, 6)
+        limit(served, 5 * SIZE)
+        until(served, 4 * SIZE)
+        assert kept(served) == ["3", "4", "5"]
+        with closing(engine.connect(served.folder)) as db:
+            assert quotas.miscounted(db) == []
+        assert rows(served, "select count(*) from trash") == [(0,)]
+        assert rows(served, "select count(*) from blob where size > 1000") == [(3,)]
+        before = len(server.asked)
+        assert manifest(served.client, "0").content == IMAGES[0]
+        assert blob(served.client, LAYERS[0]).content == LAYERS[0]
+        assert len(server.asked) == before + 2
+
+
+def test_what_is_pinned_stays(caching: Caching) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, settings={"upkeep_pause": 0.2}, pinned=("team/app",))
+        fill(served, shop, 3)
+        limit(served, 2 * SIZE)
+        time.sleep(1)
+        assert kept(served) == ["0", "1", "2"]
+
+
+def test_what_holds_still_stays(caching: Caching) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, settings={"upkeep_pause": 0.2}, tag_seconds=3600)
+        fill(served, shop, 3)
+        with closing(engine.connect(served.folder)) as db, db.exclusive():
+            immutable_rules.set_globs(db, "hub", ["0"], by="user:alice")
+        limit(served, 2 * SIZE)
+        until(served, 2 * SIZE)
+        assert kept(served) == ["0"]
+
+
+def test_a_layer_that_does_not_fit_is_handed_out_all_the_same(caching: Caching) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, tag_seconds=3600)
+        shop.tags["0"] = IMAGES[0]
+        shop.blobs.append(LAYERS[0])
+        manifest(served.client, "0")
+        limit(served, usage(served) + 10)
+        try:
+            found = blob(served.client, LAYERS[0])
+        except httpx.HTTPError as error:
+            raise AssertionError("it was cut off") from error
+        assert found.content == LAYERS[0]
+        assert rows(served, "select count(*) from blob") == [(0,)]
+        assert APP
