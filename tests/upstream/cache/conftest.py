@@ -36,9 +36,9 @@ def caching(tmp_path: Path) -> Iterator[Caching]:
     with ExitStack() as stack:
 
         def serve(address: str, folder: str = "cache", **more: Any) -> Served:
-            settings = more.pop("settings", {})
+            settings, protocol = more.pop("settings", {}), more.pop("protocol", "own")
             stand_for(tmp_path / folder, address, **more)
             chosen = {"outbound_allow": ("127.0.0.0/8",), **settings}
-            return stack.enter_context(serving(tmp_path / folder, "own", **chosen))
+            return stack.enter_context(serving(tmp_path / folder, protocol, **chosen))
 
         yield serve

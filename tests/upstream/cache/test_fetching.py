@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -219,3 +220,39 @@ def test_a_check_finds_nothing_wrong_with_what_was_not_asked_for(caching: Cachin
         manifest(served.client)
         done = entrepot("check", "--data", str(served.folder))
         assert (done.status, done.error) == (0, ""), done
+
+
+def test_backups_have_what_is_kept(caching: Caching, tmp_path: Path) -> None:
+    """What was never fetched is no damage, and is fetched after a restore."""
+    with opened() as (shop, server):
+        shop.tags["multi"] = dump(INDEX)
+        served = caching(server.address, tag_seconds=3600)
+        manifest(served.client, "multi")
+        pull(served.client)
+        for words in (
+            ("create", f"{tmp_path}/backup", "--data", str(served.folder)),
+            ("verify", f"{tmp_path}/backup"),
+            ("restore", f"{tmp_path}/backup", "--data", f"{tmp_path}/restored"),
+        ):
+            done = entrepot("backup", *words)
+            assert (done.status, done.error) == (0, ""), done
+        before = len(server.asked)
+        restored = caching(server.address, "restored", tag_seconds=3600)
+        pull(restored.client)
+        assert len(server.asked) == before
+        assert manifest(restored.client, digest(OTHER)).content == OTHER
+
+
+def test_what_was_deleted_can_be_restored(caching: Caching) -> None:
+    with opened() as (_, server):
+        served = caching(server.address, tag_seconds=3600, settings={"trash_days": 1})
+        manifest(served.client)
+        assert served.client.delete(f"/v2/{APP}/manifests/1").status_code == 202
+        pull(served.client)
+        assert len(server.paths()) == 5
+
+
+def test_on_another_server(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.cut = 900_000
+        pull(caching(server.address, protocol="httptools").client)

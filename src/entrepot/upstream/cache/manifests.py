@@ -17,10 +17,11 @@ from entrepot.db.audit import Event
 from entrepot.db.database import Database
 from entrepot.db.manifests import Stored
 from entrepot.db.trash import Keep
+from entrepot.db.upstreams import Upstream
 from entrepot.observe.metrics import CACHE_ANSWERS, Metrics
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
-from entrepot.oci.manifest import Manifest
+from entrepot.oci.manifest import MAX_BYTES, Manifest
 from entrepot.oci.names import Reference, Repository, Tag
 from entrepot.upstream.cache import keeping, told
 from entrepot.upstream.cache.flights import Flights
@@ -131,10 +132,7 @@ class Manifests:
         """Fetch it, and keep it. Raises `UpstreamError`, `OCIError`."""
         asked.remote.check_budget()
         manifest = await asked.remote.ask(asked.repository, lambda r: r.manifest(named), seconds)
-        largest = asked.remote.row.largest
-        size = sum(part.size for part in manifest.blobs)
-        if largest is not None and size > largest:
-            raise told.too_large(asked.remote.row, size)
+        _check_size(asked.remote.row, manifest)
         self._count(asked, "fetched")
         return await self._keep(asked, manifest)
 
@@ -238,3 +236,11 @@ class Manifests:
     def _count(self, asked: Question, result: str) -> None:
         label = f"{asked.remote.row.project},manifest,{result}"
         self._metrics.add(CACHE_ANSWERS, 1, label)
+
+
+def _check_size(row: Upstream, manifest: Manifest) -> None:
+    if len(manifest.content) > MAX_BYTES:
+        raise UpstreamError(f"{row.url} has a manifest of over {MAX_BYTES} bytes")
+    size = sum(part.size for part in manifest.blobs)
+    if row.largest is not None and size > row.largest:
+        raise told.too_large(row, size)
