@@ -1,8 +1,10 @@
 """What is asked for comes from upstream, once, as its digests say, and is kept."""
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,9 @@ from tests.registry import MANIFESTS
 from tests.upstream.cache.conftest import Caching
 from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, OTHER, SMALL, opened
 from tests.upstream.scripted import Scripted
+
+from entrepot.db import engine
+from entrepot.db.generation import Generation
 
 APP = "hub/team/app"
 
@@ -256,3 +261,52 @@ def test_on_another_server(caching: Caching) -> None:
     with opened() as (shop, server):
         shop.cut = 900_000
         pull(caching(server.address, protocol="httptools").client)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "delete from piece",
+        "delete from repository_blob",
+        "update manifest set content = x''",
+    ],
+)
+def test_what_is_lost_here_is_fetched_again(damage: str, caching: Caching) -> None:
+    with opened() as (_, server):
+        served = caching(server.address, tag_seconds=0.1, settings={"upkeep_pause": 3600})
+        pull(served.client)
+        served.settle()
+        with closing(engine.connect(served.folder)) as db, db.exclusive():
+            db.execute(damage)
+        Generation(served.folder).bump()
+        time.sleep(0.2)
+        pull(served.client)
+
+
+def test_a_thousand_nodes_cost_one_fetch(caching: Caching) -> None:
+    """Each with a connection of its own, all of them before there is a first byte."""
+    with opened() as (shop, server):
+        shop.gate = threading.Event()
+        served = caching(server.address)
+        manifest(served.client)
+        path = f"/v2/{APP}/blobs/{digest(LAYER)}"
+        request = f"GET {path} HTTP/1.1\r\nhost: t\r\nrange: bytes=0-9999\r\n\r\n".encode()
+
+        async def node() -> bytes:
+            reader, writer = await asyncio.open_connection(*served.address)
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 206 ")
+            found = await reader.readexactly(10_000)
+            writer.close()
+            return found
+
+        async def nodes() -> list[bytes]:
+            tasks = [asyncio.create_task(node()) for _ in range(1000)]
+            await asyncio.sleep(1)
+            assert shop.gate is not None
+            shop.gate.set()
+            return await asyncio.gather(*tasks)
+
+        assert set(asyncio.run(nodes())) == {LAYER[:10_000]}
+        assert len(asked(server, LAYER)) == 1
