@@ -56,6 +56,7 @@ BAD = {
     "no TLS": {"url": "http://up.test"},
     "a user": {"url": "https://a:b@up.test"},
     "no host": {"hosts": ["docker.io/library"]},
+    "no host but a project": {"hosts": ["team"]},
     "no pattern": {"allow": ["*nginx"]},
     "no CA": {"ca": "hello"},
     "never": {"tag_seconds": -1},
@@ -86,6 +87,14 @@ def test_a_host_means_one_project(admin: At) -> None:
     two = {"project": "two", "url": "https://up.test", "hosts": ["one.test"]}
     assert admin.post("/upstreams", two).status_code == 409
     assert admin.get("/upstreams/two").status_code == 404
+
+
+def test_a_project_that_is_called_like_a_host(admin: At) -> None:
+    assert admin.post("/projects", {"name": "shared.test"}).status_code == 201
+    made = {"project": "three", "url": "https://up.test", "hosts": ["shared.test"]}
+    assert admin.post("/upstreams", made).status_code == 409
+    same = {"project": "same.test", "url": "https://same.test"}
+    assert admin.post("/upstreams", same).status_code == 201
 
 
 def test_a_password_is_for_one_host(admin: At) -> None:

@@ -54,9 +54,10 @@ def _url(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if addresses.read_host(text) is None:
-        raise ValueError("write HOST or HOST:PORT, such as docker.io")
-    return text.lower()
+    name = text.lower()
+    if addresses.read_host(name) is None or not (set(name) & set(".:") or name == "localhost"):
+        raise ValueError("write HOST or HOST:PORT, such as docker.io")  # others are projects' names
+    return name
 
 
 def _ca(text: str) -> str:
@@ -279,6 +280,10 @@ def _put(db: Connection, row: Row) -> Row:
         other = upstreams.hosts(db).get(host, row.project)
         if other != row.project:
             raise Problem(409, f"project {other} stands for {host} already")
+        if host != row.project and projects.find(db, host):  # whose images nobody could pull then
+            raise Problem(
+                409, f"there is a project {host}: CRI-O could not tell it from the registry"
+            )
     try:
         upstreams.put(db, row)
     except sqlite3.IntegrityError:
