@@ -19,6 +19,7 @@ check: install        ## style, types, directions of imports
 bench: install        ## this registry beside its peers; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.replicas
+	$(BIN)/python -m benchmarks.cache
 
 cluster-up: install   ## a real Kubernetes cluster that pulls from a registry here; as root
 	$(BIN)/python -m tests.cluster up
