@@ -254,3 +254,22 @@ def test_nothing_is_pulled_beyond_what_is_allowed(caching: Caching) -> None:
         assert found.status_code == 429
         assert int(found.headers["retry-after"]) > 50
         assert asked(server, OTHER) == []
+
+
+def test_what_takes_long_is_there_later(caching: Caching) -> None:
+    with opened() as (shop, server):
+        client = caching(server.address, tag_seconds=0.1).client
+        pull(client)
+        shop.tags["1"] = OTHER
+        shop.hangs = threading.Event()
+        time.sleep(0.2)
+        assert manifest(client).content == MANIFEST
+        began = time.monotonic()
+        assert manifest(client).content == MANIFEST
+        assert time.monotonic() - began < 1, "it was waited for once more"
+        shop.hangs.set()
+        shop.hangs = None
+        deadline = time.monotonic() + 15
+        while manifest(client).content != OTHER:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

@@ -18,11 +18,15 @@ class Flights(Generic[T]):
 
     async def once(self, what: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What comes of it; made now, unless it is under way."""
+        return await asyncio.shield(self.begin(what, make))
+
+    def begin(self, what: str, make: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Task[T]":
+        """The same as a task, which is nobody's: whoever waits for it shields it."""
         task = self._under_way.get(what)
         if task is None:
             task = self._under_way[what] = asyncio.create_task(make())
             task.add_done_callback(lambda done: self._ended(what, done))
-        return await asyncio.shield(task)
+        return task
 
     def _ended(self, what: str, task: asyncio.Task[T]) -> None:
         del self._under_way[what]

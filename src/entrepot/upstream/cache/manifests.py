@@ -5,6 +5,7 @@ before its parts are: these come when somebody asks for them. While an upstream 
 is served with a warning. Next: `keeping` writes down, `told` says what went wrong.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from entrepot.upstream.cache import keeping, told
 from entrepot.upstream.cache.flights import Flights
 from entrepot.upstream.cache.lately import Lately
 from entrepot.upstream.cache.leases import Leases
-from entrepot.upstream.cache.remote import TOTAL_SECONDS, Remote
+from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.place import BrokenError, RefusedError, UnknownError, UpstreamError
 
 STALE = "serve stale"
@@ -40,6 +41,7 @@ PATIENCE = 4.0
 """Seconds that an upstream has to answer where something is kept."""
 
 _FOR_EVER = float("inf")
+_SLOW = f"takes longer than {PATIENCE:g} s"
 
 _log = logging.getLogger("entrepot.cache")
 
@@ -84,6 +86,8 @@ class Manifests:
         """Is told of each manifest that was fetched for a tag."""
         self._missing = Lately(MISSING_SECONDS)
         self._old = Lately(STALE_SECONDS)
+        self._slow: set[str] = set()
+        """What takes long, and is under way."""
 
     async def find(self, asked: Question) -> Found:
         """What a tag or a digest names upstream. Raises `OCIError`."""
@@ -99,7 +103,20 @@ class Manifests:
             return await self._flights.once(str(asked), partial(self._first, asked))
         if (why := self._old.get(str(asked))) is not None:
             return Found(kept, STALE_SECONDS, why)
-        return await self._flights.once(str(asked), partial(self._compare, asked, kept))
+        return await self._refreshed(asked, kept)
+
+    async def _refreshed(self, asked: Question, kept: Stored) -> Found:
+        """What a tag means now; what is kept where that takes long, while it is found out."""
+        task = self._flights.begin(str(asked), partial(self._compare, asked, kept))
+        if str(asked) not in self._slow:
+            await asyncio.wait({task}, timeout=PATIENCE)
+            if not task.done():
+                self._slow.add(str(asked))
+                task.add_done_callback(lambda _: self._slow.discard(str(asked)))
+                asked.remote.missed(_SLOW)
+        if task.done():
+            return task.result()
+        return self._stale(asked, kept, f"{asked.remote.row.url} {_SLOW}")
 
     async def close(self) -> None:
         """Stop what is under way."""
@@ -122,16 +139,16 @@ class Manifests:
 
         async def fetch() -> Found:
             try:
-                return await self._fetch(asked, str(asked.reference), TOTAL_SECONDS)
+                return await self._fetch(asked, str(asked.reference))
             except UpstreamError as error:
                 raise self._failed(asked, error) from None
 
         return await self._leases.first(str(asked), look, fetch)
 
-    async def _fetch(self, asked: Question, named: str, seconds: float) -> Found:
+    async def _fetch(self, asked: Question, named: str) -> Found:
         """Fetch it, and keep it. Raises `UpstreamError`, `OCIError`."""
         asked.remote.check_budget()
-        manifest = await asked.remote.ask(asked.repository, lambda r: r.manifest(named), seconds)
+        manifest = await asked.remote.ask(asked.repository, lambda r: r.manifest(named))
         _check_size(asked.remote.row, manifest)
         self._count(asked, "fetched")
         return await self._keep(asked, manifest)
@@ -180,7 +197,7 @@ class Manifests:
     async def _ask(self, asked: Question, kept: Stored) -> Found:
         tag = asked.reference
         assert isinstance(tag, Tag)
-        there = await asked.remote.ask(asked.repository, lambda r: r.look(tag.name), PATIENCE)
+        there = await asked.remote.ask(asked.repository, lambda r: r.look(tag.name))
         if there is None:
             raise UnknownError(str(asked))
         if there == kept.digest:
@@ -188,7 +205,7 @@ class Manifests:
             await self._database.note(checked)
             self._count(asked, "confirmed")
             return self._good(asked, kept)
-        return await self._fetch(asked, there or tag.name, PATIENCE)
+        return await self._fetch(asked, there or tag.name)
 
     def _good(self, asked: Question, stored: Stored) -> Found:
         by_tag = isinstance(asked.reference, Tag)

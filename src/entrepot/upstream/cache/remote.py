@@ -46,10 +46,6 @@ class RestingError(BrokenError):
     """It failed so often, or said so, that it is not asked for a while."""
 
 
-class SlowError(BrokenError):
-    """It takes longer than somebody would wait."""
-
-
 class Remote:
     """One upstream, as its row says."""
 
@@ -89,22 +85,17 @@ class Remote:
         self,
         repository: Repository,
         work: Callable[[RegistryRepository], T],
-        seconds: float = TOTAL_SECONDS,
     ) -> T:
-        """Have something of one of our repositories asked there.
-
-        Raises `UpstreamError`: `RestingError` at once, `SlowError` after so many seconds.
-        """
+        """Have something of one of our repositories asked there. Raises `UpstreamError`."""
         self.check()
         loop = asyncio.get_running_loop()
         asked = loop.run_in_executor(self._asking, self.do, repository, work)
         asked.add_done_callback(heard)  # also where nobody waits for it any more
-        done, _ = await asyncio.wait({asked}, timeout=seconds)
-        if not done:
-            why = f"{urlsplit(self.row.url).netloc} takes longer than {seconds:g} s"
-            self._breaker.failed(time.monotonic(), why)
-            raise SlowError(why)
-        return asked.result()
+        return await asyncio.shield(asked)
+
+    def missed(self, why: str) -> None:
+        """It took longer than somebody would wait."""
+        self._breaker.failed(time.monotonic(), f"{urlsplit(self.row.url).netloc} {why}")
 
     def check(self) -> None:
         """Raise `RestingError` where it is not to be asked now."""
