@@ -221,3 +221,17 @@ def test_names_of_pieces_differ_and_are_objects_names(store: Store) -> None:
     for name in [*names][:20]:
         assert store.size(Piece(name)) is None
     assert store.size(Piece(secrets.token_hex(16))) is None
+
+
+def test_what_is_being_written_can_be_read_as_it_is_or_not_at_all(store: Store) -> None:
+    content = data(3 * MIB + 5)
+    with store.part(begin(store), None) as part:
+        reader = part.reader()
+        for start in range(0, len(content), 100_000):
+            part.write(memoryview(content[start : start + 100_000]))
+            if reader is not None:
+                assert os.pread(reader.fileno(), start, 0) == content[:start]
+        part.seal()
+        if reader is not None:
+            assert os.pread(reader.fileno(), len(content), 0) == content
+            reader.close()
