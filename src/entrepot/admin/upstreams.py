@@ -38,7 +38,6 @@ from entrepot.db.projects import Project
 from entrepot.db.upstreams import Kind
 from entrepot.db.upstreams import Upstream as Row
 from entrepot.upstream.cache.ecr import is_ecr
-from entrepot.upstream.opened import is_local
 
 T = TypeVar("T")
 
@@ -48,7 +47,7 @@ router = APIRouter(prefix="/upstreams", tags=["upstreams"])
 def _url(text: str) -> str:
     found = addresses.url(text)
     parts = urlsplit(found)
-    if parts.scheme == "http" and not is_local(parts.netloc):
+    if parts.scheme == "http" and not addresses.is_this_machine(parts.netloc):
         raise ValueError("write https://HOST: without TLS only this machine itself is asked")
     return found
 
