@@ -83,10 +83,10 @@ def test_usage(filled: Connection) -> None:
     found = list(keyed.usage(filled))
     assert [each.table for each in found] == [
         "manifest", "blob", "upload", "signing_key", "webhook", "upstream",
-        "piece", "piece", "quarantine", "quarantine", "quarantined_piece",
+        "replication", "piece", "piece", "quarantine", "quarantine", "quarantined_piece",
     ]  # fmt: skip
     assert found[1] == Usage("blob", OLD.id, 1, filled_size(filled))
-    assert found[6:8] == [Usage("piece", None, 1, 5), Usage("piece", OLD.id, 1, 70_000)]
+    assert found[7:9] == [Usage("piece", None, 1, 5), Usage("piece", OLD.id, 1, 70_000)]
     assert keyed.used(filled) == [OLD.id]
 
 

@@ -9,10 +9,11 @@ import pytest
 from tests.content import descriptor, dump, image
 from tests.db.pushed import APP, OTHER, blob, log, manifest
 
-from entrepot.db import blobs, engine, keys, manifests, referrers, uploads, upstreams, webhooks
+from entrepot.db import blobs, engine, keys, manifests, referrers, replications, uploads, upstreams, webhooks
 from entrepot.db.connection import Connection
 from entrepot.db.keys import SigningKey
 from entrepot.db.uploads import Upload
+from entrepot.db.replications import Direction, Replication
 from entrepot.db.upstreams import Upstream
 from entrepot.db.webhooks import Webhook
 from entrepot.encryption.envelope import BrokenSealError
@@ -29,6 +30,7 @@ SIGNED = image(
     annotations={"by": PLANTED},
 )
 UPSTREAM = Upstream("hub", "https://hub.test", login="bot", secret=f"pass {PLANTED}")
+RULE = Replication("far", Direction.PUSH, "https://far.test", "*", secret=PLANTED)
 HOOK = Webhook(
     "0badc0de",
     f"https://chat.test/{PLANTED}",
@@ -56,14 +58,14 @@ def give(db: Connection, *keys: MasterKey) -> None:
 def clear(db: Connection) -> None:
     """Take away all that was filled in."""
     links = ("edge", "idle_manifest", "repository_blob", "project_blob", "tag")
-    kept = ("blob", "upload", "signing_key", "webhook", "upstream", "manifest", "piece")
+    kept = ("blob", "upload", "signing_key", "webhook", "upstream", "replication", "manifest", "piece")
     for table in (*links, *kept, "quarantine"):
         db.execute(f"delete from {table}")
 
 
 def rows(db: Connection) -> str:
     """All that lies in the tables, as it lies there."""
-    tables = ("manifest", "blob", "upload", "signing_key", "webhook", "upstream")
+    tables = ("manifest", "blob", "upload", "signing_key", "webhook", "upstream", "replication")
     return "\n".join(
         str(row) for table in tables for row in db.execute(f"select * from {table}").fetchall()
     )
@@ -76,6 +78,7 @@ def fill(db: Connection) -> None:
     keys.add(db, KEY)
     webhooks.add(db, HOOK)
     upstreams.put(db, UPSTREAM)
+    replications.add(db, RULE)
     upload = Upload("u1", APP, "sha256")
     uploads.begin(db, upload)
     uploads.advance(db, upload, replace(upload, size=len(PLANTED), content=PLANTED.encode()))
@@ -86,9 +89,9 @@ def secrets_of(hook: Webhook | None) -> tuple[str, str, str]:
     return hook.url, hook.secret, hook.secret_before
 
 
-def secret_of(upstream: Upstream | None) -> str:
-    assert upstream is not None
-    return upstream.secret
+def secret_of(found: Upstream | Replication | None) -> str:
+    assert found is not None
+    return found.secret
 
 
 READS: dict[str, Callable[[Connection], object]] = {
@@ -102,6 +105,7 @@ READS: dict[str, Callable[[Connection], object]] = {
     "signing keys": keys.every,
     "webhook": lambda db: secrets_of(webhooks.find(db, HOOK.id)),
     "upstream": lambda db: secret_of(upstreams.find(db, UPSTREAM.project)),
+    "replication": lambda db: secret_of(replications.find(db, RULE.name)),
 }
 
 

@@ -92,6 +92,14 @@ TABLES = (
         "length(secret)",
         "1 = 1",
     ),
+    Table(
+        "replication",
+        "name",
+        "name",
+        (Column(Sealed.REPLICATION_SECRET, "secret", text=True),),
+        "length(secret)",
+        "1 = 1",
+    ),
     OBJECTS,
     *(
         Table(

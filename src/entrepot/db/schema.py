@@ -23,6 +23,7 @@ SCRIPTS = (
     "signatures.sql",
     "webhooks.sql",
     "upstreams.sql",
+    "replication.sql",
 )
 
 VERSION = len(SCRIPTS)

@@ -28,6 +28,7 @@ class Sealed(StrEnum):
     WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - what it is called
     WEBHOOK_SECRET_BEFORE = "webhook_secret_before"  # noqa: S105
     UPSTREAM_SECRET = "upstream_secret"  # noqa: S105
+    REPLICATION_SECRET = "replication_secret"  # noqa: S105
 
 
 def seal(db: Connection, context: Context, value: bytes) -> tuple[bytes, str | None]:

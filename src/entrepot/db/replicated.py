@@ -1,0 +1,84 @@
+"""Tags that are here because they moved in another registry: which one, and when they did there.
+
+So two registries that copy to each other agree on what is newer: of two moves the later one holds,
+and of two at the same moment the one to the greater digest. A tag that moves here after that is no
+copy any more, and its time is that of the move.
+"""
+
+from dataclasses import dataclass
+
+from entrepot.db.connection import Connection
+from entrepot.oci.names import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What another registry says of a tag that it copies here."""
+
+    origin: str
+    """Its name, which it chose itself: a random one."""
+    at: float
+    """Seconds since 1970; when the tag moved, or went, where somebody did that."""
+    deletions: bool = False
+    """Whether it counts that a tag was deleted here later than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a tag means here, since when, and where it came from."""
+
+    digest: str
+    at: float
+    """When it moved where somebody moved it."""
+    origin: str
+    """The registry that it was copied from; "" for a move of our own."""
+
+
+def moved(db: Connection, repository: Repository, tag: str) -> Moved | None:
+    """Of a tag that is here."""
+    row = db.execute(
+        "select t.digest, t.moved_at, x.origin, x.origin_at from repository r "
+        "join tag t on t.repository = r.id and t.name = ? left join replicated_tag x on "
+        "x.repository = r.name and x.tag = t.name and x.digest = t.digest "
+        "and x.moved_at = t.moved_at where r.name = ?",
+        (tag, repository.name),
+    ).fetchone()
+    if row is None:
+        return None
+    digest, moved_at, origin, origin_at = row
+    return Moved(digest, moved_at if origin is None else origin_at, origin or "")
+
+
+def went(db: Connection, repository: Repository, tag: str) -> float | None:
+    """When a tag was deleted here last; None where nobody did, or it came back."""
+    row = db.execute(
+        "select kind, at from change where repository = ? and reference = ? order by id desc "
+        "limit 1",
+        (repository.name, tag),
+    ).fetchone()
+    return row[1] if row is not None and row[0] == "untagged" else None
+
+
+def holds(db: Connection, repository: Repository, tag: str, digest: str | None, mark: Mark) -> str:
+    """What is here and newer than another registry's move to a digest, None for its deletion; ""
+    where that move is to be made. It is the digest, or "deleted".
+    """
+    here = moved(db, repository, tag)
+    if here is None:
+        at = went(db, repository, tag) if mark.deletions and digest is not None else None
+        return "deleted" if at is not None and at > mark.at else ""
+    if here.digest == digest:
+        return ""
+    return here.digest if (here.at, here.digest) > (mark.at, digest or "") else ""
+
+
+def note(db: Connection, repository: Repository, tag: str, mark: Mark) -> None:
+    """Say that a tag, which was just moved, is a copy."""
+    db.execute(
+        "insert into replicated_tag (repository, tag, digest, moved_at, origin, origin_at) "
+        "select r.name, t.name, t.digest, t.moved_at, :origin, :at from repository r "
+        "join tag t on t.repository = r.id and t.name = :tag where r.name = :repository "
+        "on conflict (repository, tag) do update set digest = excluded.digest, "
+        "moved_at = excluded.moved_at, origin = excluded.origin, origin_at = excluded.origin_at",
+        {"repository": repository.name, "tag": tag, "origin": mark.origin, "at": mark.at},
+    )
