@@ -6,12 +6,11 @@ from dataclasses import replace
 import pytest
 from tests.content import dump, image
 
-from entrepot.db import manifests, replicated, replication_tags, replications, repositories, tags
+from entrepot.db import manifests, replicated, replication_tags, replications, tags
 from entrepot.db.connection import Connection
 from entrepot.db.replicated import Mark
-from entrepot.db.replication_tags import State
+from entrepot.db.replication_tags import Outcome, State
 from entrepot.db.replications import Direction, Replication
-from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag
 
@@ -69,7 +68,7 @@ def test_a_tag_waits_is_tried_again_and_done(db: Connection) -> None:
     assert (standing.waiting, standing.failing, standing.oldest) == (1, 1, 50.0)
     assert standing.error == "it is away"
     assert replication_tags.next_at(db, "far") == 90
-    replication_tags.end(db, item, State.DONE, "sha256:1", "p", "", 95.0)
+    replication_tags.end(db, item, Outcome(State.DONE, "sha256:1", "p"), 95.0)
     standing = replication_tags.standing(db, "far")
     assert (standing.waiting, standing.done, standing.oldest) == (0, 1, None)
     assert replication_tags.of(db, "far", "team/app")["1.0"].digest == "sha256:1"
@@ -80,7 +79,7 @@ def test_a_change_meanwhile_is_not_lost(db: Connection) -> None:
     replication_tags.enlist(db, "far", [("team/app", "1.0", False)], 50.0, 60.0)
     (item,) = replication_tags.due(db, "far", 60.0, 9)
     replication_tags.enlist(db, "far", [("team/app", "1.0", True)], 70.0, 70.0)
-    replication_tags.end(db, item, State.DONE, "sha256:1", "p", "", 95.0)
+    replication_tags.end(db, item, Outcome(State.DONE, "sha256:1", "p"), 95.0)
     (item,) = replication_tags.due(db, "far", 70.0, 9)
     assert (item.gone, item.since) == (True, 50.0)
     replication_tags.forget(db, item)
@@ -157,6 +156,9 @@ def test_a_later_deletion_counts_where_it_is_said(db: Connection) -> None:
     assert replicated.holds(db, APP, "1.0", OTHER, Mark("o", before)) == ""
     assert replicated.holds(db, APP, "1.0", OTHER, Mark("o", before, True)) == "deleted"
     assert replicated.holds(db, APP, "1.0", OTHER, Mark("o", time.time() + 9, True)) == ""
-    assert repositories.identify(db, APP) is not None
-    assert replicated.moved(db, APP, "1.0") is None
-    assert Digest.parse(OTHER)
+    replicated.note(db, APP, "1.0", Mark("o", before - 1))
+    assert replicated.went(db, APP, "1.0") == before - 1
+
+
+def test_a_registry_keeps_its_name(db: Connection) -> None:
+    assert replicated.own(db) == replicated.own(db)

@@ -9,11 +9,21 @@ import pytest
 from tests.content import descriptor, dump, image
 from tests.db.pushed import APP, OTHER, blob, log, manifest
 
-from entrepot.db import blobs, engine, keys, manifests, referrers, replications, uploads, upstreams, webhooks
+from entrepot.db import (
+    blobs,
+    engine,
+    keys,
+    manifests,
+    referrers,
+    replications,
+    uploads,
+    upstreams,
+    webhooks,
+)
 from entrepot.db.connection import Connection
 from entrepot.db.keys import SigningKey
-from entrepot.db.uploads import Upload
 from entrepot.db.replications import Direction, Replication
+from entrepot.db.uploads import Upload
 from entrepot.db.upstreams import Upstream
 from entrepot.db.webhooks import Webhook
 from entrepot.encryption.envelope import BrokenSealError
@@ -58,7 +68,16 @@ def give(db: Connection, *keys: MasterKey) -> None:
 def clear(db: Connection) -> None:
     """Take away all that was filled in."""
     links = ("edge", "idle_manifest", "repository_blob", "project_blob", "tag")
-    kept = ("blob", "upload", "signing_key", "webhook", "upstream", "replication", "manifest", "piece")
+    kept = (
+        "blob",
+        "upload",
+        "signing_key",
+        "webhook",
+        "upstream",
+        "replication",
+        "manifest",
+        "piece",
+    )
     for table in (*links, *kept, "quarantine"):
         db.execute(f"delete from {table}")
 

@@ -5,8 +5,10 @@ and of two at the same moment the one to the greater digest. A tag that moves he
 copy any more, and its time is that of the move.
 """
 
+import secrets
 from dataclasses import dataclass
 
+from entrepot.db.changes import Kind
 from entrepot.db.connection import Connection
 from entrepot.oci.names import Repository
 
@@ -50,13 +52,18 @@ def moved(db: Connection, repository: Repository, tag: str) -> Moved | None:
 
 
 def went(db: Connection, repository: Repository, tag: str) -> float | None:
-    """When a tag was deleted here last; None where nobody did, or it came back."""
+    """When a tag was deleted last, here or where that came from; None where it was not."""
     row = db.execute(
-        "select kind, at from change where repository = ? and reference = ? order by id desc "
-        "limit 1",
+        "select c.kind, c.at, x.origin_at from change c left join replicated_tag x on "
+        "x.repository = c.repository and x.tag = c.reference and x.digest = '' "
+        "and x.moved_at = c.at where c.repository = ? and c.reference = ? "
+        "order by c.id desc limit 1",
         (repository.name, tag),
     ).fetchone()
-    return row[1] if row is not None and row[0] == "untagged" else None
+    if row is None or row[0] != Kind.UNTAGGED:
+        return None
+    _, at, there = row
+    return at if there is None else there
 
 
 def holds(db: Connection, repository: Repository, tag: str, digest: str | None, mark: Mark) -> str:
@@ -73,12 +80,32 @@ def holds(db: Connection, repository: Repository, tag: str, digest: str | None, 
 
 
 def note(db: Connection, repository: Repository, tag: str, mark: Mark) -> None:
-    """Say that a tag, which was just moved, is a copy."""
+    """Say that a tag, which was just moved or deleted, is as it is in another registry."""
+    digest, at = db.execute(
+        "select new, at from change where repository = ? and reference = ? order by id desc "
+        "limit 1",
+        (repository.name, tag),
+    ).fetchone()
+    row = db.execute(
+        "select t.digest, t.moved_at from repository r join tag t on t.repository = r.id "
+        "and t.name = ? where r.name = ?",
+        (tag, repository.name),
+    ).fetchone()
+    digest, at = row or (digest or "", at)
     db.execute(
         "insert into replicated_tag (repository, tag, digest, moved_at, origin, origin_at) "
-        "select r.name, t.name, t.digest, t.moved_at, :origin, :at from repository r "
-        "join tag t on t.repository = r.id and t.name = :tag where r.name = :repository "
-        "on conflict (repository, tag) do update set digest = excluded.digest, "
-        "moved_at = excluded.moved_at, origin = excluded.origin, origin_at = excluded.origin_at",
-        {"repository": repository.name, "tag": tag, "origin": mark.origin, "at": mark.at},
+        "values (?, ?, ?, ?, ?, ?) on conflict (repository, tag) do update set "
+        "digest = excluded.digest, moved_at = excluded.moved_at, origin = excluded.origin, "
+        "origin_at = excluded.origin_at",
+        (repository.name, tag, digest, at, mark.origin, mark.at),
     )
+
+
+def own(db: Connection) -> str:
+    """What this registry calls itself; made up where it has no name yet."""
+    db.execute(
+        "insert into registry_name (number, name) values (1, ?) on conflict (number) do nothing",
+        (secrets.token_hex(8),),
+    )
+    name: str = db.execute("select name from registry_name where number = 1").fetchone()[0]
+    return name

@@ -56,3 +56,9 @@ create table replicated_tag (
     origin_at   real not null,
     primary key (repository, tag)
 ) without rowid;
+
+-- What this registry calls itself to others that it copies to.
+create table registry_name (
+    number      integer primary key,            -- 1
+    name        text not null
+);

@@ -114,19 +114,29 @@ def _of(item: Item) -> dict[str, object]:
     }
 
 
-def end(
-    db: Connection, item: Item, state: State, digest: str, parts: str, error: str, now: float
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one."""
+
+    state: State
+    digest: str
+    """That both ends have now; "" for none."""
+    parts: str = ""
+    note: str = ""
+    """What is to be said about it."""
+
+
+def end(db: Connection, item: Item, outcome: Outcome, now: float) -> None:
     """Both ends are the same, or are to differ; nothing where it was put in line meanwhile."""
     db.execute(
         "update replication_tag set state = :state, digest = :digest, parts = :parts, "
-        f"error = :error, attempts = 0, since = null, next_at = null, done_at = :now {_THIS}",
+        f"error = :note, attempts = 0, since = null, next_at = null, done_at = :now {_THIS}",
         {
             **_of(item),
-            "state": state.value,
-            "digest": digest,
-            "parts": parts,
-            "error": error,
+            "state": outcome.state.value,
+            "digest": outcome.digest,
+            "parts": outcome.parts,
+            "note": outcome.note,
             "now": now,
         },
     )

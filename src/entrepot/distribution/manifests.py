@@ -10,7 +10,7 @@ from functools import partial
 from entrepot.auth.roles import Action
 from entrepot.db import manifests, repositories, tags
 from entrepot.db.manifests import Stored
-from entrepot.distribution import body, mirrored, room, signed, through
+from entrepot.distribution import body, mirrored, replicas, room, signed, through
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag, not_modified
 from entrepot.distribution.registry import Registry
@@ -126,8 +126,9 @@ async def put(registry: Registry, request: Request) -> Response:
     repository, reference = request.route.repository, request.route.reference
     manifest = await _read(content, request.header(b"content-type"), reference)
     names = _tags(request)
+    mark, kept = replicas.mark(request), replicas.Kept()
     put = partial(
-        signed.put,
+        replicas.put if mark else signed.put,
         repository=repository,
         manifest=manifest,
         names=names,
@@ -135,12 +136,13 @@ async def put(registry: Registry, request: Request) -> Response:
         move=bool(await registry.guard.may(request, Action.MOVE, repository)),
         by=request.by(),
         reason=reason,
+        **({"mark": mark, "kept": kept} if mark else {}),
     )
     missing = await registry.database.write(
         partial(floating.keeping, repository=repository, act=put, by=request.by()),
         large=len(manifest.blobs) + len(manifest.children) > _FEW_PARTS,
     )
-    return Response(201, _created(request, manifest, names, missing))
+    return Response(201, _created(request, manifest, names, missing) + kept.headers)
 
 
 async def _read(content: bytes, declared: str, reference: Reference) -> Manifest:
@@ -193,9 +195,11 @@ def _warning(text: str) -> Header:
 async def delete(registry: Registry, request: Request) -> Response:
     """DELETE of a tag, or of a manifest with its tags: into the trash."""
     repository, reference = request.route.repository, request.route.reference
+    mark, kept = replicas.mark(request), replicas.Kept()
     if isinstance(reference, Tag):
         remove = partial(
-            tags.remove,
+            replicas.remove if mark else tags.remove,
+            **({"mark": mark, "kept": kept} if mark else {}),
             repository=repository,
             tag=reference,
             even_if_running=request.even_if_running,
@@ -216,9 +220,10 @@ async def delete(registry: Registry, request: Request) -> Response:
         )
     # A manifest may have thousands of parts.
     gone = partial(floating.keeping, repository=repository, act=remove, by=request.by())
-    if not await registry.database.write(gone, large=isinstance(reference, Digest)):
+    item = await registry.database.write(gone, large=isinstance(reference, Digest))
+    if not item and not kept.what:
         raise await _unknown(registry, repository, reference)
-    return Response(202)
+    return Response(202, kept.headers)
 
 
 async def _unknown(registry: Registry, repository: Repository, reference: Reference) -> OCIError:

@@ -6,7 +6,7 @@ registries that have no such API.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
@@ -19,6 +19,7 @@ from entrepot.upstream.http import Answer, Http
 from entrepot.upstream.place import (
     Blob,
     BrokenError,
+    RefusedError,
     Source,
     UnknownError,
     UpstreamError,
@@ -32,12 +33,24 @@ _MANY = 10_000
 _next = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?').search
 
 
+Mark = Callable[[str], Mapping[str, str]]
+"""From a tag to headers of requests that move it."""
+
+
+def unmarked(_: str) -> Mapping[str, str]:
+    """Says nothing of itself."""
+    return {}
+
+
 class RegistryRepository:
     """A repository, as one caller sees it."""
 
-    def __init__(self, http: Http, name: Repository) -> None:
+    def __init__(self, http: Http, name: Repository, mark: Mark = unmarked) -> None:
         self.http = http
         self.name = name
+        self._mark = mark
+        self.kept: dict[str, str] = {}
+        """By tag, what the registry kept there in place of what was to be written."""
         self._base = f"/v2/{name}"
         self.pull_scope = f"repository:{name}:pull"
         """What is asked for at a token service."""
@@ -137,13 +150,36 @@ class RegistryRepository:
 
     def put_manifest(self, manifest: Manifest, tag: str = "") -> None:
         """Push it, by a tag or its digest; where the registry keeps no referrers, list it there."""
-        headers = {"content-type": manifest.media_type}
+        headers = {"content-type": manifest.media_type, **self._mark(tag)}
         path = f"{self._base}/manifests/{tag or manifest.digest}"
         done = self.http.once("PUT", path, self._push, headers, manifest.content)
         if done.status != 201:
             raise UpstreamError(f"{self} did not take {tag or manifest.digest}")
+        self._note_kept(tag, done)
         if manifest.subject is not None and "oci-subject" not in done.headers:
             self._list_referrer(manifest, manifest.subject.digest)
+
+    def delete_tag(self, tag: str) -> None:
+        """Take a tag away; where the registry knows no such thing, the manifest, which must have
+        no other tag then. Raises `UpstreamError`.
+        """
+        path = f"{self._base}/manifests/"
+        scope = f"repository:{self.name}:pull,push,delete"
+        self.http.ask("HEAD", f"{path}{tag}", scope, {"accept": _ACCEPT})  # so it has logged in
+        try:
+            self._note_kept(tag, self.http.once("DELETE", f"{path}{tag}", scope, self._mark(tag)))
+            return
+        except (BrokenError, RefusedError):
+            raise
+        except UpstreamError:
+            digest = self.digest_of(tag)
+            if not digest or any(self.digest_of(x) == digest for x in self.tags() if x != tag):
+                raise
+        self.http.once("DELETE", f"{path}{digest}", scope)
+
+    def _note_kept(self, tag: str, answer: Answer) -> None:
+        if kept := answer.headers.get("entrepot-kept"):
+            self.kept[tag] = kept
 
     def referrers(self, digest: Digest) -> list[Digest]:
         """By the API, else by the tag that stands for it; and by the tags of cosign."""
@@ -162,21 +198,27 @@ class RegistryRepository:
 
     def tags(self, pages: int = _MANY) -> list[str]:
         """All of them, page after page."""
+        return self._listed(f"{self._base}/tags/list?n=1000", self.pull_scope, "tags", pages)
+
+    def catalogue(self) -> list[str]:
+        """Names of all repositories of the registry, those that one may see. Raises as above."""
+        return self._listed("/v2/_catalog?n=1000", "registry:catalog:*", "repositories")
+
+    def _listed(self, path: str, scope: str, what: str, pages: int = _MANY) -> list[str]:
         found: list[str] = []
-        path = f"{self._base}/tags/list?n=1000"
         for _ in range(pages):
-            answer = self.http.ask("GET", path, self.pull_scope)
+            answer = self.http.ask("GET", path, scope)
             if answer.status == 404:
                 raise UnknownError(f"there is no repository {self}, or you may not see it")
             try:
-                found += [str(tag) for tag in json.loads(answer.body)["tags"] or ()]
+                found += [str(each) for each in json.loads(answer.body)[what] or ()]
             except (ValueError, KeyError, TypeError):
-                raise UpstreamError(f"{self}: its list of tags cannot be read") from None
+                raise UpstreamError(f"{self}: its list of {what} cannot be read") from None
             link = _next(answer.headers.get("link", ""))
             if link is None:
                 return found
             path = urljoin(f"{self.http.origin}{path}", link[1])
-        raise UpstreamError(f"{self}: its list of tags never ends")
+        raise UpstreamError(f"{self}: its list of {what} never ends")
 
     def _fallback(self, digest: Digest) -> list[dict[str, Any]]:
         path = f"{self._base}/manifests/{_stand_in(digest)}"

@@ -1,0 +1,61 @@
+"""`Far`: the other registry of a rule, as this process asks it, under the server's rules."""
+
+import threading
+
+from entrepot.addresses import Network
+from entrepot.auth.oidc.answer import OutboundError
+from entrepot.auth.oidc.outbound import trust
+from entrepot.db.replications import Replication
+from entrepot.oci.names import Repository
+from entrepot.upstream import guarded
+from entrepot.upstream.http import Credential, Http
+from entrepot.upstream.place import UpstreamError
+from entrepot.upstream.registry import Mark, RegistryRepository, unmarked
+
+_READ_SECONDS, _TOTAL_SECONDS = 30.0, 120.0
+_ATTEMPTS, _PATIENCE = 2, 2.0
+
+
+class Far:
+    """It is connected when it is asked for the first time."""
+
+    def __init__(self, rule: Replication, allow: tuple[Network, ...]) -> None:
+        self._rule, self._allow = rule, allow
+        self._http: Http | None = None
+        self._lock = threading.Lock()
+
+    def repository(self, name: Repository, mark: Mark = unmarked) -> RegistryRepository:
+        """One of its repositories. Raises `UpstreamError`."""
+        return RegistryRepository(self._connected(), name, mark)
+
+    def catalogue(self) -> list[str]:
+        """Names of all its repositories that the login may see. Raises `UpstreamError`."""
+        return self.repository(Repository("x")).catalogue()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        with self._lock:
+            if self._http is not None:
+                self._http.close()
+
+    def _connected(self) -> Http:
+        with self._lock:
+            if self._http is None:
+                self._http = self._open()
+            return self._http
+
+    def _open(self) -> Http:
+        rule = self._rule
+        try:
+            context = trust(rule.ca or None)
+        except OutboundError as error:
+            raise UpstreamError(str(error)) from None
+        return Http(
+            rule.url,
+            Credential(rule.login, rule.secret) if rule.login else None,
+            attempts=_ATTEMPTS,
+            timeout=_READ_SECONDS,
+            patience=_PATIENCE,
+            total=_TOTAL_SECONDS,
+            ways=guarded.ways(context, self._allow),
+        )

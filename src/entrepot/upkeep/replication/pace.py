@@ -1,0 +1,75 @@
+"""How fast a rule may copy, and when it tries again."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+from entrepot.oci.digest import Digest
+from entrepot.oci.manifest import Manifest
+from entrepot.upstream.place import Blob, Source, UpstreamError
+
+_FIRST, _LATEST = 2.0, 900.0
+
+
+def delay(attempts: int) -> float:
+    """Seconds until what has failed so many times is tried again."""
+    return min(_FIRST * 2.0 ** min(attempts - 1, 20), _LATEST)
+
+
+class Stopped(UpstreamError):
+    """The server stops, or the rule has changed."""
+
+
+class Pace:
+    """Bytes a second, of all threads together; None for as many as go."""
+
+    def __init__(self, rate: int | None) -> None:
+        self._rate = rate
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+        self.stop = threading.Event()
+        """Whether nothing more is to be copied."""
+
+    def take(self, size: int) -> None:
+        """Wait until so many more may pass. Raises `Stopped`."""
+        wait = 0.0
+        if self._rate is not None:
+            with self._lock:
+                now = time.monotonic()
+                begin = max(now, self._free_at)
+                self._free_at = begin + size / self._rate
+            wait = begin - now
+        if self.stop.wait(wait) if wait > 0 else self.stop.is_set():
+            raise Stopped("it was stopped, and goes on later")
+
+
+class Paced:
+    """A source whose blobs come at a pace."""
+
+    def __init__(self, source: Source, pace: Pace) -> None:
+        self._source, self._pace = source, pace
+
+    def __str__(self) -> str:
+        return str(self._source)
+
+    def manifest(self, reference: str) -> Manifest:
+        """See `Source`."""
+        return self._source.manifest(reference)
+
+    def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
+        """See `Source`; raises also `Stopped`."""
+        for part in self._source.blob(blob, start):
+            self._pace.take(len(part))
+            yield part
+
+    def referrers(self, digest: Digest) -> list[Digest]:
+        """See `Source`."""
+        return self._source.referrers(digest)
+
+    def named_after(self, digest: Digest) -> list[str]:
+        """See `Source`."""
+        return self._source.named_after(digest)
+
+    def tags(self) -> list[str]:
+        """See `Source`."""
+        return self._source.tags()
