@@ -45,6 +45,7 @@ from entrepot.settings import Settings
 from entrepot.upkeep.encryption_jobs import begin_rekeying, encryption_jobs
 from entrepot.upkeep.job import Job
 from entrepot.upkeep.jobs import jobs
+from entrepot.upkeep.replication.replicator import Replicator
 from entrepot.upkeep.runner import Runner
 from entrepot.upkeep.webhooks.pace import Pace
 from entrepot.upkeep.webhooks.sender import Outlet, Sender
@@ -189,7 +190,17 @@ def _jobs(settings: Settings, registry: Registry) -> list[Job]:
     found += encryption_jobs(registry.database, registry.store, linger=linger)
     outlet = Outlet(registry.outbound, settings.public_url, _pace(settings))
     sender = Sender(registry.database, registry.news, registry.observer.metrics, outlet)
-    return [*found, sender.job(settings.upkeep_pause)]
+    replicator = Replicator(
+        registry.database,
+        registry.store,
+        registry.news,
+        registry.observer.metrics,
+        allow=tuple(map(addresses.network, settings.outbound_allow)),
+        address=settings.public_url,
+        keep=registry.terms.keep,
+    )
+    pause = settings.upkeep_pause
+    return [*found, sender.job(pause), replicator.job(pause)]
 
 
 def _pace(settings: Settings) -> Pace:

@@ -67,7 +67,7 @@ def test_a_tag_waits_is_tried_again_and_done(db: Connection) -> None:
     standing = replication_tags.standing(db, "far")
     assert (standing.waiting, standing.failing, standing.oldest) == (1, 1, 50.0)
     assert standing.error == "it is away"
-    assert replication_tags.next_at(db, "far") == 90
+    assert replication_tags.next_at(db, "far", 60.0) == 90
     replication_tags.end(db, item, Outcome(State.DONE, "sha256:1", "p"), 95.0)
     standing = replication_tags.standing(db, "far")
     assert (standing.waiting, standing.done, standing.oldest) == (0, 1, None)

@@ -94,10 +94,12 @@ def due(db: Connection, rule: str, now: float, limit: int) -> list[Item]:
     return [_read(row) for row in rows]
 
 
-def next_at(db: Connection, rule: str) -> float | None:
-    """When the next one's time comes; None for none."""
+def next_at(db: Connection, rule: str, now: float) -> float | None:
+    """When the next one's time comes, of those that still wait for it; None for none."""
     found: float | None = db.execute(
-        "select min(next_at) from replication_tag where rule = ? and state = 'waiting'", (rule,)
+        "select min(next_at) from replication_tag where rule = ? and state = 'waiting' "
+        "and next_at > ?",
+        (rule, now),
     ).fetchone()[0]
     return found
 

@@ -21,6 +21,9 @@ STORE_BLOBS = "entrepot_store_blobs"
 SCRUB_DAMAGED = "entrepot_scrub_damaged"
 BACKUP_AT = "entrepot_backup_timestamp_seconds"
 WEBHOOK_LAG = "entrepot_webhook_lag_seconds"
+REPLICATION_LAG = "entrepot_replication_lag_seconds"
+REPLICATION_WAITING = "entrepot_replication_waiting"
+REPLICATION_CONFLICTS = "entrepot_replication_conflicts"
 
 JOB_RUNNING = "entrepot_job_running"
 JOB_SECONDS = "entrepot_job_last_seconds"
@@ -34,6 +37,9 @@ _GAUGES = {
     SCRUB_DAMAGED: ("", "Blobs and manifests in quarantine that nobody has pushed again."),
     BACKUP_AT: ("", "When the newest backup was made."),
     WEBHOOK_LAG: ("", "Age of the oldest change that a webhook has not been told of."),
+    REPLICATION_LAG: ("", "Age of the oldest change that has not arrived at its other registry."),
+    REPLICATION_WAITING: ("", "Tags that are to be copied, by all rules of replication."),
+    REPLICATION_CONFLICTS: ("", "Tags that differ, and are to, by the rule for conflicts."),
     JOB_RUNNING: ("job", "Whether some process does the job right now."),
     JOB_SECONDS: ("job", "How long the job ran last."),
     JOB_SUCCESS: ("job", "When the job ended well last."),
@@ -47,6 +53,7 @@ JOB_RUNS = "entrepot_job_runs"
 WEBHOOK_ATTEMPTS = "entrepot_webhook_attempts"
 CACHE_ANSWERS = "entrepot_cache_answers"
 CACHE_BYTES = "entrepot_cache_fetched_bytes"
+REPLICATED = "entrepot_replicated"
 
 _COUNTERS = {
     COLLECTED: ("what", "Things that the collector took away."),
@@ -58,6 +65,7 @@ _COUNTERS = {
         "project,what,result",
         "What was looked for upstream: fetched, confirmed, stale, missing or failed.",
     ),
+    REPLICATED: ("rule,result", "Tags looked at by rules of replication: done, conflict, failed."),
     CACHE_BYTES: ("project", "Bytes of blobs fetched from upstreams."),
 }
 """By name, the labels and the meaning; several labels, and their values, have commas between."""

@@ -21,6 +21,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.pieces import Piece
 from entrepot.db.replicated import Mark
+from entrepot.db.trash import Keep
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.manifest import Manifest
@@ -40,6 +41,8 @@ class Local:
     database: Database
     store: Store
     loop: asyncio.AbstractEventLoop
+    keep: Keep
+    """How what is deleted is kept in the trash."""
 
     def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query. Raises `UpstreamError`."""
@@ -206,7 +209,12 @@ class LocalRepository:
 
     def _delete(self, db: Connection, tag: Tag) -> None:
         remove = partial(
-            tags.remove, repository=self.name, tag=tag, by=self._by, reason=self._reason
+            tags.remove,
+            repository=self.name,
+            tag=tag,
+            keep=self._local.keep,
+            by=self._by,
+            reason=self._reason,
         )
         gone = floating.keeping(db, self.name, remove, by=self._by)
         if gone is not None and self._mark is not None:

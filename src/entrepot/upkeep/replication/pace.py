@@ -16,7 +16,7 @@ def delay(attempts: int) -> float:
     return min(_FIRST * 2.0 ** min(attempts - 1, 20), _LATEST)
 
 
-class Stopped(UpstreamError):
+class StoppedError(UpstreamError):
     """The server stops, or the rule has changed."""
 
 
@@ -31,7 +31,7 @@ class Pace:
         """Whether nothing more is to be copied."""
 
     def take(self, size: int) -> None:
-        """Wait until so many more may pass. Raises `Stopped`."""
+        """Wait until so many more may pass. Raises `StoppedError`."""
         wait = 0.0
         if self._rate is not None:
             with self._lock:
@@ -40,7 +40,7 @@ class Pace:
                 self._free_at = begin + size / self._rate
             wait = begin - now
         if self.stop.wait(wait) if wait > 0 else self.stop.is_set():
-            raise Stopped("it was stopped, and goes on later")
+            raise StoppedError("it was stopped, and goes on later")
 
 
 class Paced:
@@ -57,7 +57,7 @@ class Paced:
         return self._source.manifest(reference)
 
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
-        """See `Source`; raises also `Stopped`."""
+        """See `Source`; raises also `StoppedError`."""
         for part in self._source.blob(blob, start):
             self._pace.take(len(part))
             yield part

@@ -1,0 +1,103 @@
+"""The compare: all that a rule means, at both ends; what differs is put in line. For threads.
+
+It sees what the log of changes cannot say: what was lost or changed at the other end, and, for a
+rule that pulls, anything at all.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from entrepot.auth import pattern
+from entrepot.db import replication_tags, repositories
+from entrepot.db.connection import Connection
+from entrepot.db.replication_tags import Item, State
+from entrepot.db.replications import Direction
+from entrepot.oci.names import Repository
+from entrepot.upkeep.replication import pull, push
+from entrepot.upkeep.replication.line import Entry
+from entrepot.upkeep.replication.pace import StoppedError
+from entrepot.upkeep.replication.way import Way
+from entrepot.upstream.place import UnknownError
+
+_PAGE = 1000
+_AT_ONCE = 4
+
+
+def compare(way: Way) -> Iterator[list[Entry]]:
+    """What differs, repository by repository. Raises `UpstreamError`."""
+    pushes = way.rule.direction is Direction.PUSH
+    differs = push.differs if pushes else pull.differs
+    with ThreadPoolExecutor(_AT_ONCE, "entrepot-compare") as pool:
+        for repository in _repositories(way):
+            if way.pace.stop.is_set():
+                raise StoppedError("it was stopped, and goes on later")
+            known = _known(way, repository)
+            tags = _tags(way, repository)
+            if tags is None:
+                continue
+            asked = {
+                tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in tags
+            }
+            found = [(repository, tag, False) for tag, each in asked.items() if each.result()]
+            gone = known.keys() - asked.keys() if way.rule.deletions else ()
+            yield [*found, *((repository, tag, True) for tag in gone if _stands(known[tag]))]
+
+
+def _stands(item: Item) -> bool:
+    return item.state is State.DONE
+
+
+def _known(way: Way, repository: str) -> dict[str, Item]:
+    def query(db: Connection) -> dict[str, Item]:
+        return replication_tags.of(db, way.rule.name, repository)
+
+    return way.here.local.read(query)
+
+
+def _tags(way: Way, repository: str) -> list[str] | None:
+    """None where the other registry knows no such repository: whoever lost all that it had must
+    not have it deleted here, too.
+    """
+    if way.rule.direction is Direction.PUSH:
+        tags = way.mine(repository).tags()
+    else:
+        try:
+            tags = way.far.repository(way.name_there(repository)).tags()
+        except UnknownError:
+            return None
+    return [tag for tag in tags if way.wanted.tag(tag)]
+
+
+def _repositories(way: Way) -> Iterator[str]:
+    """By their names here; also those that only were there once."""
+    seen = set[str]()
+    names = _ours(way) if way.rule.direction is Direction.PUSH else _theirs(way)
+    for name in names:
+        seen.add(name)
+        yield name
+    before = way.here.local.read(lambda db: replication_tags.repositories(db, way.rule.name))
+    yield from (name for name in before if name not in seen)
+
+
+def _ours(way: Way) -> Iterator[str]:
+    ranges, after = pattern.ranges([way.rule.pattern]), ""
+    while True:
+
+        def query(db: Connection, after: str = after) -> list[str]:
+            return repositories.catalog(db, ranges, after, _PAGE)
+
+        names = way.here.local.read(query)
+        yield from names
+        if len(names) < _PAGE:
+            return
+        after = names[-1]
+
+
+def _theirs(way: Way) -> Iterator[str]:
+    """A pattern that means one repository needs no catalogue, which many registries lack."""
+    one = not way.rule.pattern.endswith(pattern.ANY)
+    names = [way.rule.pattern] if one else way.far.catalogue()
+    for name in filter(way.wanted.repository, names):
+        found: Repository | None = way.wanted.at_target(name)
+        if found is not None:
+            yield found.name

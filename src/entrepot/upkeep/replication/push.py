@@ -1,0 +1,104 @@
+"""A tag of ours, as it is to be in the other registry. For threads.
+
+Of two moves of a tag the later one holds, where the other registry is an Entrepot: it keeps what is
+newer, and says so (`db.replicated`). Any other registry is made to be as this one is. A deletion
+takes away only what was copied.
+"""
+
+from functools import partial
+
+from entrepot.db import replicated
+from entrepot.db.replicated import Moved
+from entrepot.db.replication_tags import Item, Outcome, State
+from entrepot.oci.names import Repository
+from entrepot.upkeep.replication.pace import Paced
+from entrepot.upkeep.replication.way import Way, missing, parts_of
+from entrepot.upstream.copying import Copier, Plan, plan
+from entrepot.upstream.place import UnknownError
+from entrepot.upstream.registry import RegistryRepository
+
+
+def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
+    """Have it there as it is here; None where neither end has it. Raises `UpstreamError`."""
+    moved = _moved(way, item)
+    if moved is None:
+        return _delete(way, item)
+    found = _planned(way, item, moved)
+    there = _repository(way, item, moved.at)
+    digest, before = moved.digest, there.look(item.tag)
+    left = missing(found, there)
+    names = {tag: each for tag, each in left.names.items() if there.look(tag) != str(each.digest)}
+    if before == digest and not left.manifests and not names:
+        return Outcome(State.DONE, digest, parts_of(found), item.error)
+    source = Paced(way.mine(item.repository), way.pace)
+    copier.copy(Plan(found.root, left.manifests, names), source, there, item.tag)
+    if kept := there.kept.get(item.tag):
+        return Outcome(State.CONFLICT, "", "", f"{there}:{item.tag} moved later: it is {kept}")
+    foreign = before and before not in (digest, item.digest)
+    note = f"it replaced {before}, which was put there by somebody else" if foreign else ""
+    return Outcome(State.DONE, digest, parts_of(found), note if item.digest else "")
+
+
+def differs(way: Way, repository: str, tag: str, known: Item | None) -> bool:
+    """Whether it is to be copied, as far as can be seen without its blobs."""
+    item = known or _unknown(way, repository, tag)
+    moved = _moved(way, item)
+    if moved is None:
+        return known is not None
+    if known is None or known.state is not State.DONE or known.digest != moved.digest:
+        return known is None or known.state is not State.WAITING
+    found = _planned(way, item, moved)
+    there = _repository(way, item, moved.at)
+    return (
+        parts_of(found) != known.parts
+        or there.look(tag) != moved.digest
+        or bool(missing(found, there).manifests)
+    )
+
+
+def _unknown(way: Way, repository: str, tag: str) -> Item:
+    return Item(
+        way.rule.name, repository, tag, State.WAITING, False, 0, "", "", None, None, 0, "", None
+    )
+
+
+def _moved(way: Way, item: Item) -> Moved | None:
+    find = partial(replicated.moved, repository=Repository(item.repository), tag=item.tag)
+    return way.here.local.read(find)
+
+
+def _planned(way: Way, item: Item, moved: Moved) -> Plan:
+    here = way.mine(item.repository)
+    return plan(here, moved.digest, referrers=way.rule.referrers)
+
+
+def _repository(way: Way, item: Item, at: float) -> RegistryRepository:
+    """The repository there, told when the tag moved; other tags come with it, for which that holds
+    as well.
+    """
+    deletions = " deletions" if way.rule.deletions else ""
+    headers = {
+        "entrepot-replicated": f"{way.here.origin} {at:.6f}{deletions}",
+        "entrepot-reason": way.reason,
+    }
+    return way.far.repository(way.name_there(item.repository), lambda tag: headers if tag else {})
+
+
+def _delete(way: Way, item: Item) -> Outcome | None:
+    if not way.rule.deletions or not item.digest:
+        return None
+    went = partial(replicated.went, repository=Repository(item.repository), tag=item.tag)
+    there = _repository(way, item, way.here.local.read(went) or 0.0)
+    try:
+        found = there.look(item.tag)
+        if found is None:
+            return None
+        if found != item.digest:
+            note = f"{there}:{item.tag} is {found}, which was not copied from here: it stays"
+            return Outcome(State.CONFLICT, item.digest, "", note)
+        there.delete_tag(item.tag)
+    except UnknownError:
+        return None
+    if kept := there.kept.get(item.tag):
+        return Outcome(State.CONFLICT, "", "", f"{there}:{item.tag} moved later: it is {kept}")
+    return None

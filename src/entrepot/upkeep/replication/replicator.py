@@ -1,0 +1,208 @@
+"""The replicator: has each rule's tags put in line, and copied, as long as there are rules.
+
+It is a job: one process of all does it. A registry that is away holds up its own rules alone: they
+are left alone for a while, longer and longer. What a killed process had not written down is done
+once more, and finds most of it there. Next: `worker` does what one rule has to do.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from entrepot.addresses import Network
+from entrepot.blobstore.store import Store
+from entrepot.db import changes, gauges, moving, replicated, replication_tags, replications
+from entrepot.db.changes import Kind, Wanted
+from entrepot.db.connection import Connection
+from entrepot.db.database import Database
+from entrepot.db.log import EVERYTHING
+from entrepot.db.news import News
+from entrepot.db.replications import Direction, Replication
+from entrepot.db.trash import Keep
+from entrepot.encryption.keys import EncryptionError
+from entrepot.observe.metrics import (
+    REPLICATION_CONFLICTS,
+    REPLICATION_LAG,
+    REPLICATION_WAITING,
+    Metrics,
+)
+from entrepot.upkeep.job import Job, Run
+from entrepot.upkeep.replication import line
+from entrepot.upkeep.replication.line import WINDOW
+from entrepot.upkeep.replication.local import Local
+from entrepot.upkeep.replication.way import Here
+from entrepot.upkeep.replication.worker import Worker
+
+JOB = "replication"
+
+_LOOK = 5.0
+"""Seconds after which it is looked which rules there are, where nothing was heard."""
+_AGAIN = 2.0
+
+_EVERYTHING = Wanted((("", "\U0010ffff"),))
+
+_log = logging.getLogger("entrepot.replication")
+
+
+class Replicator:
+    """Copies for as long as it runs."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        news: News,
+        metrics: Metrics,
+        *,
+        allow: tuple[Network, ...],
+        address: str,
+        keep: Keep,
+    ) -> None:
+        self._database, self._store, self._news, self._metrics = database, store, news, metrics
+        self._allow, self._address, self._keep = allow, address, keep
+        self._workers: dict[str, Worker] = {}
+        self._here: Here | None = None
+        self._stale = True
+        self._looked = float("-inf")
+        self._broken: set[str] = set()
+
+    def job(self, pause: float) -> Job:
+        """What runs it, and looks so often whether there are rules."""
+        return Job(JOB, self.run, pause, "Copies images to other registries, and from them.")
+
+    async def run(self, run: Run) -> None:
+        """Copy until cancelled, or there are no rules."""
+        failing, self._stale = False, True
+        try:
+            with self._news.watch(self._hear) as watch:
+                while True:
+                    try:
+                        pause = await self._step(watch.wake)
+                        failing = False
+                        run.report(error="")
+                    except sqlite3.Error as error:
+                        if not failing:  # told once, not each time
+                            _log.error("replication waits: %s; it is tried again", error)
+                        failing, pause = True, _AGAIN
+                        run.report(error=f"replication waits: {error}")
+                    if pause is None:
+                        return
+                    await watch.wait(pause)
+        finally:
+            await self._finish()
+
+    def _hear(self, kind: str, _repository: str) -> bool:
+        if kind in (Kind.ACCESS, EVERYTHING):
+            self._stale = True
+        return True
+
+    async def _finish(self) -> None:
+        workers, self._workers = self._workers, {}
+        await asyncio.gather(*(each.close() for each in workers.values()))
+
+    async def _step(self, wake: Callable[[], None]) -> float | None:
+        """Do what there is to do; for how long there is nothing more, None for ever."""
+        if self._news.closed:
+            await asyncio.sleep(_LOOK)  # the server stops, and another goes on
+            return _LOOK
+        if await self._database.read(moving.frozen) is not None:
+            return _LOOK
+        if self._stale or time.monotonic() - self._looked > _LOOK:
+            self._stale = False
+            await self._look()
+        if not self._workers:
+            return None
+        more = await self._forward()
+        pauses = [await each.launch(wake) for each in list(self._workers.values())]
+        return 0.0 if more else min([_LOOK, *pauses])
+
+    async def _look(self) -> None:
+        """Which rules there are by now, and how they stand."""
+        if self._here is None:
+            name = await self._database.write(replicated.own)
+            loop = asyncio.get_running_loop()
+            local = Local(self._database, self._store, loop, self._keep)
+            self._here = Here(local, name, self._address, self._allow)
+        found = {rule.name: rule for rule in await self._database.scan(self._rules)}
+        for name in self._workers.keys() - found.keys():
+            await self._workers.pop(name).close()
+        for name, rule in found.items():
+            await self._learn(name, rule)
+        self._looked = time.monotonic()
+        await self._database.note(partial(_measure, now=time.time()))
+
+    async def _learn(self, name: str, rule: Replication) -> None:
+        worker = self._workers.get(name)
+        if worker is not None and worker.is_for(rule):
+            worker.renewed(rule)
+            return
+        if worker is not None:
+            await self._workers.pop(name).close()
+        assert self._here is not None
+        try:
+            self._workers[name] = Worker(rule, self._here, self._database, self._metrics)
+        except ValueError as error:  # a range that this version does not read
+            await self._database.note(partial(_broken, name=name, error=str(error)))
+
+    def _rules(self, db: Connection) -> list[Replication]:
+        found = [self._find(db, name) for name in replications.names(db)]
+        return [rule for rule in found if rule is not None and not rule.paused]
+
+    def _find(self, db: Connection, name: str) -> Replication | None:
+        try:
+            return replications.find(db, name)
+        except EncryptionError as error:
+            if name not in self._broken:  # told once
+                self._broken.add(name)
+                _log.error("replication %s cannot be opened, and waits: %s", name, error)
+            return None
+
+    async def _forward(self) -> bool:
+        """Put in line what came since the last time; whether there may be more."""
+        behind = [each for each in self._workers.values() if each.rule.direction is Direction.PUSH]
+        if not behind:
+            return False
+        read = partial(
+            changes.following,
+            cursor=min(each.rule.cursor for each in behind),
+            wanted=_EVERYTHING,
+            limit=WINDOW,
+            window=WINDOW,
+        )
+        rows, end, is_last = await self._database.read(read)
+        for worker in behind:
+            if worker.rule.cursor < end:
+                new = [row for row in rows if row.id > worker.rule.cursor]
+                relevant = any(worker.way.wanted.repository(row.repository) for row in new)
+                if relevant or not is_last or end - worker.noted > WINDOW:
+                    await self._database.note(partial(_enlist, worker=worker, rows=new, end=end))
+                    worker.noted = end
+                worker.rule = replace(worker.rule, cursor=end)
+        return not is_last
+
+
+def _enlist(db: Connection, worker: Worker, rows: list[changes.Row], end: int) -> None:
+    """How far the log was read is written down with what came of that."""
+    name, now = worker.rule.name, time.time()
+    for entry, at in line.entries(db, name, worker.way.wanted, rows).items():
+        replication_tags.enlist(db, name, [entry], at, now)
+    replications.move(db, name, end)
+
+
+def _broken(db: Connection, name: str, error: str) -> None:
+    replications.compared(db, name, None, error)
+
+
+def _measure(db: Connection, now: float) -> None:
+    found = [replication_tags.standing(db, name) for name in replications.names(db)]
+    oldest = [each.oldest for each in found if each.oldest is not None]
+    values = {
+        REPLICATION_LAG: max(0.0, now - min(oldest)) if oldest else 0.0,
+        REPLICATION_WAITING: sum(each.waiting for each in found),
+        REPLICATION_CONFLICTS: sum(each.conflicts for each in found),
+    }
+    gauges.put(db, values)

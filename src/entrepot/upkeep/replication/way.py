@@ -1,0 +1,84 @@
+"""`Way`: all that copies by one rule: both ends, a pace, and threads that share what they move."""
+
+from dataclasses import dataclass, field
+
+from entrepot.addresses import Network
+from entrepot.db.audit import By
+from entrepot.db.replicated import Mark
+from entrepot.db.replications import Replication
+from entrepot.oci.digest import Digest
+from entrepot.oci.names import Repository
+from entrepot.upkeep.replication.far import Far
+from entrepot.upkeep.replication.local import Local, LocalRepository
+from entrepot.upkeep.replication.pace import Pace
+from entrepot.upkeep.replication.wanted import Wanted
+from entrepot.upstream.copying import Plan
+from entrepot.upstream.place import Target, UpstreamError
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """This registry, as it is the same for all rules."""
+
+    local: Local
+    origin: str
+    """What it calls itself to others."""
+    address: str
+    """Where it is, as others are told; "" where it is not known."""
+    allow: tuple[Network, ...]
+    """Networks that are not global, and may be reached."""
+
+
+@dataclass(slots=True)
+class Way:
+    """Made anew when the rule changes. Raises `UnreadableError`."""
+
+    rule: Replication
+    here: Here
+    wanted: Wanted = field(init=False)
+    far: Far = field(init=False)
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.wanted = Wanted(self.rule)
+        self.far = Far(self.rule, self.here.allow)
+        self.pace = Pace(self.rule.rate)
+
+    def close(self) -> None:
+        """Stop what is under way."""
+        self.pace.stop.set()
+
+    @property
+    def by(self) -> By:
+        """Who does it, in the log of changes."""
+        return By(f"replication:{self.rule.name}", via="replication")
+
+    @property
+    def reason(self) -> str:
+        """What the end that is written to says about it."""
+        return f"copied by {self.rule.name} from {self.here.address or self.here.origin}"
+
+    def name_there(self, repository: str) -> Repository:
+        """What one of our repositories is called in the other registry."""
+        found = self.wanted.there(repository)
+        if found is None:
+            raise UpstreamError(f"{self.rule.target}/{repository} is too long a name")
+        return found
+
+    def mine(self, repository: str, mark: Mark | None = None) -> LocalRepository:
+        """One of our repositories."""
+        reason = f"copied from {self.rule.url}"
+        return LocalRepository(self.here.local, Repository(repository), self.by, reason, mark)
+
+
+def parts_of(plan: Plan) -> str:
+    """A digest of all that belongs to an image: it changes when a signature comes."""
+    names = sorted(f"{tag} {each.digest}" for tag, each in plan.names.items())
+    digests = sorted(str(each.digest) for each in plan.manifests)
+    return str(Digest.of("\n".join([*digests, *names]).encode()))
+
+
+def missing(plan: Plan, target: Target) -> Plan:
+    """What of an image is not at the target, and the root."""
+    lacks = tuple(each for each in plan.manifests if not target.has_manifest(each.digest))
+    return Plan(plan.root, lacks, plan.names)
