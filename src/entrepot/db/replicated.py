@@ -62,8 +62,7 @@ def went(db: Connection, repository: Repository, tag: str) -> float | None:
     ).fetchone()
     if row is None or row[0] != Kind.UNTAGGED:
         return None
-    _, at, there = row
-    return at if there is None else there
+    return float(row[1] if row[2] is None else row[2])
 
 
 def holds(db: Connection, repository: Repository, tag: str, digest: str | None, mark: Mark) -> str:

@@ -1,0 +1,98 @@
+"""Images that a registry copies from another one."""
+
+from collections.abc import Iterator
+from random import Random
+
+import httpx
+import pytest
+from tests.content import put_image
+from tests.served import Served
+from tests.upkeep.replication.conftest import (
+    Office,
+    compare,
+    give,
+    held,
+    items,
+    push_index,
+    rule,
+    sign,
+    standing,
+    still,
+    until,
+    whole,
+)
+
+from entrepot.db.replication_tags import State
+from entrepot.db.replications import Direction
+
+APP = "team/app"
+LAYERS = [Random(number).randbytes(100_000 + number) for number in range(3)]
+PULL = Direction.PULL
+
+
+@pytest.fixture
+def near(office: Office) -> Served:
+    return office("near")
+
+
+@pytest.fixture(params=["entrepot", "docker-registry"])
+def far(request: pytest.FixtureRequest, office: Office) -> Iterator[httpx.Client]:
+    peer = request.param == "docker-registry"
+    address = request.getfixturevalue("peer") if peer else office("far").url
+    with httpx.Client(base_url=address) as client:
+        yield client
+
+
+def url(client: httpx.Client) -> str:
+    return str(client.base_url).rstrip("/")
+
+
+def test_what_is_there_and_what_comes(near: Served, far: httpx.Client) -> None:
+    root = give(far, APP, "1.0", LAYERS[0], LAYERS[1])
+    rule(near.folder, "far", url(far), direction=PULL, target="copies", every=0.5)
+    still(near.folder, "far")
+    assert held(near.url, f"copies/{APP}", "1.0") == root
+    assert whole(near.url, f"copies/{APP}", "1.0") == whole(url(far), APP, "1.0")
+    moved = give(far, APP, "1.0", LAYERS[2])
+    until(lambda: held(near.url, f"copies/{APP}", "1.0") == moved)
+
+
+def test_signatures_that_come_later(near: Served, office: Office) -> None:
+    far = office("far").client
+    root = push_index(far, APP, "1.0", LAYERS[0])
+    rule(near.folder, "far", url(far), direction=PULL, every=0.5)
+    still(near.folder, "far")
+    late = sign(far, APP, root)
+    until(lambda: held(near.url, APP, late) == late)
+
+
+def test_deletions(near: Served, far: httpx.Client) -> None:
+    give(far, APP, "1.0", LAYERS[0])
+    two = give(far, APP, "2.0", LAYERS[1])
+    rule(near.folder, "far", url(far), direction=PULL, deletions=True)
+    still(near.folder, "far")
+    assert far.delete(f"/v2/{APP}/manifests/{two}").status_code == 202
+    compare(near.folder, "far")
+    until(lambda: held(near.url, APP, "2.0") is None)
+    assert held(near.url, APP, "1.0")
+
+
+def test_what_was_put_here_by_others_stays(near: Served, far: httpx.Client) -> None:
+    ours = put_image(near.client, APP, "1.0", LAYERS[0])
+    give(far, APP, "1.0", LAYERS[1])
+    rule(near.folder, "far", url(far), direction=PULL, deletions=True)
+    still(near.folder, "far")
+    (item,) = items(near.folder, "far")
+    assert item.state is State.CONFLICT
+    assert "put here by somebody else: it stays" in item.error
+    assert held(near.url, APP, "1.0") == ours
+    assert standing(near.folder, "far").conflicts == 1
+
+
+def test_one_repository_needs_no_catalogue(near: Served, far: httpx.Client) -> None:
+    one = give(far, APP, "1.0", LAYERS[0])
+    give(far, "team/other", "1.0", LAYERS[0])
+    rule(near.folder, "far", url(far), APP, direction=PULL)
+    still(near.folder, "far")
+    assert held(near.url, APP, "1.0") == one
+    assert held(near.url, "team/other", "1.0") is None

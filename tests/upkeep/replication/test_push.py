@@ -1,0 +1,121 @@
+"""Images that a registry copies to another one: to an Entrepot, and to a docker-registry."""
+
+from random import Random
+
+import httpx
+import pytest
+from tests.content import digest, put_image
+from tests.served import Served
+from tests.upkeep.replication.conftest import (
+    Office,
+    compare,
+    found,
+    held,
+    items,
+    push_index,
+    rule,
+    sign,
+    standing,
+    still,
+    until,
+    whole,
+)
+
+LAYERS = [Random(number).randbytes(100_000 + number) for number in range(3)]
+APP = "team/app"
+
+
+@pytest.fixture
+def near(office: Office) -> Served:
+    return office("near")
+
+
+@pytest.fixture(params=["entrepot", "docker-registry"])
+def far(request: pytest.FixtureRequest, office: Office) -> str:
+    if request.param == "entrepot":
+        return office("far").url
+    url: str = request.getfixturevalue("peer")
+    return url
+
+
+def test_what_is_there_and_what_comes(near: Served, far: str) -> None:
+    root = push_index(near.client, APP, "1.0", LAYERS[0], LAYERS[1])
+    signature = sign(near.client, APP, root)
+    rule(near.folder, "far", far, target="copies")
+    still(near.folder, "far")
+    assert held(far, f"copies/{APP}", "1.0") == root
+    assert whole(far, f"copies/{APP}", "1.0") == whole(near.url, APP, "1.0")
+    assert whole(far, f"copies/{APP}", signature) == whole(near.url, APP, signature)
+
+    new = put_image(near.client, APP, "1.1", LAYERS[2])
+    until(lambda: held(far, f"copies/{APP}", "1.1") == new)
+    late = sign(near.client, APP, new, b"late")
+    until(lambda: held(far, f"copies/{APP}", late) == late)
+    moved = put_image(near.client, APP, "1.1", LAYERS[0])
+    until(lambda: held(far, f"copies/{APP}", "1.1") == moved)
+    still(near.folder, "far")
+    assert standing(near.folder, "far").done == 2
+
+
+def test_deletions_where_that_is_wanted(near: Served, far: str) -> None:
+    one = put_image(near.client, APP, "1.0", LAYERS[0])
+    put_image(near.client, APP, "2.0", LAYERS[1])
+    rule(near.folder, "far", far, deletions=True)
+    still(near.folder, "far")
+    assert near.client.delete(f"/v2/{APP}/manifests/2.0").status_code == 202
+    until(lambda: held(far, APP, "2.0") is None)
+    assert held(far, APP, "1.0") == one
+    still(near.folder, "far")
+    assert [(item.tag, item.error) for item in items(near.folder, "far")] == [("1.0", "")]
+
+
+def test_no_deletions_where_they_are_not(near: Served, far: str) -> None:
+    one = put_image(near.client, APP, "1.0", LAYERS[0])
+    rule(near.folder, "far", far)
+    still(near.folder, "far")
+    assert near.client.delete(f"/v2/{APP}/manifests/1.0").status_code == 202
+    until(lambda: not items(near.folder, "far"))
+    assert held(far, APP, "1.0") == one
+
+
+def test_a_compare_finds_what_is_missing_or_other(near: Served, far: str) -> None:
+    one = put_image(near.client, APP, "1.0", LAYERS[0])
+    rule(near.folder, "far", far)
+    still(near.folder, "far")
+    assert httpx.delete(f"{far}/v2/{APP}/manifests/{one}").status_code == 202
+    assert held(far, APP, "1.0") is None
+    compare(near.folder, "far")
+    until(lambda: held(far, APP, "1.0") == one)
+
+
+def test_only_what_the_rule_means(near: Served, peer: str) -> None:
+    for tag in ("1.0.0", "1.2.3", "2.0.0", "latest"):
+        put_image(near.client, APP, tag, LAYERS[0])
+    put_image(near.client, "other/app", "1.2.3", LAYERS[0])
+    rule(near.folder, "some", peer, versions="^1.1")
+    still(near.folder, "some")
+    rule(near.folder, "named", peer, target="named", tags=("l*",))
+    still(near.folder, "named")
+    listed = httpx.get(f"{peer}/v2/_catalog").json()["repositories"]
+    assert listed == ["named/team/app", APP]
+    assert httpx.get(f"{peer}/v2/{APP}/tags/list").json()["tags"] == ["1.2.3"]
+    assert httpx.get(f"{peer}/v2/named/{APP}/tags/list").json()["tags"] == ["latest"]
+
+
+def test_one_that_is_away_and_comes_back(near: Served, office: Office) -> None:
+    put_image(near.client, APP, "1.0", LAYERS[0])
+    rule(near.folder, "far", "http://127.0.0.1:9")
+    until(lambda: standing(near.folder, "far").failing or _error(near))
+    assert "127.0.0.1:9" in _error(near)
+
+
+def _error(near: Served) -> str:
+    return found(near.folder, "far").error or standing(near.folder, "far").error
+
+
+def test_large_layers_come_whole(near: Served, far: str) -> None:
+    layer = Random(9).randbytes(3_000_000)
+    put_image(near.client, APP, "big", layer)
+    rule(near.folder, "far", far, rate=8_000_000)
+    still(near.folder, "far")
+    assert digest(layer) in whole(far, APP, "big")
