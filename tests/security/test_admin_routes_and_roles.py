@@ -416,6 +416,19 @@ ROUTES = {
         Row("delete team", "/bad-versions?repository=team/app&version=not-there"),
         Row("delete other", "/bad-versions?repository=other/secret&version=not-there"),
     ],
+    ("GET", "/replications"): [Row("audit", "/replications")],
+    ("POST", "/replications"): [
+        Row(
+            "administer",
+            "/replications",
+            {"name": "new-{}", "url": "https://127.0.0.1:9", "pattern": "team/*", "paused": True},
+        )
+    ],
+    ("GET", "/replications/{name}"): [Row("audit", "/replications/not-there")],
+    ("PATCH", "/replications/{name}"): [Row("administer", "/replications/not-there", {})],
+    ("DELETE", "/replications/{name}"): [Row("administer", "/replications/not-there")],
+    ("POST", "/replications/{name}/run"): [Row("administer", "/replications/not-there/run")],
+    ("GET", "/replications/{name}/tags"): [Row("audit", "/replications/not-there/tags")],
     ("GET", "/upstreams"): [Row("audit", "/upstreams")],
     ("POST", "/upstreams"): [
         Row("administer", "/upstreams", {"project": "new-{}", "url": "https://new-{}.test"})

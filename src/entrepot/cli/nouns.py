@@ -18,6 +18,7 @@ MODULES = {
     "mirror-config": "mirror_config:mirror_config",
     "drill": "drill:drill",
     "upstream": "upstream:app",
+    "replication": "replication:app",
     "gc": "gc:gc",
     "jobs": "jobs:app",
     "login": "login:login",

@@ -1,0 +1,385 @@
+"""Replications: rules by which images are copied to other registries, and from them. They are an
+admin's: whoever makes one has this registry go out, and decides whose login it shows there.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Body, Query, Response
+from pydantic import AfterValidator, Field, SecretStr
+
+from entrepot.admin.caller import Called, Caller
+from entrepot.admin.page import (
+    After,
+    Glob,
+    IfMatch,
+    Limit,
+    Model,
+    Name,
+    Page,
+    Pattern,
+    check_match,
+    moment,
+    paged,
+    tagged,
+)
+from entrepot.admin.problem import Problem
+from entrepot.admin.upstreams import Ca, Login, Password, Url
+from entrepot.db import jobs, replication_tags, replications
+from entrepot.db.audit import Event
+from entrepot.db.changes import record_access
+from entrepot.db.connection import Connection
+from entrepot.db.replication_tags import Item, Standing, State
+from entrepot.db.replications import Direction
+from entrepot.db.replications import Replication as Row
+from entrepot.oci.errors import OCIError
+from entrepot.oci.names import Repository
+from entrepot.upkeep.replication.replicator import JOB
+from entrepot.versions.ranges import Range
+from entrepot.versions.version import Scheme
+
+T = TypeVar("T")
+
+router = APIRouter(prefix="/replications", tags=["replications"])
+
+DAY, MINUTES = 24 * 3600.0, 300.0
+"""Seconds between two compares, where nobody says: by a rule that pushes, and one that pulls."""
+
+
+def _versions(text: str) -> str:
+    if text:
+        Range.parse(text, Scheme.SEMVER)
+    return text
+
+
+def _target(text: str) -> str:
+    try:
+        return Repository.parse(text).name if text else ""
+    except OCIError as error:
+        raise ValueError(error.message) from None
+
+
+Target = Annotated[str, AfterValidator(_target)]
+Tags = Annotated[list[Glob], Field(max_length=100)]
+Versions = Annotated[str, Field(max_length=256), AfterValidator(_versions)]
+Rate = Annotated[int, Field(ge=1024, le=2**40)]
+Every = Annotated[float, Field(ge=1, le=365 * DAY)]
+
+
+class NewReplication(Model):
+    """A rule to be made. It first compares all that is there, and copies what is missing."""
+
+    name: Name
+    direction: Direction = Direction.PUSH
+    """Whether this registry copies to the other one, or from it."""
+    url: Url
+    """https://HOST[:PORT] of the other registry."""
+    login: Login = ""
+    """A user's name there."""
+    password: Password = SecretStr("")
+    ca: Ca = ""
+    """PEM of a private CA, in place of the system's."""
+    pattern: Pattern
+    """Repositories, by their names at the source."""
+    target: Target = ""
+    """What comes before these names at the other end."""
+    tags: Tags = Field(default_factory=list)
+    """Only these tags, and those of the versions; all where neither is said."""
+    versions: Versions = ""
+    """A range of versions, such as ^1.2."""
+    referrers: bool = True
+    """Whether signatures and whatever else refers to an image go with it."""
+    deletions: bool = False
+    """Whether what was copied is deleted where the source deletes it."""
+    rate: Rate | None = None
+    """Bytes a second; null for no limit."""
+    every: Every | None = None
+    """Seconds between two compares of everything."""
+    paused: bool = False
+
+
+class ReplicationChange(Model):
+    """What to change; what is left out stays. What a rule copies is said when it is made."""
+
+    url: Url | None = None
+    login: Login | None = None
+    password: Password | None = None
+    ca: Ca | None = None
+    tags: Tags | None = None
+    versions: Versions | None = None
+    referrers: bool | None = None
+    deletions: bool | None = None
+    rate: Rate | None = None
+    """Null takes the limit away."""
+    every: Every | None = None
+    paused: bool | None = None
+
+
+class Replication(Model):
+    """A rule as shown, and how it stands; never with its password."""
+
+    name: str
+    direction: Direction
+    url: str
+    login: str
+    has_password: bool
+    ca: str
+    pattern: str
+    target: str
+    tags: list[str]
+    versions: str
+    referrers: bool
+    deletions: bool
+    rate: int | None
+    every: float
+    paused: bool
+    created_at: datetime | None
+    created_by: str
+
+
+class Replicated(Replication):
+    """The same with how far it is."""
+
+    lag: float
+    """Seconds since the oldest change that has not arrived; 0 where all have."""
+    waiting: int
+    """Tags that are to be copied."""
+    failing: int
+    """Of those, tags that were tried and failed."""
+    conflicts: int
+    """Tags that differ, and are to."""
+    done: int
+    """Tags that are the same at both ends, as far as is known."""
+    compared_at: datetime | None
+    """When the last compare of everything began that came to its end."""
+    error: str
+    """The last trouble; "" where there is none."""
+
+
+class ReplicatedTag(Model):
+    """How a tag stands."""
+
+    repository: str
+    """Its name here."""
+    tag: str
+    state: State
+    gone: bool
+    """Whether the source has it no more."""
+    digest: str
+    """That both ends had last."""
+    since: datetime | None
+    attempts: int
+    next_at: datetime | None
+    error: str
+    done_at: datetime | None
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "direction": row.direction,
+        "url": row.url,
+        "login": row.login,
+        "has_password": bool(row.secret),
+        "ca": row.ca,
+        "pattern": row.pattern,
+        "target": row.target,
+        "tags": list(row.tags),
+        "versions": row.versions,
+        "referrers": row.referrers,
+        "deletions": row.deletions,
+        "rate": row.rate,
+        "every": row.every,
+        "paused": row.paused,
+        "created_at": moment(row.created_at),
+        "created_by": row.created_by,
+    }
+
+
+def _shown(row: Row, standing: Standing, now: float) -> Replicated:
+    oldest = standing.oldest
+    return Replicated(
+        **_plain(row),
+        lag=0.0 if oldest is None else max(0.0, now - oldest),
+        waiting=standing.waiting,
+        failing=standing.failing,
+        conflicts=standing.conflicts,
+        done=standing.done,
+        compared_at=moment(row.compared_at),
+        error=row.error or standing.error,
+    )
+
+
+def _with_standing(db: Connection, row: Row) -> Replicated:
+    return _shown(row, replication_tags.standing(db, row.name), time.time())
+
+
+def _found(db: Connection, name: str) -> Replicated:
+    return _with_standing(db, _required(db, name))
+
+
+def _required(db: Connection, name: str) -> Row:
+    found = replications.find(db, name)
+    if found is None:
+        raise Problem(404, f"there is no replication {name[:255]!r}")
+    return found
+
+
+@router.get("")
+async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[Replicated]:
+    """All rules, and how they stand."""
+
+    def read(db: Connection) -> list[Replicated]:
+        return [_with_standing(db, row) for row in replications.listed(db, after, limit + 1)]
+
+    return Page.model_validate(paged(await caller.registry.database.scan(read), limit, "name"))
+
+
+@router.post("", status_code=201)
+async def create(
+    caller: Called, wanted: Annotated[NewReplication, Body()], response: Response
+) -> Replicated:
+    """Have images copied from now on."""
+    given = wanted.model_dump(exclude={"password", "tags"})
+    usual = MINUTES if wanted.direction is Direction.PULL else DAY
+    given["every"] = wanted.every or usual
+    secret = wanted.password.get_secret_value()
+    by = caller.actor.subject
+    row = Row(**given, tags=tuple(wanted.tags), secret=secret, created_by=by)
+
+    def write(db: Connection) -> Replicated:
+        if replications.find(db, row.name):
+            raise Problem(409, f"there is a replication {row.name} already")
+        made = replications.add(db, row)
+        jobs.ask(db, JOB)
+        return _with_standing(db, made)
+
+    told = {"url": row.url, "pattern": row.pattern, "direction": row.direction.value}
+    made = await _change(caller, "replication create", row.name, write, **told)
+    return _tagged(response, made)
+
+
+@router.get("/{name}")
+async def show(caller: Called, name: str, response: Response) -> Replicated:
+    """A rule, and how it stands."""
+    read = partial(_found, name=name)
+    return _tagged(response, await caller.registry.database.scan(read))
+
+
+@router.patch("/{name}")
+async def update(
+    caller: Called,
+    name: str,
+    wanted: Annotated[ReplicationChange, Body()],
+    response: Response,
+    if_match: IfMatch = None,
+) -> Replicated:
+    """Change a rule, pause it, or have it go on; all of it is compared soon."""
+    given = wanted.model_dump(exclude_unset=True, exclude={"password"})
+    given = {key: each for key, each in given.items() if each is not None or key == "rate"}
+
+    def write(db: Connection) -> Replicated:
+        before = _required(db, name)
+        check_match(if_match, Replication(**_plain(before)))
+        fields: dict[str, Any] = {}
+        fields |= {key: tuple(each) if key == "tags" else each for key, each in given.items()}
+        if wanted.password is not None:
+            fields["secret"] = wanted.password.get_secret_value()
+        elif before.secret and given.get("url", before.url) != before.url:
+            raise Problem(422, "give the password again, or an empty one: the address changes")
+        replications.put(db, replace(before, **fields))
+        if given.keys() - {"paused", "rate", "every"}:
+            replications.ask(db, name, time.time())
+        jobs.ask(db, JOB)
+        return _found(db, name)
+
+    told = {key: each for key, each in given.items() if key != "ca"}
+    return _tagged(response, await _change(caller, "replication change", name, write, **told))
+
+
+@router.delete("/{name}", status_code=204)
+async def delete(caller: Called, name: str, if_match: IfMatch = None) -> Response:
+    """Have nothing copied by it any more. What it copied stays."""
+
+    def write(db: Connection) -> None:
+        check_match(if_match, Replication(**_plain(_required(db, name))))
+        replications.remove(db, name)
+
+    await _change(caller, "replication delete", name, write)
+    return Response(status_code=204)
+
+
+@router.post("/{name}/run", status_code=202)
+async def run(caller: Called, name: str) -> Replicated:
+    """Have all of it compared now, and what failed tried again."""
+
+    def write(db: Connection) -> Replicated:
+        if _required(db, name).paused:
+            raise Problem(409, f"replication {name} is paused: have it go on first")
+        replications.ask(db, name, time.time())
+        jobs.ask(db, JOB)
+        return _found(db, name)
+
+    return await _change(caller, "replication run", name, write)
+
+
+@router.get("/{name}/tags")
+async def tags(
+    caller: Called,
+    name: str,
+    state: Annotated[State | None, Query(description="Only those that stand so.")] = None,
+    after: Annotated[str, Query(max_length=400, description="Go on behind this one.")] = "",
+    limit: Limit = 100,
+) -> Page[ReplicatedTag]:
+    """What is copied by a rule, tag by tag; `after` is REPOSITORY:TAG."""
+    repository, _, tag = after.partition(":")
+
+    def read(db: Connection) -> list[Item]:
+        _required(db, name)
+        return replication_tags.page(db, name, state, (repository, tag), limit + 1)
+
+    found = await caller.registry.database.scan(read)
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(
+        items=[_tag(item) for item in found[:limit]],
+        next=f"{last.repository}:{last.tag}" if last else None,
+    )
+
+
+def _tag(item: Item) -> ReplicatedTag:
+    return ReplicatedTag(
+        repository=item.repository,
+        tag=item.tag,
+        state=item.state,
+        gone=item.gone,
+        digest=item.digest,
+        since=moment(item.since),
+        attempts=item.attempts,
+        next_at=moment(item.next_at),
+        error=item.error,
+        done_at=moment(item.done_at),
+    )
+
+
+def _tagged(response: Response, shown: Replicated) -> Replicated:
+    """Its entity tag is that of the rule: how it stands changes by itself."""
+    fields = shown.model_dump(include=set(Replication.model_fields))
+    tagged(response, Replication(**fields))
+    return shown
+
+
+async def _change(
+    caller: Caller, what: str, name: str, write: Callable[[Connection], T], **detail: Any
+) -> T:
+    event = Event(what, caller.by(), reference=f"replication:{name}", detail=detail)
+
+    def both(db: Connection) -> T:
+        result = write(db)
+        record_access(db, event)
+        return result
+
+    return await caller.registry.database.write(both)

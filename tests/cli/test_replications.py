@@ -1,0 +1,54 @@
+"""`entrepot replication`, as an admin at a desk types it."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.cli.desk import Desk, furnished
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with furnished(tmp_path_factory.mktemp("desk")) as desk:
+        desk.login()
+        yield desk
+
+
+def test_the_life_of_a_rule(desk: Desk) -> None:
+    words = ("far", "https://127.0.0.1:9", "team/*", "--user", "bot", "--password-stdin")
+    more = ("--versions", "^1.2", "--tag", "latest", "--rate", "10MiB", "--deletions")
+    said = desk.good("replication", "add", *words, *more, stdin="pass word\n")
+    assert said == "team/* is copied to https://127.0.0.1:9 from now on\n"
+    shown = desk.json("replication", "show", "far")
+    assert (shown["versions"], shown["tags"]) == ("^1.2", ["latest"])
+    assert (shown["rate"], shown["deletions"]) == (10 * 2**20, True)
+    assert (shown["direction"], shown["every"], shown["has_password"]) == ("push", 86400, True)
+    assert "10 MiB" in desk.good("replication", "show", "far")
+    assert desk.good("replication", "pause", "far") == "replication far is paused\n"
+    assert "paused" in desk.good("replication", "list")
+    assert desk.good("replication", "resume", "far") == "replication far goes on\n"
+    assert "compares everything" in desk.good("replication", "run", "far")
+    assert desk.json("replication", "tags", "far", "--state", "waiting") == []
+    assert desk.good("replication", "remove", "far", "--yes") == "replication far is removed\n"
+    assert "there is no replication" in desk.bad("replication", "show", "far")
+
+
+def test_one_that_pulls(desk: Desk) -> None:
+    words = ("base", "https://127.0.0.1:9", "team/app", "--pull", "--target", "mirror")
+    said = desk.good("replication", "add", *words)
+    assert said == "team/app is copied from https://127.0.0.1:9 from now on\n"
+    (shown,) = desk.json("replication", "list")
+    assert (shown["direction"], shown["every"], shown["target"]) == ("pull", 300, "mirror")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("add", "bad", "http://up.test", "*"), "without TLS only this machine itself"),
+        (("add", "bad", "https://up.test", "*", "--password-stdin"), "whose password"),
+        (("add", "bad", "https://up.test", "*", "--every", "soon"), "write 30s"),
+        (("add", "bad", "https://up.test", "*", "--versions", "old"), "is no range"),
+        (("remove", "not-there", "--yes"), "there is no replication"),
+    ],
+)
+def test_what_is_refused(desk: Desk, words: tuple[str, ...], says: str) -> None:
+    assert says in desk.bad("replication", *words)

@@ -1,0 +1,58 @@
+"""A registry that is killed while it copies: what it began is finished, and nothing is half there."""
+
+from pathlib import Path
+from random import Random
+
+import httpx
+from tests.content import put_image
+from tests.registry import serving
+from tests.upkeep.replication.conftest import held, items, rule, still, until, whole
+from tests.upstream.peer import docker_registry
+
+from entrepot.db.replications import Direction
+
+APP = "team/app"
+SETTINGS = {"outbound_allow": "127.0.0.0/8", "upkeep_pause": 0.2}
+LAYERS = [Random(number).randbytes(400_000) for number in range(6)]
+RATE = 600_000
+"""Bytes a second: some seconds for all of it."""
+
+
+def test_one_that_pushes(tmp_path: Path) -> None:
+    with docker_registry(tmp_path / "peer") as address, serving(tmp_path, **SETTINGS) as near:
+        near.may_fail = True
+        url = f"http://{address}"
+        with httpx.Client(base_url=near.url) as client:
+            pushed = [put_image(client, APP, f"1.{at}", each) for at, each in enumerate(LAYERS)]
+        rule(near.data, "far", url, rate=RATE)
+        until(lambda: any(held(url, APP, f"1.{number}") for number in range(6)))
+        near.kill()
+        copied = [number for number in range(6) if held(url, APP, f"1.{number}")]
+        assert len(copied) < 6
+        for number in copied:
+            whole(url, APP, f"1.{number}")
+        near.start()
+        still(near.data, "far")
+        assert [held(url, APP, f"1.{number}") for number in range(6)] == pushed
+        for number in range(6):
+            whole(url, APP, f"1.{number}")
+
+
+def test_one_that_pulls(tmp_path: Path) -> None:
+    far_settings = {"outbound_allow": "127.0.0.0/8"}
+    with (
+        serving(tmp_path / "far", **far_settings) as far,
+        serving(tmp_path / "near", **SETTINGS) as near,
+    ):
+        near.may_fail = True
+        with httpx.Client(base_url=far.url) as client:
+            pushed = [put_image(client, APP, f"1.{at}", each) for at, each in enumerate(LAYERS)]
+        rule(near.data, "far", far.url, direction=Direction.PULL, rate=RATE)
+        until(lambda: any(held(near.url, APP, f"1.{number}") for number in range(6)))
+        near.kill()
+        near.start()
+        still(near.data, "far")
+        assert [held(near.url, APP, f"1.{number}") for number in range(6)] == pushed
+        assert {item.state.value for item in items(near.data, "far")} == {"done"}
+        for number in range(6):
+            whole(near.url, APP, f"1.{number}")
