@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.accounts import first_start
@@ -16,7 +17,7 @@ from tests.upstream.peer import docker_registry
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder: Path = tmp_path_factory.mktemp("office") / "data"
     first_start(folder)
-    settings = {"outbound_allow": ("127.0.0.0/8",), "upkeep_pause": 0.2}
+    settings: dict[str, Any] = {"outbound_allow": ("127.0.0.0/8",), "upkeep_pause": 0.2}
     with serving(folder, "own", dangerously_without_accounts=False, **settings) as served:
         yield Office(served)
 

@@ -22,7 +22,7 @@ def test_the_life_of_a_rule(desk: Desk) -> None:
     assert (shown["versions"], shown["tags"]) == ("^1.2", ["latest"])
     assert (shown["rate"], shown["deletions"]) == (10 * 2**20, True)
     assert (shown["direction"], shown["every"], shown["has_password"]) == ("push", 86400, True)
-    assert "10 MiB" in desk.good("replication", "show", "far")
+    assert "10.0 MiB" in desk.good("replication", "show", "far")
     assert desk.good("replication", "pause", "far") == "replication far is paused\n"
     assert "paused" in desk.good("replication", "list")
     assert desk.good("replication", "resume", "far") == "replication far goes on\n"
@@ -36,7 +36,8 @@ def test_one_that_pulls(desk: Desk) -> None:
     words = ("base", "https://127.0.0.1:9", "team/app", "--pull", "--target", "mirror")
     said = desk.good("replication", "add", *words)
     assert said == "team/app is copied from https://127.0.0.1:9 from now on\n"
-    (shown,) = desk.json("replication", "list")
+    shown = desk.json("replication", "show", "base")
+    assert "base" in [each["name"] for each in desk.json("replication", "list")]
     assert (shown["direction"], shown["every"], shown["target"]) == ("pull", 300, "mirror")
 
 

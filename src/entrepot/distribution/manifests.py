@@ -8,7 +8,7 @@ import time
 from functools import partial
 
 from entrepot.auth.roles import Action
-from entrepot.db import manifests, repositories, tags
+from entrepot.db import manifests, repositories
 from entrepot.db.manifests import Stored
 from entrepot.distribution import body, mirrored, replicas, room, signed, through
 from entrepot.distribution.asgi import Header
@@ -128,7 +128,7 @@ async def put(registry: Registry, request: Request) -> Response:
     names = _tags(request)
     mark, kept = replicas.mark(request), replicas.Kept()
     put = partial(
-        replicas.put if mark else signed.put,
+        replicas.put,
         repository=repository,
         manifest=manifest,
         names=names,
@@ -136,7 +136,8 @@ async def put(registry: Registry, request: Request) -> Response:
         move=bool(await registry.guard.may(request, Action.MOVE, repository)),
         by=request.by(),
         reason=reason,
-        **({"mark": mark, "kept": kept} if mark else {}),
+        mark=mark,
+        kept=kept,
     )
     missing = await registry.database.write(
         partial(floating.keeping, repository=repository, act=put, by=request.by()),
@@ -198,10 +199,11 @@ async def delete(registry: Registry, request: Request) -> Response:
     mark, kept = replicas.mark(request), replicas.Kept()
     if isinstance(reference, Tag):
         remove = partial(
-            replicas.remove if mark else tags.remove,
-            **({"mark": mark, "kept": kept} if mark else {}),
+            replicas.remove,
             repository=repository,
             tag=reference,
+            mark=mark,
+            kept=kept,
             even_if_running=request.even_if_running,
             keep=registry.terms.keep,
             by=request.by(),

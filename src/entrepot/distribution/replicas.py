@@ -55,11 +55,13 @@ def put(
     manifest: Manifest,
     names: list[Tag],
     *,
-    mark: Mark,
+    mark: Mark | None,
     kept: Kept,
     **more: Any,
 ) -> list[Digest]:
     """`signed.put`, of whose tags only those move that did so later there."""
+    if mark is None:
+        return signed.put(db, repository, manifest, names, **more)
     digest, moves = str(manifest.digest), []
     for tag in names:
         what = replicated.holds(db, repository, tag.name, digest, mark)
@@ -75,9 +77,11 @@ def put(
 
 
 def remove(
-    db: Connection, repository: Repository, tag: Tag, *, mark: Mark, kept: Kept, **more: Any
+    db: Connection, repository: Repository, tag: Tag, *, mark: Mark | None, kept: Kept, **more: Any
 ) -> int | None:
     """`tags.remove`, unless the tag moved here later than it went there."""
+    if mark is None:
+        return tags.remove(db, repository, tag, **more)
     kept.what = replicated.holds(db, repository, tag.name, None, mark)
     if kept.what:
         return 0

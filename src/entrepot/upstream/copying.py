@@ -110,6 +110,11 @@ class Copier:
         """Let nobody begin any more."""
         self._pool.shutdown(cancel_futures=True)
 
+    def forget(self) -> None:
+        """Look again what is there: a target may lose what was copied long ago."""
+        with self._lock:
+            self._moving = {key: each for key, each in self._moving.items() if not each.done()}
+
     def copy(
         self, plan: Plan, source: Source, target: Target, tag: str, show: Show = lambda _: None
     ) -> Copied:

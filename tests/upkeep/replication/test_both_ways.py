@@ -115,6 +115,19 @@ def test_the_later_move_holds_and_the_other_is_shown(office: Office) -> None:
     until(lambda: items(one.folder, "to-two")[0].state is State.DONE)
 
 
+def test_copies_under_other_names_are_not_copied_on_for_ever(office: Office) -> None:
+    one, two = office("one"), office("two")
+    put_image(one.client, APP, "1.0", LAYERS[0])
+    rule(one.folder, "to-two", two.url, "*", target="one")
+    rule(two.folder, "to-one", one.url, "*", target="two")
+    until(lambda: held(one.url, f"two/one/{APP}", "1.0"))
+    compare(one.folder, "to-two")
+    compare(two.folder, "to-one")
+    quiet(one, two)
+    names = [each.client.get("/v2/_catalog").json()["repositories"] for each in (one, two)]
+    assert names == [[APP, f"two/one/{APP}"], [f"one/{APP}"]]
+
+
 BAD = ["x", "0a", "0a -1", "0a 1 deletion", "0a 1e9", "G 1"]
 
 

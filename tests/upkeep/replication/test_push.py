@@ -88,6 +88,19 @@ def test_a_compare_finds_what_is_missing_or_other(near: Served, far: str) -> Non
     until(lambda: held(far, APP, "1.0") == one)
 
 
+def test_what_lost_its_layers_gets_them_again(near: Served, office: Office) -> None:
+    far = office("far", collect_grace=0.1, trash_days=0)
+    one = put_image(near.client, APP, "1.0", LAYERS[0])
+    rule(near.folder, "far", far.url)
+    still(near.folder, "far")
+    assert far.client.delete(f"/v2/{APP}/manifests/{one}").status_code == 202
+    blob = f"/v2/{APP}/blobs/{digest(LAYERS[0])}"
+    until(lambda: far.client.head(blob).status_code == 404)
+    compare(near.folder, "far")
+    until(lambda: held(far.url, APP, "1.0") == one)
+    whole(far.url, APP, "1.0")
+
+
 def test_only_what_the_rule_means(near: Served, peer: str) -> None:
     for tag in ("1.0.0", "1.2.3", "2.0.0", "latest"):
         put_image(near.client, APP, tag, LAYERS[0])

@@ -6,6 +6,7 @@ rule that pulls, anything at all.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from entrepot.auth import pattern
 from entrepot.db import replication_tags, repositories
@@ -17,30 +18,45 @@ from entrepot.upkeep.replication import pull, push
 from entrepot.upkeep.replication.line import Entry
 from entrepot.upkeep.replication.pace import StoppedError
 from entrepot.upkeep.replication.way import Way
-from entrepot.upstream.place import UnknownError
+from entrepot.upstream.place import BrokenError, UnknownError, UpstreamError
 
 _PAGE = 1000
 _AT_ONCE = 4
 
 
-def compare(way: Way) -> Iterator[list[Entry]]:
-    """What differs, repository by repository. Raises `UpstreamError`."""
-    pushes = way.rule.direction is Direction.PUSH
-    differs = push.differs if pushes else pull.differs
+Found = tuple[list[Entry], str]
+"""What differs in a repository, and why it could not be compared; "" where it could."""
+
+
+def compare(way: Way, *, deep: bool) -> Iterator[Found]:
+    """All that differs. A `deep` one looks also for what came to refer to images that stayed the
+    same; each does so for images that were copied of late. Raises `BrokenError`.
+    """
     with ThreadPoolExecutor(_AT_ONCE, "entrepot-compare") as pool:
         for repository in _repositories(way):
             if way.pace.stop.is_set():
                 raise StoppedError("it was stopped, and goes on later")
-            known = _known(way, repository)
-            tags = _tags(way, repository)
-            if tags is None:
-                continue
-            asked = {
-                tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in tags
-            }
-            found = [(repository, tag, False) for tag, each in asked.items() if each.result()]
-            gone = known.keys() - asked.keys() if way.rule.deletions else ()
-            yield [*found, *((repository, tag, True) for tag in gone if _stands(known[tag]))]
+            try:
+                yield _repository(way, pool, repository, deep=deep), ""
+            except (BrokenError, StoppedError):
+                raise
+            except UpstreamError as error:
+                yield [], f"{repository} was not compared: {error}"
+
+
+def _repository(way: Way, pool: ThreadPoolExecutor, repository: str, *, deep: bool) -> list[Entry]:
+    tags = _tags(way, repository)
+    if tags is None:
+        return []
+    known = _known(way, repository)
+    if way.rule.direction is Direction.PUSH:
+        differs = push.differs
+    else:
+        differs = partial(pull.differs, deep=deep)
+    asked = {tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in tags}
+    found = [(repository, tag, False) for tag, each in asked.items() if each.result()]
+    gone = known.keys() - asked.keys() if way.rule.deletions else ()
+    return [*found, *((repository, tag, True) for tag in gone if _stands(known[tag]))]
 
 
 def _stands(item: Item) -> bool:

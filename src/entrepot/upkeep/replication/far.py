@@ -12,7 +12,7 @@ from entrepot.upstream.http import Credential, Http
 from entrepot.upstream.place import UpstreamError
 from entrepot.upstream.registry import Mark, RegistryRepository, unmarked
 
-_READ_SECONDS, _TOTAL_SECONDS = 30.0, 120.0
+_READ_SECONDS, _TOTAL_SECONDS = 15.0, 60.0
 _ATTEMPTS, _PATIENCE = 2, 2.0
 
 

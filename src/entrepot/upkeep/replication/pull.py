@@ -16,6 +16,8 @@ from entrepot.upkeep.replication.way import Way, missing, parts_of
 from entrepot.upstream.copying import Copier, plan
 from entrepot.upstream.place import UnknownError
 
+_NEW = 3600.0
+
 
 def pull(way: Way, copier: Copier, item: Item) -> Outcome | None:
     """Have it here as it is there; None where neither end has it. Raises `UpstreamError`."""
@@ -35,8 +37,10 @@ def pull(way: Way, copier: Copier, item: Item) -> Outcome | None:
     return Outcome(State.DONE, str(found.root.digest), parts_of(found))
 
 
-def differs(way: Way, repository: str, tag: str, known: Item | None) -> bool:
-    """Whether it is to be copied, as far as can be seen without its blobs."""
+def differs(way: Way, repository: str, tag: str, known: Item | None, *, deep: bool) -> bool:
+    """Whether it is to be copied, as far as can be seen without its blobs. Signatures mostly come
+    soon after an image; those that come later are seen by a `deep` look.
+    """
     there = way.far.repository(way.name_there(repository))
     digest = there.look(tag)
     if known is None or digest is None:
@@ -46,7 +50,8 @@ def differs(way: Way, repository: str, tag: str, known: Item | None) -> bool:
     moved = _moved(way, repository, tag)
     if moved is None or moved.digest != digest or known.digest != digest:
         return True
-    if not way.rule.referrers:
+    is_new = known.done_at is not None and time.time() - known.done_at < _NEW
+    if not way.rule.referrers or not (deep or is_new):
         return False
     return parts_of(plan(there, digest)) != known.parts
 

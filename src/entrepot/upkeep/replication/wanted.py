@@ -19,8 +19,12 @@ class Wanted:
         self._range = Range.parse(rule.versions, Scheme.SEMVER) if rule.versions else None
 
     def repository(self, name: str) -> bool:
-        """Whether it means a repository, by its name at the source."""
-        return pattern.covers(self._rule.pattern, name)
+        """Whether it means a repository, by its name at the source. One that has the target's name
+        in its own is a copy of a copy, of which two registries would make ever more.
+        """
+        target = self._rule.target
+        copy = bool(target) and f"/{target}/" in f"/{name}/"
+        return pattern.covers(self._rule.pattern, name) and not copy
 
     def tag(self, name: str) -> bool:
         """Whether it means a tag. What refers to an image goes with it, and never by itself."""

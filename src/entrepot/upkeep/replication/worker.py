@@ -5,6 +5,7 @@ While the other registry is away, nothing more is asked of it for a while.
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -19,16 +20,21 @@ from entrepot.db.replication_tags import Item, Outcome
 from entrepot.db.replications import Direction, Replication
 from entrepot.observe.metrics import REPLICATED, Metrics
 from entrepot.upkeep.replication import compare, pull, push
+from entrepot.upkeep.replication.line import Entry
 from entrepot.upkeep.replication.pace import StoppedError, delay
 from entrepot.upkeep.replication.way import Here, Way
 from entrepot.upstream.copying import Copier
-from entrepot.upstream.place import BrokenError, RefusedError, UpstreamError
+from entrepot.upstream.place import BrokenError, UpstreamError
 
 T = TypeVar("T")
 
 AT_ONCE = 4
 """Tags that are copied at a time, by one rule."""
 _LOOK = 5.0
+_DEEP = 24 * 3600.0
+"""Seconds between two deep compares."""
+_FINISH = 5.0
+"""Seconds that copies under way have in the end."""
 
 _log = logging.getLogger("entrepot.replication")
 
@@ -46,6 +52,7 @@ class Worker:
         self._copier = Copier()
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._failures, self._rests_until = 0, 0.0
+        self._deep_at = 0.0
 
     def is_for(self, rule: Replication) -> bool:
         """Whether it does what a rule says now."""
@@ -59,10 +66,10 @@ class Worker:
         self.rule = replace(rule, cursor=cursor)
 
     async def close(self) -> None:
-        """Stop what is under way, and write down how far the log was read."""
+        """Stop what is under way."""
         self.way.close()
         if self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+            await asyncio.wait(list(self._tasks.values()), timeout=_FINISH)
         self._copier.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.way.far.close()
@@ -113,42 +120,64 @@ class Worker:
         work = push.push if self.rule.direction is Direction.PUSH else pull.pull
         try:
             outcome = await self._aside(lambda: work(self.way, self._copier, item))
+            await self._database.note(partial(_end, item=item, outcome=outcome))
         except StoppedError:
             return
-        except UpstreamError as error:
-            self._heard(error)
-            again = time.time() + delay(item.attempts + 1)
-            fail = partial(replication_tags.fail, item=item, error=str(error), again_at=again)
-            await self._database.note(fail)
-            self._metrics.add(REPLICATED, 1, f"{self.rule.name},failed")
+        except Exception as error:  # noqa: BLE001 - it is tried again, and holds up no other
+            await self._failed(item, error)
             return
+        finally:
+            self._copier.forget()
         self._failures = 0
-        await self._database.note(partial(_end, item=item, outcome=outcome))
         result = outcome.state.value if outcome else "done"
         self._metrics.add(REPLICATED, 1, f"{self.rule.name},{result}")
 
+    async def _failed(self, item: Item, error: Exception) -> None:
+        why = str(error) or type(error).__name__
+        if not isinstance(error, UpstreamError):
+            _log.error("replication %s failed: %s", self.rule.name, why, exc_info=error)
+        if isinstance(error, BrokenError):
+            self._rest(error.wait)
+        self._metrics.add(REPLICATED, 1, f"{self.rule.name},failed")
+        again = time.time() + delay(item.attempts + 1)
+        fail = partial(replication_tags.fail, item=item, error=why, again_at=again)
+        try:
+            await self._database.note(fail)
+        except sqlite3.Error:  # it is due still, and tried after a while
+            await asyncio.sleep(_LOOK)
+
     async def _compare(self) -> None:
         """Have all compared, and what differs put in line as it is found."""
-        began, name = time.time(), self.rule.name
-        found = compare.compare(self.way)
-        error = ""
+        began, error, whole = time.time(), "", True
+        deep = self.rule.asked_at is not None and self.rule.next_compare() == 0
+        deep = deep or began - self._deep_at > _DEEP
+        found = compare.compare(self.way, deep=deep)
         try:
-            while (entries := await self._aside(lambda: next(found, None))) is not None:
+            while (each := await self._aside(lambda: next(found, None))) is not None:
+                entries, why = each
+                error = why or error
                 if entries:
-                    now = time.time()
-                    enlist = partial(
-                        replication_tags.enlist, rule=name, found=entries, at=now, now=now
-                    )
-                    await self._database.note(enlist)
+                    await self._database.note(partial(self._enlist, entries=entries))
         except StoppedError:
             return
-        except UpstreamError as failed:
-            self._heard(failed)
-            error = f"the compare failed: {failed}"
-            self._rest()
-        at = None if error else began
+        except Exception as failed:  # noqa: BLE001 - it is made again later
+            if not isinstance(failed, UpstreamError):
+                _log.error("the compare of %s failed", self.rule.name, exc_info=failed)
+            error, whole = f"the compare failed: {failed}", False
+            self._rest(failed.wait if isinstance(failed, BrokenError) else 0.0)
+        if deep and whole:
+            self._deep_at = began
+        await self._end_compare(began if whole else None, error)
+
+    def _enlist(self, db: Connection, entries: list[Entry]) -> None:
+        now = time.time()
+        replication_tags.enlist(db, self.rule.name, entries, now, now)
+
+    async def _end_compare(self, at: float | None, error: str) -> None:
+        name = self.rule.name
         await self._database.note(partial(replications.compared, name=name, at=at, error=error))
         if at is not None:
+            self._failures = 0
             self.rule = replace(self.rule, compared_at=at)
 
     async def _aside(self, work: Callable[[], T]) -> T:
@@ -161,10 +190,6 @@ class Worker:
             self.way.close()
             await asyncio.wait([running])
             raise
-
-    def _heard(self, error: UpstreamError) -> None:
-        if isinstance(error, BrokenError | RefusedError):
-            self._rest(error.wait if isinstance(error, BrokenError) else 0.0)
 
     def _rest(self, seconds: float = 0.0) -> None:
         """Ask the other registry nothing for a while."""
