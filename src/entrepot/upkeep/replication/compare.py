@@ -103,7 +103,7 @@ def _ours(way: Way) -> Iterator[str]:
             return repositories.catalog(db, ranges, after, _PAGE)
 
         names = way.here.local.read(query)
-        yield from names
+        yield from filter(way.wanted.repository, names)
         if len(names) < _PAGE:
             return
         after = names[-1]
