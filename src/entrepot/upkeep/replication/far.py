@@ -13,7 +13,8 @@ from entrepot.upstream.place import UpstreamError
 from entrepot.upstream.registry import Mark, RegistryRepository, unmarked
 
 _READ_SECONDS, _TOTAL_SECONDS = 15.0, 60.0
-_ATTEMPTS, _PATIENCE = 2, 2.0
+_ATTEMPTS = 1
+"""What fails is tried again later, tag by tag, and is shown meanwhile."""
 
 
 class Far:
@@ -55,7 +56,6 @@ class Far:
             Credential(rule.login, rule.secret) if rule.login else None,
             attempts=_ATTEMPTS,
             timeout=_READ_SECONDS,
-            patience=_PATIENCE,
             total=_TOTAL_SECONDS,
             ways=guarded.ways(context, self._allow),
         )

@@ -184,6 +184,7 @@ class Worker:
         """Work in a thread, which must be out of it before anything else ends."""
         loop = asyncio.get_running_loop()
         running = loop.run_in_executor(self._threads, work)
+        running.add_done_callback(_heard)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -199,6 +200,12 @@ class Worker:
             if self._failures == 1:
                 _log.warning("replication %s waits for %s", self.rule.name, self.rule.url)
         self._rests_until = now + max(seconds, delay(self._failures))
+
+
+def _heard(done: "asyncio.Future[T]") -> None:
+    """What comes of it when nobody waits any more is not worth a word."""
+    if not done.cancelled():
+        done.exception()
 
 
 _COMPARE = ("", "")
