@@ -50,10 +50,10 @@ def test_with_a_wrong_login(office: Office, tmp_path: Path) -> None:
 
 
 def test_one_that_hangs_holds_up_neither_others_nor_the_end(tmp_path: Path, peer: str) -> None:
-    settings = {"outbound_allow": "127.0.0.0/8"}
+    settings = {"outbound_allow": "127.0.0.0/8", "upkeep_pause": "0.2"}
     with (
         socket.create_server(("127.0.0.1", 0)) as deaf,
-        served_alone(tmp_path / "near", upkeep_pause=0.2, **settings) as near,
+        served_alone(tmp_path / "near", **settings) as near,
     ):
         with httpx.Client(base_url=near.url) as client:
             put_image(client, APP, "1.0", b"layer")
