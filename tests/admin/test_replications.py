@@ -109,6 +109,15 @@ def test_a_password_is_for_one_host(admin: At) -> None:
     assert admin.patch("/replications/moved", again).json()["url"] == "https://other.test"
 
 
+def test_no_pull_into_what_stands_for_another_registry(admin: At) -> None:
+    upstream = {"project": "hub", "url": "https://up.test", "hosts": ["up.test"]}
+    assert admin.post("/upstreams", upstream).status_code == 201
+    wanted = {**PAUSED, "name": "hub", "direction": "pull", "target": "hub"}
+    answer = admin.post("/replications", wanted)
+    assert (answer.status_code, "stands for another" in answer.text) == (409, True)
+    assert admin.post("/replications", {**wanted, "target": "hubs"}).status_code == 201
+
+
 def test_a_lost_update(admin: At) -> None:
     made = admin.post("/replications", {**PAUSED, "name": "lost"})
     tag = made.headers["etag"]

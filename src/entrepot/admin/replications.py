@@ -29,7 +29,7 @@ from entrepot.admin.page import (
 )
 from entrepot.admin.problem import Problem
 from entrepot.admin.upstreams import Ca, Login, Password, Url
-from entrepot.db import jobs, replication_tags, replications
+from entrepot.db import jobs, replication_tags, replications, upstreams
 from entrepot.db.audit import Event
 from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
@@ -218,6 +218,13 @@ def _with_standing(db: Connection, row: Row) -> Replicated:
     return _shown(row, replication_tags.standing(db, row.name), time.time())
 
 
+def _check_target(db: Connection, row: Row) -> None:
+    """What stands for another registry is filled by those who pull."""
+    project = (row.target or row.pattern).partition("/")[0]
+    if row.direction is Direction.PULL and upstreams.stands(db, project):
+        raise Problem(409, f"project {project} stands for another registry: take another target")
+
+
 def _found(db: Connection, name: str) -> Replicated:
     return _with_standing(db, _required(db, name))
 
@@ -254,6 +261,7 @@ async def create(
     def write(db: Connection) -> Replicated:
         if replications.find(db, row.name):
             raise Problem(409, f"there is a replication {row.name} already")
+        _check_target(db, row)
         made = replications.add(db, row)
         jobs.ask(db, JOB)
         return _with_standing(db, made)

@@ -20,6 +20,7 @@ from tests.upkeep.replication.conftest import (
     until,
     whole,
 )
+from tests.upstream.cache.conftest import stand_for
 
 LAYERS = [Random(number).randbytes(100_000 + number) for number in range(3)]
 APP = "team/app"
@@ -113,6 +114,16 @@ def test_only_what_the_rule_means(near: Served, peer: str) -> None:
     assert listed == ["named/team/app", APP]
     assert httpx.get(f"{peer}/v2/{APP}/tags/list").json()["tags"] == ["1.2.3"]
     assert httpx.get(f"{peer}/v2/named/{APP}/tags/list").json()["tags"] == ["latest"]
+
+
+def test_nothing_of_a_project_that_stands_for_another_registry(near: Served, peer: str) -> None:
+    put_image(near.client, "hub/app", "1.0", LAYERS[0])
+    stand_for(near.folder, "up.test")
+    rule(near.folder, "far", peer, "*")
+    put_image(near.client, APP, "1.0", LAYERS[0])
+    still(near.folder, "far")
+    until(lambda: held(peer, APP, "1.0"))
+    assert httpx.get(f"{peer}/v2/_catalog").json()["repositories"] == [APP]
 
 
 def test_one_that_is_away_and_comes_back(near: Served, office: Office) -> None:

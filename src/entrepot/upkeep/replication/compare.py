@@ -4,7 +4,7 @@ It sees what the log of changes cannot say: what was lost or changed at the othe
 rule that pulls, anything at all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -15,7 +15,7 @@ from entrepot.db.replication_tags import Item, State
 from entrepot.db.replications import Direction
 from entrepot.oci.names import Repository
 from entrepot.upkeep.replication import pull, push
-from entrepot.upkeep.replication.line import Entry
+from entrepot.upkeep.replication.line import Entry, is_ours
 from entrepot.upkeep.replication.pace import StoppedError
 from entrepot.upkeep.replication.way import Way
 from entrepot.upstream.place import BrokenError, UnknownError, UpstreamError
@@ -97,16 +97,15 @@ def _repositories(way: Way) -> Iterator[str]:
 
 def _ours(way: Way) -> Iterator[str]:
     ranges, after = pattern.ranges([way.rule.pattern]), ""
-    while True:
+    while names := way.here.local.read(partial(_page, ranges=ranges, after=after)):
+        yield from (name for name, ours in names if ours and way.wanted.repository(name))
+        after = names[-1][0]
 
-        def query(db: Connection, after: str = after) -> list[str]:
-            return repositories.catalog(db, ranges, after, _PAGE)
 
-        names = way.here.local.read(query)
-        yield from filter(way.wanted.repository, names)
-        if len(names) < _PAGE:
-            return
-        after = names[-1]
+def _page(db: Connection, ranges: Sequence[tuple[str, str]], after: str) -> list[tuple[str, bool]]:
+    names = repositories.catalog(db, ranges, after, _PAGE)
+    ours = {name.partition("/")[0]: is_ours(db, name) for name in names}
+    return [(name, ours[name.partition("/")[0]]) for name in names]
 
 
 def _theirs(way: Way) -> Iterator[str]:

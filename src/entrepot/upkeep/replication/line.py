@@ -5,7 +5,7 @@ A signature, or whatever else refers to an image, puts the tags of that image in
 
 from collections.abc import Iterable, Iterator
 
-from entrepot.db import replication_tags
+from entrepot.db import replication_tags, upstreams
 from entrepot.db.changes import Kind, Row
 from entrepot.db.connection import Connection
 from entrepot.oci.digest import Digest
@@ -27,11 +27,16 @@ def entries(db: Connection, rule: str, wanted: Wanted, rows: Iterable[Row]) -> d
     """What is to be put in line, and since when it waits."""
     found: dict[Entry, float] = {}
     for row in rows:
-        if row.repository and wanted.repository(row.repository):
+        if row.repository and wanted.repository(row.repository) and is_ours(db, row.repository):
             for tag in _tags(db, rule, wanted, row):
                 entry = (row.repository, tag, not _is_there(db, row.repository, tag))
                 found.setdefault(entry, row.at)
     return found
+
+
+def is_ours(db: Connection, repository: str) -> bool:
+    """Whether it is not of a project that stands for another registry, and has but parts of it."""
+    return not upstreams.stands(db, repository.partition("/")[0])
 
 
 def _tags(db: Connection, rule: str, wanted: Wanted, row: Row) -> Iterator[str]:

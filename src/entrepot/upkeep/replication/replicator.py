@@ -133,7 +133,8 @@ class Replicator:
         for name, rule in found.items():
             await self._learn(name, rule)
         self._looked = time.monotonic()
-        await self._database.note(partial(_measure, now=time.time()))
+        values = await self._database.scan(partial(_measured, now=time.time()))
+        await self._database.note(partial(gauges.put, values=values))
 
     async def _learn(self, name: str, rule: Replication) -> None:
         worker = self._workers.get(name)
@@ -197,12 +198,11 @@ def _broken(db: Connection, name: str, error: str) -> None:
     replications.compared(db, name, None, error)
 
 
-def _measure(db: Connection, now: float) -> None:
+def _measured(db: Connection, now: float) -> dict[str, float]:
     found = [replication_tags.standing(db, name) for name in replications.names(db)]
     oldest = [each.oldest for each in found if each.oldest is not None]
-    values = {
+    return {
         REPLICATION_LAG: max(0.0, now - min(oldest)) if oldest else 0.0,
         REPLICATION_WAITING: sum(each.waiting for each in found),
         REPLICATION_CONFLICTS: sum(each.conflicts for each in found),
     }
-    gauges.put(db, values)
