@@ -196,6 +196,16 @@ def repositories(db: Connection, rule: str) -> list[str]:
     return [name for (name,) in rows]
 
 
+def is_copied(db: Connection, rule: str, repository: str) -> bool:
+    """Whether anything of a repository is at the other end, as far as is known."""
+    row = db.execute(
+        "select 1 from replication_tag where rule = ? and repository = ? and state = 'done' "
+        "limit 1",
+        (rule, repository),
+    ).fetchone()
+    return row is not None
+
+
 def standing(db: Connection, rule: str) -> Standing:
     """How many there are of each kind."""
     counts = dict(

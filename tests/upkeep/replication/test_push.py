@@ -1,5 +1,6 @@
 """Images that a registry copies to another one: to an Entrepot, and to a docker-registry."""
 
+import re
 from random import Random
 
 import httpx
@@ -124,6 +125,20 @@ def test_nothing_of_a_project_that_stands_for_another_registry(near: Served, pee
     still(near.folder, "far")
     until(lambda: held(peer, APP, "1.0"))
     assert httpx.get(f"{peer}/v2/_catalog").json()["repositories"] == [APP]
+
+
+def test_a_layer_of_two_repositories_is_sent_once(near: Served, office: Office) -> None:
+    far = office("far")
+    rule(near.folder, "far", far.url)
+    one = put_image(near.client, APP, "1.0", LAYERS[0])
+    until(lambda: held(far.url, APP, "1.0") == one)
+    still(near.folder, "far")
+    put_image(near.client, "team/other", "1.0", LAYERS[0])
+    until(lambda: held(far.url, "team/other", "1.0") == one)
+    whole(far.url, "team/other", "1.0")
+    found = re.compile(r"^entrepot_received_bytes_total.* ([0-9.e+]+)$", re.MULTILINE).findall
+    received = found(far.client.get("/metrics").text)
+    assert len(LAYERS[0]) < sum(map(float, received)) < 1.5 * len(LAYERS[0])
 
 
 def test_one_that_is_away_and_comes_back(near: Served, office: Office) -> None:

@@ -1,20 +1,44 @@
 """`Far`: the other registry of a rule, as this process asks it, under the server's rules."""
 
 import threading
+from collections.abc import Callable
 
 from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import OutboundError
 from entrepot.auth.oidc.outbound import trust
 from entrepot.db.replications import Replication
+from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 from entrepot.upstream import guarded
 from entrepot.upstream.http import Credential, Http
-from entrepot.upstream.place import UpstreamError
-from entrepot.upstream.registry import Mark, RegistryRepository, unmarked
+from entrepot.upstream.place import Blob, Source, UpstreamError
+from entrepot.upstream.registry import Mark, RegistryRepository
 
 _READ_SECONDS, _TOTAL_SECONDS = 15.0, 60.0
 _ATTEMPTS = 1
 """What fails is tried again later, tag by tag, and is shown meanwhile."""
+
+
+Siblings = Callable[[Digest], list[Repository]]
+"""Other repositories there that a blob was copied to."""
+
+_WORTH = 64 * 1024
+"""Bytes of a blob for which it is worth asking whether another repository has it."""
+
+
+class _Written(RegistryRepository):
+    """What another of its repositories has is mounted, not sent again."""
+
+    def __init__(self, http: Http, name: Repository, mark: Mark, siblings: Siblings) -> None:
+        super().__init__(http, name, mark)
+        self._siblings = siblings
+
+    def mount(self, blob: Blob, source: Source) -> bool:  # noqa: ARG002 - it is not of this registry
+        """See `Target`."""
+        if blob.size < _WORTH:
+            return False
+        others = (RegistryRepository(self.http, name) for name in self._siblings(blob.digest))
+        return any(super(_Written, self).mount(blob, other) for other in others)
 
 
 class Far:
@@ -25,9 +49,13 @@ class Far:
         self._http: Http | None = None
         self._lock = threading.Lock()
 
-    def repository(self, name: Repository, mark: Mark = unmarked) -> RegistryRepository:
+    def repository(self, name: Repository) -> RegistryRepository:
         """One of its repositories. Raises `UpstreamError`."""
-        return RegistryRepository(self._connected(), name, mark)
+        return RegistryRepository(self._connected(), name)
+
+    def written(self, name: Repository, mark: Mark, siblings: Siblings) -> RegistryRepository:
+        """The same, to be written to."""
+        return _Written(self._connected(), name, mark, siblings)
 
     def catalogue(self) -> list[str]:
         """Names of all its repositories that the login may see. Raises `UpstreamError`."""

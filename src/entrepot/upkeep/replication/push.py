@@ -7,15 +7,19 @@ takes away only what was copied.
 
 from functools import partial
 
-from entrepot.db import replicated
+from entrepot.db import blobs, replicated, replication_tags
+from entrepot.db.connection import Connection
 from entrepot.db.replicated import Moved
 from entrepot.db.replication_tags import Item, Outcome, State
+from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 from entrepot.upkeep.replication.pace import Paced
 from entrepot.upkeep.replication.way import Way, missing, parts_of
 from entrepot.upstream.copying import Copier, Plan, plan
 from entrepot.upstream.place import UnknownError
 from entrepot.upstream.registry import RegistryRepository
+
+_SIBLINGS = 5
 
 
 def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
@@ -81,7 +85,21 @@ def _repository(way: Way, item: Item, at: float) -> RegistryRepository:
         "entrepot-replicated": f"{way.here.origin} {at:.6f}{deletions}",
         "entrepot-reason": way.reason,
     }
-    return way.far.repository(way.name_there(item.repository), lambda tag: headers if tag else {})
+    return way.far.written(
+        way.name_there(item.repository),
+        lambda tag: headers if tag else {},
+        partial(_siblings, way, item.repository),
+    )
+
+
+def _siblings(way: Way, repository: str, digest: Digest) -> list[Repository]:
+    """Where else it was copied to, by what is known here."""
+
+    def query(db: Connection) -> list[str]:
+        names = [each.name for each in blobs.linked(db, digest, _SIBLINGS)]
+        return [name for name in names if replication_tags.is_copied(db, way.rule.name, name)]
+
+    return [way.name_there(name) for name in way.here.local.read(query) if name != repository]
 
 
 def _delete(way: Way, item: Item) -> Outcome | None:
