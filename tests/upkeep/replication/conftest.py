@@ -14,6 +14,9 @@ from tests.served import Served, serving
 from tests.upstream.peer import docker_registry
 
 from entrepot.db import jobs, place, replication_tags, replications
+from entrepot.db.audit import By, Event
+from entrepot.db.changes import record_access
+from entrepot.db.generation import Generation
 from entrepot.db.replication_tags import Item, Standing
 from entrepot.db.replications import Direction, Replication
 
@@ -48,7 +51,16 @@ def rule(folder: Path, name: str, url: str, pattern: str = "team/*", **more: Any
     where.prepare()
     with closing(where.connect()) as db, db.exclusive():
         replications.add(db, made)
+    tell(folder)
+
+
+def tell(folder: Path) -> None:
+    """Have the registry see at once what was written past it."""
+    with closing(place.find(folder, "").connect()) as db, db.exclusive():
         jobs.ask(db, "replication")
+        record_access(db, Event("test", By("test")))
+    with closing(Generation(folder)) as generation:
+        generation.bump()
 
 
 def compare(folder: Path, name: str) -> None:
@@ -57,6 +69,7 @@ def compare(folder: Path, name: str) -> None:
         asked = time.time()
         with db.exclusive():
             replications.ask(db, name, asked)
+        tell(folder)
         until(lambda: (found(folder, name).compared_at or 0) >= asked, lambda: found(folder, name))
 
 
