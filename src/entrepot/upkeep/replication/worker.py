@@ -96,7 +96,8 @@ class Worker:
         coming = await self._database.read(
             partial(replication_tags.next_at, rule=self.rule.name, now=now)
         )
-        return _LOOK if coming is None else min(_LOOK, coming - now)
+        times = (coming or 0.0, self.rule.next_compare())
+        return min([_LOOK, *(each - now for each in times if each > now)])
 
     def _begin(
         self,
