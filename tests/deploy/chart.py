@@ -66,6 +66,18 @@ MATRIX: dict[str, dict[str, Any]] = {
         },
         "networkPolicy": {"backup": {"port": 9000}},
     },
+    "asks other registries": {
+        "config": {"outbound_allow": ["10.20.0.5/32"], "known_as": ["old.example.org"]},
+        "networkPolicy": {
+            "egress": [
+                {
+                    "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}],
+                    "ports": [{"port": 443, "protocol": "TCP"}],
+                },
+                {"to": [{"ipBlock": {"cidr": "10.20.0.5/32"}}], "ports": [{"port": 443}]},
+            ]
+        },
+    },
     "database alone": {"database": DATABASE, "networkPolicy": {"enabled": False}},
 }
 """Values that are accepted, with what an API server alone knows."""

@@ -267,7 +267,7 @@ def test_values_of_the_guide() -> None:
     """docs/kubernetes-install.md shows what the chart takes."""
     text = (ROOT / "docs" / "kubernetes-install.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         assert render(yaml.safe_load(block)).one("Deployment")
 

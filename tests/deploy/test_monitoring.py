@@ -13,6 +13,7 @@ from entrepot.observe import metrics
 from entrepot.observe.metrics import Metrics
 
 JOBS = (ROOT / "docs" / "jobs.md").read_text()
+COUNTED = JOBS + (ROOT / "docs" / "cache.md").read_text()
 
 
 def _known() -> set[str]:
@@ -45,10 +46,16 @@ def test_metrics_are_known(expressions: Callable[[], list[str]]) -> None:
     assert named <= _known()
 
 
+def _named(text: str, label: str) -> set[str]:
+    found = re.findall(rf'\b{label}=~?"([\w|]+)"', text)
+    return {name for names in found for name in names.split("|")}
+
+
 def test_labels_are_known() -> None:
     text = " ".join(_alerts() + _panels())
     assert set(re.findall(r'route="(\w+)"', text)) <= set(Kind)
-    jobs = {name for found in re.findall(r'job=~"([\w|]+)"', text) for name in found.split("|")}
+    assert {"stale", "failed"} <= _named(text, "result") <= set(re.findall(r"`(\w+)`", COUNTED))
+    jobs = _named(text, "job")
     assert jobs
     assert jobs <= {name for name, _ in re.findall(r"^\| `([\w-]+)` \| (\w+)", JOBS, re.MULTILINE)}
 
