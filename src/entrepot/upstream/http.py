@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from entrepot import __version__
 from entrepot.upstream.place import (
     BrokenError,
+    HeldError,
     RefusedError,
     UnreachableError,
     UpstreamError,
@@ -41,6 +42,8 @@ _TIMEOUT = 60
 _TOTAL = 600
 _MOST = 8 * 1024 * 1024
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
+_NEVER = {400, 403, 405, 409, 412}
+_HOLDING = {"rule", "channel", "floats_with"}
 
 _parameter = re.compile(r'([a-z_]+)="([^"]*)"').findall
 
@@ -82,17 +85,34 @@ class Answer:
         if self.status in _BUSY:
             wait = _wait(self.headers.get("retry-after", ""))
             raise BrokenError(f"{host}: {said}", wait, self.status)
+        if self._holds:
+            raise HeldError(f"{host} keeps it: {said}")
         if self.status in (401, 403):
-            raise RefusedError(f"{host} refuses: {said}; log in: docker login {host}")
+            raise RefusedError(f"{host} refuses: {said}", f"log in: docker login {host}")
         raise UpstreamError(f"{host}: {said}")
 
     @property
     def _said(self) -> str:
         status = f"HTTP status {self.status}"
+        return told(str(self._error.get("message") or "")) or status
+
+    @property
+    def _holds(self) -> bool:
+        """Whether a tag is kept as it is. Entrepot says so in the detail; of others the word by
+        which Harbor, Quay, Amazon and Google call it.
+        """
+        detail = self._error.get("detail")
+        ours = isinstance(detail, dict) and bool(_HOLDING & detail.keys())
+        word = "immutable" in str(self._error.get("message")).lower()
+        return self.status in _NEVER and (ours or word)
+
+    @property
+    def _error(self) -> dict[str, Any]:
         try:
-            return told(str(json.loads(self.body)["errors"][0]["message"])) or status
+            found = json.loads(self.body)["errors"][0]
         except (ValueError, KeyError, IndexError, TypeError):
-            return status
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 class Http:
@@ -129,6 +149,7 @@ class Http:
         self._authorization: dict[str, str] = {}
         """By scope."""
         self._lock = threading.Lock()
+        self._over = False
         self._errors = httpx2.HTTPError
         self._client = httpx2.Client(
             verify=_trusted(ca) if origin[:5] == "https" else False,
@@ -143,6 +164,10 @@ class Http:
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+
+    def give_up(self) -> None:
+        """Let nothing that breaks off from now on look as if another attempt might do."""
+        self._over = True
 
     def log_in_as(self, credential: Credential | None) -> None:
         """Go on with another login, where it is another one."""
@@ -242,6 +267,8 @@ class Http:
                 yield answer
         except self._errors as error:
             why = told(str(error)) or type(error).__name__
+            if self._over:
+                raise UpstreamError(f"{self.host}: nothing more is asked") from None
             raise UnreachableError(f"{self.host}: {why}") from None
 
     def _check_way(self, url: str) -> None:

@@ -27,6 +27,15 @@ class UnknownError(UpstreamError):
 class RefusedError(UpstreamError):
     """It wants another login, or none will do."""
 
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(f"{message}; {advice}" if advice else message)
+        self.bare = message
+        """Without what a person at a desk is to do."""
+
+
+class HeldError(UpstreamError):
+    """A tag is not moved there, whoever asks: it is immutable, or a channel, or floats."""
+
 
 class BrokenError(UpstreamError):
     """It broke off, or is busy: another attempt may do."""

@@ -19,6 +19,7 @@ from entrepot.upstream.http import Answer, Http
 from entrepot.upstream.place import (
     Blob,
     BrokenError,
+    HeldError,
     RefusedError,
     Source,
     UnknownError,
@@ -169,7 +170,7 @@ class RegistryRepository:
         try:
             self._note_kept(tag, self.http.once("DELETE", f"{path}{tag}", scope, self._mark(tag)))
             return
-        except (BrokenError, RefusedError):
+        except (BrokenError, RefusedError, HeldError):
             raise
         except UpstreamError:
             digest = self.digest_of(tag)

@@ -17,7 +17,7 @@ from entrepot.oci.names import Repository
 from entrepot.upkeep.replication import pull, push
 from entrepot.upkeep.replication.line import Entry, is_ours
 from entrepot.upkeep.replication.pace import StoppedError
-from entrepot.upkeep.replication.way import Way
+from entrepot.upkeep.replication.way import Way, why
 from entrepot.upstream.place import BrokenError, UnknownError, UpstreamError
 
 _PAGE = 1000
@@ -41,7 +41,7 @@ def compare(way: Way, *, deep: bool) -> Iterator[Found]:
             except (BrokenError, StoppedError):
                 raise
             except UpstreamError as error:
-                yield [], f"{repository} was not compared: {error}"
+                yield [], f"{repository} was not compared: {why(error)}"
 
 
 def _repository(way: Way, pool: ThreadPoolExecutor, repository: str, *, deep: bool) -> list[Entry]:

@@ -47,6 +47,7 @@ class Far:
     def __init__(self, rule: Replication, allow: tuple[Network, ...]) -> None:
         self._rule, self._allow = rule, allow
         self._http: Http | None = None
+        self._ways: dict[str, guarded.Way] = {}
         self._lock = threading.Lock()
 
     def repository(self, name: Repository) -> RegistryRepository:
@@ -67,6 +68,13 @@ class Far:
             if self._http is not None:
                 self._http.close()
 
+    def abort(self) -> None:
+        """Cut off whoever waits for something from there, and let nobody begin."""
+        if self._http is not None:
+            self._http.give_up()
+        for way in self._ways.values():
+            way.abort()
+
     def _connected(self) -> Http:
         with self._lock:
             if self._http is None:
@@ -79,11 +87,12 @@ class Far:
             context = trust(rule.ca or None)
         except OutboundError as error:
             raise UpstreamError(str(error)) from None
+        self._ways = guarded.ways(context, self._allow)
         return Http(
             rule.url,
             Credential(rule.login, rule.secret) if rule.login else None,
             attempts=_ATTEMPTS,
             timeout=_READ_SECONDS,
             total=_TOTAL_SECONDS,
-            ways=guarded.ways(context, self._allow),
+            ways=self._ways,
         )

@@ -27,7 +27,7 @@ from entrepot.oci.errors import OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag, parse_reference
 from entrepot.oci.ranges import Span
-from entrepot.upstream.place import CHUNK, Blob, Source, UnknownError, UpstreamError
+from entrepot.upstream.place import CHUNK, Blob, HeldError, Source, UnknownError, UpstreamError
 from entrepot.versions import floating
 from entrepot.versions.reading import is_referrer
 
@@ -60,9 +60,18 @@ class Local:
         try:
             return asyncio.run_coroutine_threadsafe(run(), self.loop).result()
         except OCIError as error:
-            raise UpstreamError(error.message) from None
+            raise _translated(error) from None
         except sqlite3.Error as error:
             raise UpstreamError(f"the database takes no writes: {error}") from None
+
+
+_HOLDING = {"rule", "channel", "floats_with"}
+
+
+def _translated(error: OCIError) -> UpstreamError:
+    """What a rule holds as it is, is held for this registry, too."""
+    holds = isinstance(error.detail, dict) and bool(_HOLDING & error.detail.keys())
+    return HeldError(error.message) if holds else UpstreamError(error.message)
 
 
 class LocalRepository:

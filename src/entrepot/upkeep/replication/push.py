@@ -24,7 +24,7 @@ _SIBLINGS = 5
 
 def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
     """Have it there as it is here; None where neither end has it. Raises `UpstreamError`."""
-    moved = _moved(way, item)
+    moved = _moved(way, item, item.tag)
     if moved is None:
         return _delete(way, item)
     found = _planned(way, item, moved)
@@ -46,7 +46,7 @@ def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
 def differs(way: Way, repository: str, tag: str, known: Item | None) -> bool:
     """Whether it is to be copied, as far as can be seen without its blobs."""
     item = known or _unknown(way, repository, tag)
-    moved = _moved(way, item)
+    moved = _moved(way, item, tag)
     if moved is None:
         return known is not None
     if known is None or known.state is not State.DONE or known.digest != moved.digest:
@@ -66,8 +66,8 @@ def _unknown(way: Way, repository: str, tag: str) -> Item:
     )
 
 
-def _moved(way: Way, item: Item) -> Moved | None:
-    find = partial(replicated.moved, repository=Repository(item.repository), tag=item.tag)
+def _moved(way: Way, item: Item, tag: str) -> Moved | None:
+    find = partial(replicated.moved, repository=Repository(item.repository), tag=tag)
     return way.here.local.read(find)
 
 
@@ -77,17 +77,21 @@ def _planned(way: Way, item: Item, moved: Moved) -> Plan:
 
 
 def _repository(way: Way, item: Item, at: float) -> RegistryRepository:
-    """The repository there, told when the tag moved; other tags come with it, for which that holds
-    as well.
-    """
+    """The repository there, told when each tag moved; what is no more went when the item's did."""
     deletions = " deletions" if way.rule.deletions else ""
-    headers = {
-        "entrepot-replicated": f"{way.here.origin} {at:.6f}{deletions}",
-        "entrepot-reason": way.reason,
-    }
+
+    def mark(tag: str) -> dict[str, str]:
+        if not tag:
+            return {}
+        moved = None if tag == item.tag else _moved(way, item, tag)
+        return {
+            "entrepot-replicated": f"{way.here.origin} {moved.at if moved else at:.6f}{deletions}",
+            "entrepot-reason": way.reason,
+        }
+
     return way.far.written(
         way.name_there(item.repository),
-        lambda tag: headers if tag else {},
+        mark,
         partial(_siblings, way, item.repository),
     )
 

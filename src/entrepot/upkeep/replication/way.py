@@ -13,7 +13,7 @@ from entrepot.upkeep.replication.local import Local, LocalRepository
 from entrepot.upkeep.replication.pace import Pace
 from entrepot.upkeep.replication.wanted import Wanted
 from entrepot.upstream.copying import Plan
-from entrepot.upstream.place import Target, UpstreamError
+from entrepot.upstream.place import RefusedError, Target, UpstreamError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,9 @@ class Way:
         self.pace = Pace(self.rule.rate)
 
     def close(self) -> None:
-        """Stop what is under way."""
+        """Stop what is under way; whoever waits for the other registry is told at once."""
         self.pace.stop.set()
+        self.far.abort()
 
     @property
     def by(self) -> By:
@@ -76,6 +77,13 @@ def parts_of(plan: Plan) -> str:
     names = sorted(f"{tag} {each.digest}" for tag, each in plan.names.items())
     digests = sorted(str(each.digest) for each in plan.manifests)
     return str(Digest.of("\n".join([*digests, *names]).encode()))
+
+
+def why(error: Exception) -> str:
+    """Why something failed. The login is the rule's, so nobody at a desk is told to log in."""
+    if isinstance(error, RefusedError):
+        return f"{error.bare}; see the login of this rule, and what it may do there"
+    return str(error) or type(error).__name__
 
 
 def missing(plan: Plan, target: Target) -> Plan:

@@ -16,15 +16,15 @@ from typing import TypeVar
 from entrepot.db import replication_tags, replications
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
-from entrepot.db.replication_tags import Item, Outcome
+from entrepot.db.replication_tags import Item, Outcome, State
 from entrepot.db.replications import Direction, Replication
 from entrepot.observe.metrics import REPLICATED, Metrics
 from entrepot.upkeep.replication import compare, pull, push
 from entrepot.upkeep.replication.line import Entry
-from entrepot.upkeep.replication.pace import StoppedError, delay
-from entrepot.upkeep.replication.way import Here, Way
+from entrepot.upkeep.replication.pace import delay
+from entrepot.upkeep.replication.way import Here, Way, why
 from entrepot.upstream.copying import Copier
-from entrepot.upstream.place import BrokenError, UpstreamError
+from entrepot.upstream.place import BrokenError, HeldError, UpstreamError
 
 T = TypeVar("T")
 
@@ -33,6 +33,10 @@ AT_ONCE = 4
 _LOOK = 5.0
 _DEEP = 24 * 3600.0
 """Seconds between two deep compares."""
+_SURE = 1
+"""Attempts after which what a rule there keeps as it is, is a conflict: a tag that floats follows
+its version in a moment.
+"""
 _FINISH = 5.0
 """Seconds that copies under way have in the end."""
 
@@ -121,27 +125,33 @@ class Worker:
         work = push.push if self.rule.direction is Direction.PUSH else pull.pull
         try:
             outcome = await self._aside(lambda: work(self.way, self._copier, item))
-            await self._database.note(partial(_end, item=item, outcome=outcome))
-        except StoppedError:
-            return
+            await self._ended(item, outcome)
         except Exception as error:  # noqa: BLE001 - it is tried again, and holds up no other
             await self._failed(item, error)
             return
         finally:
             self._copier.forget()
         self._failures = 0
+
+    async def _ended(self, item: Item, outcome: Outcome | None) -> None:
+        await self._database.note(partial(_end, item=item, outcome=outcome))
         result = outcome.state.value if outcome else "done"
         self._metrics.add(REPLICATED, 1, f"{self.rule.name},{result}")
 
     async def _failed(self, item: Item, error: Exception) -> None:
-        why = str(error) or type(error).__name__
+        if self.way.pace.stop.is_set():
+            return
+        told = why(error)
+        if isinstance(error, HeldError) and item.attempts >= _SURE:
+            await self._ended(item, Outcome(State.CONFLICT, "", "", told))
+            return
         if not isinstance(error, UpstreamError):
-            _log.error("replication %s failed: %s", self.rule.name, why, exc_info=error)
+            _log.error("replication %s failed: %s", self.rule.name, told, exc_info=error)
         if isinstance(error, BrokenError):
             self._rest(error.wait)
         self._metrics.add(REPLICATED, 1, f"{self.rule.name},failed")
         again = time.time() + delay(item.attempts + 1)
-        fail = partial(replication_tags.fail, item=item, error=why, again_at=again)
+        fail = partial(replication_tags.fail, item=item, error=told, again_at=again)
         try:
             await self._database.note(fail)
         except sqlite3.Error:  # it is due still, and tried after a while
@@ -155,16 +165,16 @@ class Worker:
         found = compare.compare(self.way, deep=deep)
         try:
             while (each := await self._aside(lambda: next(found, None))) is not None:
-                entries, why = each
-                error = why or error
+                entries, trouble = each
+                error = trouble or error
                 if entries:
                     await self._database.note(partial(self._enlist, entries=entries))
-        except StoppedError:
-            return
         except Exception as failed:  # noqa: BLE001 - it is made again later
+            if self.way.pace.stop.is_set():
+                return
             if not isinstance(failed, UpstreamError):
                 _log.error("the compare of %s failed", self.rule.name, exc_info=failed)
-            error, whole = f"the compare failed: {failed}", False
+            error, whole = f"the compare failed: {why(failed)}", False
             self._rest(failed.wait if isinstance(failed, BrokenError) else 0.0)
         if deep and whole:
             self._deep_at = began
