@@ -62,6 +62,9 @@ BAD = {
     "never": {"tag_seconds": -1},
     "nothing": {"largest": 0},
     "no project": {"project": "a/b"},
+    "not Amazon's": {"kind": "ecr"},
+    "not Google's": {"kind": "google"},
+    "nobody's": {"kind": "azure"},
 }
 
 
@@ -104,6 +107,19 @@ def test_a_password_is_for_one_host(admin: At) -> None:
     assert found.status_code == 422
     again = {"url": "https://other.test", "password": "y"}
     assert admin.patch("/upstreams/moved", again).json()["url"] == "https://other.test"
+
+
+def test_a_cloud_login_goes_to_that_cloud_alone(admin: At) -> None:
+    """What the server's own identity is traded for is for Amazon, whoever moves the upstream."""
+    url = "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    made = admin.post("/upstreams", {"project": "ecr", "url": url, "kind": "ecr"})
+    assert made.status_code == 201, made.text
+    found = admin.patch("/upstreams/ecr", {"url": "https://evil.test"})
+    assert (found.status_code, "none of Amazon's" in found.text) == (422, True)
+    there = admin.patch("/upstreams/ecr", {"url": url.replace("eu-west-1", "eu-north-1")})
+    assert there.status_code == 200
+    half = {"project": "half", "url": url, "hosts": ["half.test"], "kind": "ecr", "login": "AKIA"}
+    assert "give both" in admin.post("/upstreams", half).text
 
 
 def test_a_lost_update(admin: At) -> None:

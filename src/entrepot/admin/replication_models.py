@@ -9,6 +9,7 @@ from entrepot.admin.page import Glob, Model, Name, Pattern
 from entrepot.admin.upstreams import Ca, Login, Password, Url
 from entrepot.db.replication_tags import State
 from entrepot.db.replications import Direction
+from entrepot.db.upstreams import Kind
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
 from entrepot.versions.ranges import Range
@@ -46,6 +47,8 @@ class NewReplication(Model):
     """Whether this registry copies to the other one, or from it."""
     url: Url
     """https://HOST[:PORT] of the other registry."""
+    kind: Kind = Kind.PLAIN
+    """How to log in there; what login and password then are is the same as for upstreams."""
     login: Login = ""
     """A user's name there."""
     password: Password = SecretStr("")
@@ -93,6 +96,7 @@ class Replication(Model):
     name: str
     direction: Direction
     url: str
+    kind: Kind
     login: str
     has_password: bool
     ca: str

@@ -31,6 +31,7 @@ from entrepot.admin.replication_models import (
     Replication,
     ReplicationChange,
 )
+from entrepot.admin.upstreams import who
 from entrepot.db import jobs, replication_tags, replications, upstreams
 from entrepot.db.audit import Event
 from entrepot.db.changes import record_access
@@ -50,6 +51,7 @@ def _plain(row: Row) -> dict[str, Any]:
         "name": row.name,
         "direction": row.direction,
         "url": row.url,
+        "kind": row.kind,
         "login": row.login,
         "has_password": bool(row.secret),
         "ca": row.ca,
@@ -124,6 +126,7 @@ async def create(
     secret = wanted.password.get_secret_value()
     by = caller.actor.subject
     row = Row(**given, tags=tuple(wanted.tags), secret=secret, created_by=by)
+    row = replace(row, login=who(row))
 
     def write(db: Connection) -> Replicated:
         if replications.find(db, row.name):
@@ -166,7 +169,8 @@ async def update(
             fields["secret"] = wanted.password.get_secret_value()
         elif before.secret and given.get("url", before.url) != before.url:
             raise Problem(422, "give the password again, or an empty one: the address changes")
-        replications.put(db, replace(before, **fields))
+        row = replace(before, **fields)
+        replications.put(db, replace(row, login=who(row)))
         if given.keys() - {"paused", "rate", "every"}:
             replications.ask(db, name, time.time())
         jobs.ask(db, JOB)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Response
@@ -37,7 +37,9 @@ from entrepot.db.connection import Connection
 from entrepot.db.projects import Project
 from entrepot.db.upstreams import Kind
 from entrepot.db.upstreams import Upstream as Row
-from entrepot.upstream.cache.ecr import is_ecr
+from entrepot.upstream.clouds import login
+from entrepot.upstream.clouds.account import Account
+from entrepot.upstream.place import UpstreamError
 
 T = TypeVar("T")
 
@@ -85,11 +87,15 @@ class NewUpstream(Model):
     """https://HOST[:PORT] of the registry itself."""
     hosts: Hosts = Field(default_factory=list)
     """Under which names nodes ask for its images; the host of the URL where there are none."""
-    kind: Literal[Kind.PLAIN, Kind.ECR] = Kind.PLAIN
-    """ecr for Amazon's, whose logins are traded for AWS credentials, and renewed."""
+    kind: Kind = Kind.PLAIN
+    """ecr and google for Amazon's and Google's, whose logins are traded for others, and renewed."""
     login: Login = ""
-    """A user's name there; of ecr, an access key's id, where it is not the server's own role."""
+    """A user's name there; of ecr, an access key's id; of google, what its key says."""
     password: Password = SecretStr("")
+    """The user's; of ecr, the access key's secret; of google, a service account's key, in JSON.
+
+    Of both, where there is none, the server's own identity logs in.
+    """
     ca: Ca = ""
     """PEM of a private CA, in place of the system's."""
     tag_seconds: Seconds = 300
@@ -192,10 +198,6 @@ async def create(
     given = wanted.model_dump(exclude={"password"})
     by = caller.actor.subject
     row = _row(Row(wanted.project, "", created_by=by), given, wanted.password)
-    if row.kind is Kind.ECR and not is_ecr(row.url):
-        raise Problem(
-            422, "the address is none of Amazon's: https://ID.dkr.ecr.REGION.amazonaws.com"
-        )
     if not row.hosts:
         row = replace(row, hosts=(urlsplit(row.url).netloc.lower(),))
 
@@ -266,7 +268,16 @@ def _row(before: Row, given: dict[str, Any], password: SecretStr | None) -> Row:
     }
     if password is not None:
         fields["secret"] = password.get_secret_value()
-    return replace(before, **fields)
+    row = replace(before, **fields)
+    return replace(row, login=who(row))
+
+
+def who(account: Account) -> str:
+    """As whom it logs in; a problem where it cannot, also at an address that it is moved to."""
+    try:
+        return login.who(account)
+    except UpstreamError as error:
+        raise Problem(422, str(error)) from None
 
 
 def _told(given: dict[str, Any]) -> dict[str, Any]:

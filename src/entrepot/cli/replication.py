@@ -7,9 +7,10 @@ import typer
 
 from entrepot.cli.client import connect
 from entrepot.cli.duration import parse_duration
-from entrepot.cli.options import Json, Yes, confirm, fail, read_text
+from entrepot.cli.options import Json, Yes, confirm, read_text
 from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
-from entrepot.cli.password import FromStdin, read_password
+from entrepot.cli.password import FromStdin
+from entrepot.cli.registry_login import Ecr, Google, read_login
 from entrepot.cli.size import parse_size, show_size
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ ALL: Columns = {
     "deletions": "deletions",
     "bytes a second": lambda row: show_size(row["rate"]),
     "as": "login",
+    "logs in by": "kind",
     "own CA": lambda row: bool(row["ca"]),
     "made": when("created_at"),
     "by": "created_by",
@@ -137,6 +139,8 @@ def add(
     user: Annotated[str | None, typer.Option(help="Who logs in there.")] = None,
     password_stdin: FromStdin = False,
     ca: Annotated[Path | None, typer.Option(help="File with its private CA, in PEM.")] = None,
+    ecr: Ecr = False,
+    google: Google = False,
     as_json: Json = False,
 ) -> None:
     """Have images copied from now on: first what is there, then each change as it comes.
@@ -145,7 +149,9 @@ def add(
     --password-stdin < password`,
     `entrepot replication add base https://quay.io prometheus/prometheus --pull --versions '>=3'
     --target mirror`,
-    `entrepot replication add far https://far.example '*' --deletions --rate 10MiB`
+    `entrepot replication add far https://far.example '*' --deletions --rate 10MiB`,
+    `entrepot replication add gar https://europe-docker.pkg.dev 'team/*' --target my-project/images
+    --google --password-stdin < key.json`
     """
     wanted: dict[str, Any] = {
         "name": name,
@@ -162,10 +168,7 @@ def add(
         "login": user,
         "ca": None if ca is None else read_text(ca),
     }
-    if user:
-        wanted["password"] = read_password(password_stdin, prompt=f"Password of {user} at {url}")
-    elif password_stdin:
-        fail("whose password is it? Say --user, too")
+    wanted |= read_login(url, user, stdin=password_stdin, ecr=ecr, google=google)
     given = {key: value for key, value in wanted.items() if value is not None}
     made = connect(ctx).post("/replications", given)
     way = "from" if pull else "to"

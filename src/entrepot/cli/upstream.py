@@ -10,6 +10,7 @@ from entrepot.cli.duration import parse_duration
 from entrepot.cli.options import Json, Yes, confirm, fail, read_text
 from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
 from entrepot.cli.password import FromStdin, read_password
+from entrepot.cli.registry_login import Ecr, Google, read_login
 from entrepot.cli.size import parse_size, show_size
 from entrepot.cli.warm import warm
 
@@ -40,6 +41,7 @@ ALL: Columns = {
     "kept in any case": "pinned",
     "largest image": lambda row: show_size(row["largest"]),
     "all platforms": "everything",
+    "logs in by": "kind",
     "own CA": lambda row: bool(row["ca"]),
     "made": when("created_at"),
     "by": "created_by",
@@ -110,12 +112,8 @@ def add(
     pin: Pin = None,
     largest: Largest = None,
     platforms: Platforms = None,
-    ecr: Annotated[
-        bool,
-        typer.Option(
-            "--ecr", help="Amazon's registry: log in by AWS credentials, --user's key or own."
-        ),
-    ] = False,
+    ecr: Ecr = False,
+    google: Google = False,
     as_json: Json = False,
 ) -> None:
     """Have a project stand for another registry: what is pulled of it is fetched there, and kept.
@@ -126,7 +124,8 @@ def add(
     `entrepot upstream add hub https://registry-1.docker.io --for docker.io --user team
     --password-stdin < token`,
     `entrepot upstream add quay https://quay.io --allow 'prometheus/*' --largest 5GiB`,
-    `entrepot upstream add ecr https://123456789012.dkr.ecr.eu-west-1.amazonaws.com --ecr`
+    `entrepot upstream add ecr https://123456789012.dkr.ecr.eu-west-1.amazonaws.com --ecr`,
+    `entrepot upstream add gar https://europe-docker.pkg.dev --google --password-stdin < key.json`
     """
     wanted = _wanted(
         hosts=hosts,
@@ -139,12 +138,7 @@ def add(
         largest=largest,
         platforms=platforms,
     )
-    if user:
-        wanted["password"] = read_password(password_stdin, prompt=f"Password of {user} at {url}")
-    elif password_stdin:
-        fail("whose password is it? Say --user, too")
-    if ecr:
-        wanted["kind"] = "ecr"
+    wanted |= read_login(url, user, stdin=password_stdin, ecr=ecr, google=google)
     made = connect(ctx).post("/upstreams", {"project": project, "url": url, **wanted})
     names = ", ".join(made["hosts"])
     done(f"project {project} stands for {made['url']} ({names})", made, as_json=as_json)

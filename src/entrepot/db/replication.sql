@@ -5,6 +5,7 @@ create table replication (
     name        text primary key,
     direction   text not null,                  -- push, pull
     url         text not null,                  -- of the other registry
+    kind        text not null default 'plain',  -- plain, ecr, google
     login       text not null default '',       -- a user's name there
     secret      text not null default '',       -- that user's password, sealed by the key
     key         text,

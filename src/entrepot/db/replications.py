@@ -12,9 +12,10 @@ from typing import Any
 from entrepot.db import changes, sealed
 from entrepot.db.connection import Connection
 from entrepot.db.sealed import Sealed
+from entrepot.db.upstreams import Kind
 
 _SET = (
-    "direction, url, login, secret, key, ca, pattern, target, tags, versions, referrers, "
+    "direction, url, kind, login, secret, key, ca, pattern, target, tags, versions, referrers, "
     "deletions, rate, every, paused"
 )
 _COLUMNS = f"name, {_SET}, cursor, asked_at, compared_at, error, created_at, created_by"
@@ -39,6 +40,7 @@ class Replication:
     """https://HOST[:PORT]"""
     pattern: str
     """Repositories, by their names at the source."""
+    kind: Kind = Kind.PLAIN
     login: str = ""
     """A user's name there; "" where nobody logs in."""
     secret: str = field(default="", repr=False)
@@ -79,13 +81,14 @@ class Replication:
 
 
 def _read(db: Connection, row: Any) -> Replication:
-    name, direction, url, login, kept, key, ca, pattern, target, tags, *rest = row
+    name, direction, url, kind, login, kept, key, ca, pattern, target, tags, *rest = row
     versions, referrers, deletions, rate, every, paused, *state = rest
     return Replication(
         name,
         Direction(direction),
         url,
         pattern,
+        Kind(kind),
         login,
         sealed.unseal_text(db, (Sealed.REPLICATION_SECRET, name), kept, key),
         ca,
@@ -141,6 +144,7 @@ def put(db: Connection, rule: Replication) -> None:
         (
             rule.direction.value,
             rule.url,
+            rule.kind.value,
             rule.login,
             *kept,
             rule.ca,

@@ -59,11 +59,14 @@ class Way(httpx2.HTTPTransport):
 
 
 def ways(
-    context: ssl.SSLContext, allow: tuple[Network, ...], resolve: Resolve = resolve
+    context: ssl.SSLContext,
+    allow: tuple[Network, ...],
+    resolve: Resolve = resolve,
+    rules: Rules = UPSTREAMS,
 ) -> dict[str, Way]:
     """What `Http` is to go by: to global addresses, and to the networks in `allow`."""
     return {
-        f"{scheme}://": Way(scheme, context, allow, resolve=resolve) for scheme in ("http", "https")
+        f"{scheme}://": Way(scheme, context, allow, rules, resolve) for scheme in ("http", "https")
     }
 
 

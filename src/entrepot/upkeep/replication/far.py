@@ -10,7 +10,8 @@ from entrepot.db.replications import Replication
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 from entrepot.upstream import guarded
-from entrepot.upstream.http import Credential, Http
+from entrepot.upstream.clouds.login import login_of
+from entrepot.upstream.http import Http
 from entrepot.upstream.place import Blob, Source, UpstreamError
 from entrepot.upstream.registry import Mark, RegistryRepository
 
@@ -46,6 +47,7 @@ class Far:
 
     def __init__(self, rule: Replication, allow: tuple[Network, ...]) -> None:
         self._rule, self._allow = rule, allow
+        self._login = login_of(rule, allow)
         self._http: Http | None = None
         self._ways: dict[str, guarded.Way] = {}
         self._lock = threading.Lock()
@@ -79,7 +81,9 @@ class Far:
         with self._lock:
             if self._http is None:
                 self._http = self._open()
-            return self._http
+            http = self._http
+        http.log_in_as(self._login())  # renewed, where it ends
+        return http
 
     def _open(self) -> Http:
         rule = self._rule
@@ -90,7 +94,6 @@ class Far:
         self._ways = guarded.ways(context, self._allow)
         return Http(
             rule.url,
-            Credential(rule.login, rule.secret) if rule.login else None,
             attempts=_ATTEMPTS,
             timeout=_READ_SECONDS,
             total=_TOTAL_SECONDS,

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import OutboundError
 from entrepot.auth.oidc.outbound import trust
-from entrepot.db.upstreams import Kind, Upstream
+from entrepot.db.upstreams import Upstream
 from entrepot.oci.names import Repository
 from entrepot.upstream.cache.breaker import Breaker
 from entrepot.upstream.cache.budget import Budget
-from entrepot.upstream.cache.ecr import ECR
 from entrepot.upstream.cache.leases import heard
-from entrepot.upstream.http import Credential, Http
+from entrepot.upstream.clouds.login import login_of
+from entrepot.upstream.http import Http
 from entrepot.upstream.place import BrokenError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 
@@ -63,7 +63,7 @@ class Remote:
         self._ways: Mapping[str, Way] = {}
         self._breaker = Breaker()
         self.budget = Budget()
-        self._login = _login_of(row)
+        self._login = login_of(row, allow)
 
     @property
     def trouble(self) -> str:
@@ -183,11 +183,3 @@ class Remote:
         for threads in (self._asking, self.fetching):
             threads.shutdown(wait=False, cancel_futures=True)
         self.retire()
-
-
-def _login_of(row: Upstream) -> Callable[[], Credential | None]:
-    """What gives the login that is good at a moment."""
-    if row.kind is Kind.ECR:
-        return ECR(row)
-    credential = Credential(row.login, row.secret) if row.login else None
-    return lambda: credential

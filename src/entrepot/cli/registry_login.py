@@ -1,0 +1,40 @@
+"""How this registry logs in at another one, as it is said on the command line."""
+
+from typing import Annotated, Any
+
+import typer
+
+from entrepot.cli.options import fail
+from entrepot.cli.password import read_password
+
+Ecr = Annotated[
+    bool,
+    typer.Option(
+        "--ecr", help="Amazon's registry: log in by AWS credentials, --user's key or own."
+    ),
+]
+Google = Annotated[
+    bool,
+    typer.Option(
+        "--google",
+        help="Google's registry: log in by a service account's key (--password-stdin) or own.",
+    ),
+]
+
+
+def read_login(
+    url: str, user: str | None, *, stdin: bool, ecr: bool, google: bool
+) -> dict[str, Any]:
+    """What the API is told beside the user's name."""
+    if ecr and google:
+        fail("say --ecr or --google: a registry is one cloud's")
+    if google and user:
+        fail("leave --user out: a service account's key names its account")
+    found: dict[str, Any] = {}
+    if ecr or google:
+        found["kind"] = "ecr" if ecr else "google"
+    if user or (google and stdin):
+        found["password"] = read_password(stdin, prompt=f"Password of {user} at {url}")
+    elif stdin:
+        fail("whose password is it? Say --user, too")
+    return found

@@ -1,0 +1,1 @@
+"""Clouds: how one logs in at their registries, for upstreams and replications alike."""
