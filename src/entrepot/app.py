@@ -42,6 +42,8 @@ from entrepot.observe import access, logs
 from entrepot.observe.metrics import Metrics
 from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
+from entrepot.upkeep.backup.order import Order, lines_of
+from entrepot.upkeep.backup.scheduled import Scheduled
 from entrepot.upkeep.encryption_jobs import begin_rekeying, encryption_jobs
 from entrepot.upkeep.job import Job
 from entrepot.upkeep.jobs import jobs
@@ -156,7 +158,7 @@ async def furnish(
         most_in_flight=settings.max_requests,
     )
     await begin_rekeying(database)
-    runner = Runner(database, _jobs(settings, registry), observer.metrics)
+    runner = Runner(database, _jobs(settings, registry, keyring), observer.metrics)
     running = [runner.run(), _flush(observer), trail.run()]
     tasks = [asyncio.create_task(each) for each in running]
     try:
@@ -172,7 +174,7 @@ async def furnish(
         observer.flush()
 
 
-def _jobs(settings: Settings, registry: Registry) -> list[Job]:
+def _jobs(settings: Settings, registry: Registry, keyring: Keyring) -> list[Job]:
     found = jobs(
         registry.database,
         registry.store,
@@ -200,7 +202,24 @@ def _jobs(settings: Settings, registry: Registry) -> list[Job]:
         keep=registry.terms.keep,
     )
     pause = settings.upkeep_pause
-    return [*found, sender.job(pause), replicator.job(pause)]
+    found += [sender.job(pause), replicator.job(pause)]
+    if settings.backup_to:
+        backups = Scheduled(registry.database, _order(settings, keyring))
+        found.append(backups.job(settings.backup_moments))
+    return found
+
+
+def _order(settings: Settings, keyring: Keyring) -> Order:
+    return Order(
+        settings.backup_to,
+        settings.backup_options,
+        settings.backup_keep,
+        settings.data,
+        settings.place,
+        settings.database_url.get_secret_value() if settings.database_url else "",
+        lines_of(keyring),
+        lines_of(settings.backup_keyring()),
+    )
 
 
 def _pace(settings: Settings) -> Pace:

@@ -19,10 +19,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from entrepot import addresses
 from entrepot.addresses import Address
+from entrepot.backup_settings import BackupSettings
 from entrepot.blobstore.place import Addressing, Place
 from entrepot.configuration import FILE, PREFIX, SettingsError, check_names, read, variables
 from entrepot.db import place as metadata
@@ -36,7 +37,7 @@ SECRETS = ("admin_password", "database_url", "sso_client_secret", "encryption_ke
 """What no error may show."""
 
 
-class Settings(BaseSettings):
+class Settings(BackupSettings):
     """Every setting, with its default. docs/settings.md shows the same as a table."""
 
     model_config = SettingsConfigDict(

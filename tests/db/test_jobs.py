@@ -145,3 +145,17 @@ def test_enlisting_again_changes_no_more_than_it_says(db: Connection) -> None:
     assert (found.about, found.every) == ("Counts more often.", 5)
     assert found.next_at == pytest.approx(time.time() + 5, abs=2)
     assert [each.name for each in jobs.every(db)] == ["busy", "count"]
+
+
+def test_a_time_of_day_may_change(db: Connection) -> None:
+    jobs.enlist(db, [("count", "Counts.", 60)])
+    before = standing(db).next_at
+    jobs.retime(db, "count", 1e12)
+    assert standing(db).next_at == before, "it is due, and is not put off"
+    claimed(db)
+    jobs.finish(db, "count", US, HALF, next_at=1e12)
+    assert standing(db).next_at == 1e12
+    jobs.retime(db, "count", 2e12)
+    assert standing(db).next_at == 2e12
+    jobs.retime(db, "count", None)
+    assert not standing(db).due(3e12)

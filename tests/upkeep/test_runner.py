@@ -262,3 +262,24 @@ async def test_a_database_that_fails_ends_nothing(
 def test_it_is_tried_later_and_later(every: float | None, delays: list[float]) -> None:
     assert [delay(every, failures) for failures in range(1, len(delays) + 1)] == delays
     assert delay(every, 10_000) == 600
+
+
+DAY, TWO, THREE = 86400, 7200, 10800
+
+
+@pytest.mark.parametrize(
+    ("at", "began", "wanted"),
+    [
+        ((TWO,), 0, TWO),
+        ((TWO,), TWO, DAY + TWO),
+        ((TWO,), DAY - 1, DAY + TWO),
+        ((THREE, TWO), TWO + 1, THREE),
+        ((THREE, TWO), THREE, DAY + TWO),
+        ((0,), DAY, 2 * DAY),
+        ((), 0, None),
+    ],
+)
+def test_times_of_day(at: tuple[int, ...], began: int, wanted: int | None) -> None:
+    assert Job("count", Counter().work, DAY, "", at).next_at(20_000 * DAY + began) == (
+        None if wanted is None else 20_000 * DAY + wanted
+    )

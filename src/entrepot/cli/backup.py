@@ -34,7 +34,7 @@ LIST: Columns = {
 
 @app.command()
 def create(
-    dest: Dest,
+    dest: Dest = "",
     *,
     keep: Annotated[
         int | None, typer.Option(min=1, help="Prune then: how many backups stay.")
@@ -54,7 +54,7 @@ def create(
     cut is none; the next goes on from what was sent. Ends with 3 where some content is damaged in
     the registry itself: then all the rest is in the backup, and nothing is pruned.
 
-    Examples: `entrepot backup create /mnt/backup`,
+    Examples: `entrepot backup create`, `entrepot backup create /mnt/backup`,
     `entrepot backup create s3://backups/registry --keep 30`
     """
     from entrepot.upkeep.backup.create import create as make
@@ -63,12 +63,19 @@ def create(
 
     with told("the backup is not finished; run it again to go on"):
         vault = vault_of(
-            dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
+            dest,
+            key_file,
+            endpoint=endpoint,
+            region=region,
+            ca=ca,
+            addressing=addressing,
+            config=config,
         )
         here = settings.load(config, data=data)
         with shown() as show:
             made = make(end_of(here), here.keyring(), vault, show)
             removed, stay = list[str](), ""
+            keep = keep or (0 if dest else here.backup_keep)
             if keep and not made.lost:
                 try:
                     removed = list(take_away(vault, keep, show).removed)
@@ -93,13 +100,14 @@ _LOST = """
 
 @app.command("list")
 def list_backups(
-    dest: Dest,
+    dest: Dest = "",
     *,
     key_file: KeyFile = None,
     endpoint: Endpoint = "",
     region: Region = "",
     ca: Ca = None,
     addressing: Addressed = "auto",
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
     """List the backups at a place, the oldest first.
@@ -112,7 +120,13 @@ def list_backups(
 
     with told("the backups cannot be listed"):
         vault = vault_of(
-            dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
+            dest,
+            key_file,
+            endpoint=endpoint,
+            region=region,
+            ca=ca,
+            addressing=addressing,
+            config=config,
         )
         found, faults = list[Row](), list[str]()
         for id_ in document.ids(vault)[0]:
@@ -127,7 +141,7 @@ def list_backups(
 
 @app.command()
 def verify(
-    dest: Dest,
+    dest: Dest = "",
     *,
     backup: Annotated[str, typer.Option("--backup", help="Its id.", show_default="all")] = "",
     key_file: KeyFile = None,
@@ -135,6 +149,7 @@ def verify(
     region: Region = "",
     ca: Ca = None,
     addressing: Addressed = "auto",
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Read every byte of backups, and compare it with its digest; ends with 1 where any is damaged.
@@ -147,7 +162,13 @@ def verify(
 
     with told("the backups cannot be verified"):
         vault = vault_of(
-            dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
+            dest,
+            key_file,
+            endpoint=endpoint,
+            region=region,
+            ca=ca,
+            addressing=addressing,
+            config=config,
         )
         wanted = [] if backup else document.ids(vault)[0]
         wanted = wanted or [document.read(vault, backup).id]
@@ -164,14 +185,20 @@ def verify(
 
 @app.command()
 def prune(
-    dest: Dest,
+    dest: Dest = "",
     *,
-    keep: Annotated[int, typer.Option(min=1, help="How many backups stay, the newest.")],
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many backups stay, the newest.", show_default="as the settings say"
+        ),
+    ] = None,
     key_file: KeyFile = None,
     endpoint: Endpoint = "",
     region: Region = "",
     ca: Ca = None,
     addressing: Addressed = "auto",
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Take away the oldest backups, and the content that no other has.
@@ -183,8 +210,18 @@ def prune(
 
     with told("the pruning is not finished; run it again to go on"):
         vault = vault_of(
-            dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
+            dest,
+            key_file,
+            endpoint=endpoint,
+            region=region,
+            ca=ca,
+            addressing=addressing,
+            config=config,
         )
+        if not keep:
+            keep = 0 if dest else settings.load(config).backup_keep
+        if not keep:
+            fail("say how many backups stay: --keep")
         with shown() as show:
             found = take_away(vault, keep, show)
     words = (

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def restore(
-    dest: Dest,
+    dest: Dest = "",
     *,
     backup: Which = "",
     without_damaged: Annotated[
@@ -72,19 +72,31 @@ def restore(
     if only:
         with told("the restore is not finished; run it again to go on"):
             vault = vault_of(
-                dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
+                dest,
+                key_file,
+                endpoint=endpoint,
+                region=region,
+                ca=ca,
+                addressing=addressing,
+                config=config,
             )
             here = settings.load(config, data=data)
             _merge(vault, backup, here, only, move_tags=move_tags, as_json=as_json)
         return
     from entrepot.upkeep.backup import document
-    from entrepot.upkeep.backup.opened import Opened
+    from entrepot.upkeep.backup.older import opened
     from entrepot.upkeep.backup.restore import is_taken
     from entrepot.upkeep.backup.restore import restore as make_anew
 
     with told("the restore is not finished; run it again to go on"):
         vault = vault_of(
-            dest, key_file, endpoint=endpoint, region=region, ca=ca, addressing=addressing
+            dest,
+            key_file,
+            endpoint=endpoint,
+            region=region,
+            ca=ca,
+            addressing=addressing,
+            config=config,
         )
         there = settings.load(config, data=data)
         target = end_of(there)
@@ -93,16 +105,15 @@ def restore(
             done(f"{target.place} holds a registry already", found_one, as_json=as_json)
             return
         chosen = document.read(vault, backup)
-        opened = Opened(vault, chosen)
-        with shown() as show:
+        with shown() as show, opened(vault, chosen, show) as tables:
             found = make_anew(
-                opened, target, there.keyring(), show, without_damaged=without_damaged
+                tables, target, there.keyring(), show, without_damaged=without_damaged
             )
     words = (
         f"backup {chosen.id} is restored to {target}: {found.rows} rows, {chosen.tags} tags, "
         f"{show_size(found.bytes)} of objects"
     )
-    missing = sorted({*opened.damaged, *chosen.lost})
+    missing = sorted({*tables.damaged, *chosen.lost})
     if missing:
         words += f"\n{len(missing)} contents are lost, and pushed again are healed:\n  "
         words += "\n  ".join(missing[:10])
@@ -131,17 +142,14 @@ def _merge(
     from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.choice import Choice
     from entrepot.upkeep.backup.merge import merge
-    from entrepot.upkeep.backup.opened import Opened
+    from entrepot.upkeep.backup.older import opened
 
     choices = [Choice.parse(text) for text in only]
-    opened, target = Opened(vault, document.read(vault, backup)), end_of(here)
-    sparse = here.sparse_manifests
-    with shown() as show:
-        found = merge(opened, target, choices, show, move_tags=move_tags, sparse=sparse)
-    lines = [
-        f"{found.manifests} manifests and {len(found.tags)} tags of {opened.backup.id} are back"
-    ]
+    chosen, target, sparse = document.read(vault, backup), end_of(here), here.sparse_manifests
+    with shown() as show, opened(vault, chosen, show) as tables:
+        found = merge(tables, target, choices, show, move_tags=move_tags, sparse=sparse)
+    lines = [f"{found.manifests} manifests and {len(found.tags)} tags of {chosen.id} are back"]
     lines += [f"{tag} points elsewhere by now, and is left so: --move-tags" for tag in found.left]
     lines += [f"{digest} cannot be restored: {why}" for digest, why in found.lost.items()]
-    done("\n".join(lines), {"backup": opened.backup.id, **asdict(found)}, as_json=as_json)
+    done("\n".join(lines), {"backup": chosen.id, **asdict(found)}, as_json=as_json)
     raise typer.Exit(1 if found.lost else 0)

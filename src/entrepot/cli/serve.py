@@ -71,6 +71,7 @@ def serve(
             tls_key=tls_key,
         )
         keyring = chosen.keyring()
+        chosen.backup_keyring()
     except settings.SettingsError as error:
         fail(str(error))
     check_exposure(chosen)

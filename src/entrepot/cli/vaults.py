@@ -13,10 +13,14 @@ from entrepot.blobstore.place import Addressing, Place
 from entrepot.cli.options import fail
 
 if TYPE_CHECKING:
+    from entrepot.encryption.keys import Keyring
     from entrepot.upkeep.backup.vault import Vault
 
 Dest = Annotated[
-    str, typer.Argument(help="Folder, or s3://BUCKET/PREFIX, gs://…, az://…", show_default=False)
+    str,
+    typer.Argument(
+        help="Folder, or s3://BUCKET/PREFIX, gs://…, az://…", show_default="as the settings say"
+    ),
 ]
 Endpoint = Annotated[
     str,
@@ -48,19 +52,37 @@ def vault_of(
     region: str,
     ca: Path | None,
     addressing: Addressing,
+    config: Path | None,
 ) -> "Vault":
-    """The place that the options name."""
-    from entrepot.encryption import source
+    """The place that the options name, or the settings. Raises `SettingsError`."""
     from entrepot.upkeep.backup.vault import vault_at
 
     if endpoint and not endpoint.startswith(("https://", "http://")):
         fail(f"--endpoint is {endpoint!r}: write https://HOST[:PORT]")
+    if not dest:
+        if endpoint or region or ca or addressing != "auto":
+            fail("options of a bucket are for DEST: name it, too")
+        return _set(settings.load(config), key_file)
     options = Place("", "", endpoint=endpoint, region=region, ca=ca, addressing=addressing)
+    return vault_at(dest, options, _ring(key_file))
+
+
+def _set(here: settings.Settings, key_file: Path | None) -> "Vault":
+    from entrepot.upkeep.backup.vault import vault_at
+
+    if not here.backup_to:
+        fail("name DEST, where the backups are, or set backup_to")
+    keyring = _ring(key_file) if key_file else here.backup_keyring()
+    return vault_at(here.backup_to, here.backup_options, keyring)
+
+
+def _ring(key_file: Path | None) -> "Keyring":
+    from entrepot.encryption import source
+
     try:
-        keyring = source.load(None, key_file, "")
+        return source.load(None, key_file, "")
     except source.SourceError as error:
         fail(str(error).replace("encryption_key_file", "--key-file"))
-    return vault_at(dest, options, keyring)
 
 
 @contextmanager

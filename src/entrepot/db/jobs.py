@@ -114,6 +114,14 @@ def enlist(db: Connection, found: Iterable[tuple[str, str, float | None]]) -> No
     db.execute(f"delete from job where lease_until < ? and name not in ({marks})", (now, *names))
 
 
+def retime(db: Connection, name: str, next_at: float | None) -> None:
+    """Have a job that waits for its time run at another, or only when asked for."""
+    db.execute(
+        "update job set next_at = ? where name = ? and state = ? and next_at > ?",
+        (next_at, name, State.WAITING.value, time.time()),
+    )
+
+
 def ask(db: Connection, name: str) -> bool:
     """Have it run at once, or once more if it runs right now; whether there is such a job."""
     return db.execute("update job set asked = 1 where name = ?", (name,)).rowcount > 0
@@ -148,14 +156,17 @@ def renew(db: Connection, name: str, holder: str, seconds: float, progress: Prog
     return found.rowcount > 0
 
 
-def finish(db: Connection, name: str, holder: str, progress: Progress) -> None:
-    """Write down that it ended well, and when the next run is."""
+def finish(
+    db: Connection, name: str, holder: str, progress: Progress, next_at: float | None = None
+) -> None:
+    """Write down that it ended well, and when the next run is, if not as often as it says."""
     now, values = time.time(), asdict(progress) | {"cursor": "", "error": ""}
     db.execute(
         "update job set state = :state, holder = '', lease_until = 0, ended_at = :now, "
-        "succeeded_at = :now, took = :now - started_at, failures = 0, next_at = :now + every, "
-        f"{_PROGRESS} {_OURS}",
-        {"name": name, "holder": holder, "now": now, "state": State.WAITING.value, **values},
+        "succeeded_at = :now, took = :now - started_at, failures = 0, "
+        f"next_at = coalesce(:next_at, :now + every), {_PROGRESS} {_OURS}",
+        {"name": name, "holder": holder, "now": now, "state": State.WAITING.value}
+        | {"next_at": next_at, **values},
     )
 
 

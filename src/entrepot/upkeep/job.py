@@ -24,6 +24,7 @@ TICK = 2.0
 """Seconds between two looks whether there is something to write down."""
 
 _REST = 5.0
+_DAY = 24 * 3600
 
 Ending = Callable[[Connection, str, str, Progress], None]
 """Gives a lease back: a job's name, its holder and how far it is."""
@@ -47,6 +48,14 @@ class Job:
     """Seconds from the end of a run to the next; None where it runs only when asked for."""
     describe: str
     """What it does, in some words."""
+    at: tuple[int, ...] = ()
+    """Seconds after midnight, UTC, when it runs each day, in place of `every` seconds later."""
+
+    def next_at(self, began: float) -> float | None:
+        """The first of its times after a run began: so one that passed meanwhile is caught up."""
+        midnight = began - began % _DAY
+        coming = [t for each in self.at for t in (midnight + each, midnight + each + _DAY)]
+        return min((t for t in coming if t > began), default=None)
 
 
 class Run:

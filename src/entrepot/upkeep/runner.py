@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from entrepot.db import jobs, moving
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.jobs import Standing
 from entrepot.observe.logs import surprise
@@ -97,11 +98,17 @@ class Runner:
         """How all jobs stand, of which a new process, or a new version, may bring some."""
         found = await self._database.read(jobs.every)
         if not self._enlisted or not self._jobs.keys() <= {each.name for each in found}:
-            rows = [(job.name, job.describe, job.every) for job in self._jobs.values()]
-            await self._database.note(partial(jobs.enlist, found=rows))
+            await self._database.note(self._enlist)
             self._enlisted = True
             found = await self._database.read(jobs.every)
         return found
+
+    def _enlist(self, db: Connection) -> None:
+        rows = [(job.name, job.describe, job.every) for job in self._jobs.values()]
+        jobs.enlist(db, rows)
+        for job in self._jobs.values():
+            if job.at or job.every is None:  # the settings may say another time by now
+                jobs.retime(db, job.name, job.next_at(time.time()))
 
     def _is_gone(self, name: str) -> bool:
         """Whether nobody does what this holder has leased."""
@@ -121,7 +128,8 @@ class Runner:
         result = "ok"
         try:
             await _work(job, run)
-            await self._settle(run, jobs.finish)
+            coming = job.next_at(found.started_at or time.time())
+            await self._settle(run, partial(jobs.finish, next_at=coming))
             if found.failures:
                 _log.info("job %s works again", job.name)
         except asyncio.CancelledError:

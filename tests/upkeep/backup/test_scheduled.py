@@ -1,0 +1,153 @@
+"""The server makes backups by itself: one of its processes, and again where that fails."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.accounts import ADMIN
+from tests.cli.command import entrepot
+from tests.content import put_image
+from tests.registry import Registry, serving
+from tests.upkeep.backup.site import Site, write
+
+from entrepot.db import engine, hold
+from entrepot.encryption.keys import MasterKey
+from entrepot.upkeep.backup.scheduled import JOB
+
+
+@pytest.fixture
+def nightly(tmp_path: Path) -> Iterator[Site]:
+    """A registry of two processes that makes backups, by a key of their own."""
+    keys = {"encryption_key_file": tmp_path / "keys", "backup_key_file": tmp_path / "backup-keys"}
+    for file in keys.values():
+        file.touch(0o600)
+        file.write_text(f"{MasterKey.new().line}\n")
+    settings: dict[str, str | int | bool | Path]
+    settings = {"backup_to": tmp_path / "dest", "backup_keep": 2, **keys}
+    with serving(
+        tmp_path / "old",
+        admin_password=ADMIN.secret,
+        dangerously_without_accounts=False,
+        workers=2,
+        **settings,
+    ) as registry:
+        found = Site(registry, tmp_path, "")
+        found.config = write(tmp_path / "old.toml", data=registry.data, **settings)
+        yield found
+        found.http.close()
+
+
+def job(site: Site) -> dict[str, Any]:
+    found: dict[str, Any] = site.http.get(f"/api/v1/jobs/{JOB}").json()
+    return found
+
+
+def until(site: Site, note: str, field: str = "note") -> dict[str, Any]:
+    """The job, once it says so."""
+    end = time.monotonic() + 20
+    while note not in (found := job(site))[field]:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found
+
+
+def made(site: Site) -> list[dict[str, Any]]:
+    done = entrepot("backup", "list", "--config", site.config[1], "--json")
+    assert done.status == 0, done
+    rows: list[dict[str, Any]] = json.loads(done.output)
+    return rows
+
+
+def audited(site: Site) -> list[dict[str, Any]]:
+    """Rows of the audit, the newest first."""
+    found = site.http.get("/api/v1/audit", params={"action": "backup create"}).json()
+    rows: list[dict[str, Any]] = found["items"]
+    return rows
+
+
+def again(site: Site) -> dict[str, Any]:
+    """Have one made."""
+    before = job(site)["ended_at"]
+    site.http.post(f"/api/v1/jobs/{JOB}/run").raise_for_status()
+    end = time.monotonic() + 20
+    while (found := job(site))["ended_at"] == before or found["by"]:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found
+
+
+def test_it_makes_them_and_all_of_it_comes_back(nightly: Site) -> None:
+    found = until(nightly, "0 tags")
+    assert found["next_at"].endswith("T02:00:00Z")
+    assert len(made(nightly)) == 1, "of two processes one makes it"
+    nightly.fill()
+    found = again(nightly)
+    assert (found["state"], "5 tags" in found["note"]) == ("waiting", True), found
+    again(nightly)
+    assert [each["tags"] for each in made(nightly)] == [5, 5], "two are kept"
+    (row, *_) = nightly.http.get("/api/v1/audit", params={"action": "backup create"}).json()[
+        "items"
+    ]
+    assert row["reference"] == f"{made(nightly)[-1]['id']} {nightly.folder / 'dest'}"
+    assert entrepot("backup", "verify", *nightly.config).status == 0
+    nightly.destroy()
+    restored = entrepot("backup", "restore", *nightly.config)
+    assert restored.status == 0, restored
+    settings = {"ENTREPOT_CONFIG": nightly.config[1]}
+    nightly.check_served(Registry(nightly.registry.data, nightly.folder / "new.log", settings))
+
+
+def test_what_fails_is_told_and_tried_again(nightly: Site) -> None:
+    until(nightly, "0 tags")
+    dest = nightly.folder / "dest"
+    dest.rename(nightly.folder / "away")
+    dest.write_text("a file is no folder")
+    assert again(nightly)["state"] == "failed"
+    found = until(nightly, str(dest), "error")
+    assert found["next_at"] is not None
+    assert [row["result"] for row in audited(nightly)] == ["failed", "ok"]
+    assert f"job {JOB} failed: " in nightly.registry.log.read_text()
+    counted = f'entrepot_job_runs_total{{job="{JOB}",result="failed"}}'
+    end = time.monotonic() + 20
+    while counted not in nightly.http.get("/metrics").text:  # the other process may have done it
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    dest.unlink()
+    (nightly.folder / "away").rename(dest)
+    assert again(nightly)["state"] == "waiting"
+    assert len(made(nightly)) == 2
+
+
+def test_it_waits_for_another_and_stops_with_the_server(nightly: Site) -> None:
+    until(nightly, "0 tags")
+    with closing(engine.connect(nightly.registry.data)) as db, db.exclusive():
+        hold.take(db, "host 1 2 3 4", 60, lambda _: False)
+    nightly.http.post(f"/api/v1/jobs/{JOB}/run").raise_for_status()
+    until(nightly, "waits: ")
+    nightly.registry.stop()
+    with closing(engine.connect(nightly.registry.data)) as db, db.exclusive():
+        hold.give_back(db, "host 1 2 3 4")
+    nightly.registry.start()
+    until(nightly, "0 tags")
+    assert len(made(nightly)) == 2, "it was handed back, and is caught up"
+
+
+def test_it_is_stopped_in_its_work(nightly: Site) -> None:
+    until(nightly, "0 tags")
+    nightly.http.post("/api/v1/projects", json={"name": "team"}).raise_for_status()
+    for number in range(80):
+        put_image(nightly.http, "team/app", str(number), b"%d" % number * 20_000)
+    nightly.http.post(f"/api/v1/jobs/{JOB}/run").raise_for_status()
+    end = time.monotonic() + 20
+    with closing(engine.connect(nightly.registry.data)) as db:
+        while not db.execute("select 1 from job where name = 'backup'").fetchone():
+            assert time.monotonic() < end
+        nightly.registry.stop()
+        assert db.execute("select 1 from job where name = 'backup'").fetchone() is None
+    assert list((nightly.folder / "dest").rglob("create-*")) == []
+    nightly.registry.start()
+    until(nightly, "80 tags")
