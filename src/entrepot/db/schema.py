@@ -52,14 +52,14 @@ def statements(script: str, dialect: Dialect) -> list[str]:
     return found if dialect == "sqlite" else [_for_postgres(each) for each in found]
 
 
-def make(db: Connection) -> None:
-    """Make all of it in an empty database; call it in a transaction."""
+def make(db: Connection, version: int = VERSION) -> None:
+    """Make all of a version in an empty database; call it in a transaction."""
     dialect: Dialect = "sqlite" if db.dialect == "sqlite" else "postgresql"
-    for script in SCRIPTS:
+    for script in SCRIPTS[:version]:
         for statement in statements(script, dialect):
             db.execute(statement)
     db.execute("create table alembic_version (version_num varchar(32) not null primary key)")
-    db.execute("insert into alembic_version values (?)", (revision(VERSION),))
+    db.execute("insert into alembic_version values (?)", (revision(version),))
 
 
 _COLUMN = r"(\b(?!references\b|table\b|on\b|into\b|from\b|update\b|column\b)\w+\s+)"

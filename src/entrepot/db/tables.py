@@ -12,7 +12,7 @@ from typing import Any
 
 from entrepot.db import audit, chain
 from entrepot.db.connection import Connection
-from entrepot.db.schema import SCRIPTS, statements
+from entrepot.db.schema import SCRIPTS, VERSION, statements
 
 PAGE = 200
 """Rows that are read at once: a manifest may have megabytes."""
@@ -33,10 +33,10 @@ class Table:
 
 
 @cache
-def tables() -> tuple[Table, ...]:
-    """All of them; SQLite reads the scripts, in memory."""
+def tables(version: int = VERSION) -> tuple[Table, ...]:
+    """All of them, as they were in a version; SQLite reads the scripts, in memory."""
     with closing(sqlite3.connect(":memory:")) as db:
-        for script in SCRIPTS:
+        for script in SCRIPTS[:version]:
             for statement in statements(script, "sqlite"):
                 db.execute(statement)
         names = db.execute(

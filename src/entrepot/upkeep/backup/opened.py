@@ -27,9 +27,19 @@ class Opened:
 
     def pages(self, table: str, size: int) -> Iterator[list[dict[str, Any]]]:
         """The rows of a table, so many at a time."""
+        if rows.file_of(table) not in self.backup.files:
+            return
         lines = document.lines(self.vault, self.backup, rows.file_of(table))
         for page in document.paged(lines, size):
             yield [json.loads(line) for line in page]
+
+    def count(self) -> int:
+        """How many rows all tables have."""
+        return sum(each.rows for each in self.backup.tables.values())
+
+    def highest(self, table: str) -> int:
+        """The highest number that a row of a counted table was ever given."""
+        return self.backup.tables[table].highest if table in self.backup.tables else 0
 
     def strides(self, digest: str) -> Iterator[Bytes]:
         """The bytes of some content. Raises `LostError`, of which it keeps a note."""

@@ -13,7 +13,6 @@ from entrepot.db import keyed, moving, tables
 from entrepot.db.audit import By
 from entrepot.db.chain import Chain
 from entrepot.db.connection import Connection
-from entrepot.db.schema import VERSION
 from entrepot.db.tables import Table
 from entrepot.encryption.keys import Keyring
 from entrepot.upkeep.backup import rows
@@ -87,12 +86,7 @@ def _restore(opened: Opened, target: End, show: Show, *, without_damaged: bool) 
 
 
 def _check(backup: Backup, keyring: Keyring) -> None:
-    """Raise where this program, or these keys, cannot make it."""
-    if backup.schema != VERSION:
-        raise BackupError(
-            f"backup {backup.id} has schema {backup.schema}, this Entrepot has {VERSION}: restore "
-            f"it with Entrepot {backup.version}, then upgrade that"
-        )
+    """Raise where these keys cannot make it."""
     missing = [key for key in backup.keys if not keyring.has(key)]
     if missing:
         raise BackupError(
@@ -122,7 +116,7 @@ def _check_unfinished(db: Connection, target: End) -> None:
 def _restore_rows(db: Connection, opened: Opened, show: Show) -> int:
     """All rows, in one transaction; how many."""
     rows.clear(db)
-    total = sum(each.rows for each in opened.backup.tables.values())
+    total = opened.count()
     show.begin("restoring tables", total, "rows")
     has = opened.contents().keys() - opened.damaged.keys()
     with ThreadPoolExecutor(_THREADS, "entrepot-restore") as pool:
@@ -133,7 +127,7 @@ def _restore_rows(db: Connection, opened: Opened, show: Show) -> int:
                 tables.insert(db, table, [rows.row_of(db, table, *each) for each in found])
                 show.add(len(page))
             if table.counted:
-                tables.count_from(db, table, opened.backup.tables[table.name].highest)
+                tables.count_from(db, table, opened.highest(table.name))
     return total
 
 

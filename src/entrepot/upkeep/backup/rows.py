@@ -14,6 +14,7 @@ from typing import Any
 
 from entrepot.db import blobs, moving, sealed, tables
 from entrepot.db.connection import Connection
+from entrepot.db.schema import VERSION
 from entrepot.db.sealed import Sealed
 from entrepot.db.tables import Row, Table
 from entrepot.upkeep.backup.document import Rows, Sum
@@ -24,6 +25,7 @@ _AT_ONCE = 500
 """Lines that are written at once."""
 
 _LEFT = {
+    "fetching",
     "garbage",
     "gauge",
     "job",
@@ -36,9 +38,9 @@ _LEFT = {
 _WITHOUT = {"blob": ("content", "key", "object"), "manifest": ("content", "key")}
 
 
-def kept() -> list[Table]:
+def kept(version: int = VERSION) -> list[Table]:
     """Tables that a backup has, in an order in which what a row refers to comes before it."""
-    return [table for table in tables.tables() if table.name not in _LEFT]
+    return [table for table in tables.tables(version) if table.name not in _LEFT]
 
 
 def file_of(table: str) -> str:
