@@ -9,8 +9,8 @@ import pytest
 from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, digest, dump, image
 from tests.upstream.scripted import Answer, Asked, Say, Scripted, scripted
 
+from entrepot.upstream.access import Credential
 from entrepot.upstream.copying import Copier, plan
-from entrepot.upstream.http import Credential
 from entrepot.upstream.opened import At, Places
 from entrepot.upstream.place import BrokenError, UpstreamError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.upstream.http import Credential
+from entrepot.upstream.access import Credential
 from entrepot.upstream.logins import Logins, usual
 from entrepot.upstream.place import UpstreamError
 

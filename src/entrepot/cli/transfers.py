@@ -75,7 +75,7 @@ def places(ca: Path | None, plain: Sequence[str] | None, *, replace: bool) -> "I
 
 def logins() -> "Login":
     """As docker and podman know them; else by our own login. The files are read once."""
-    from entrepot.upstream.http import Credential
+    from entrepot.upstream.access import Credential
     from entrepot.upstream.logins import Logins
 
     known, (_, contexts) = Logins(), context.read()

@@ -95,7 +95,8 @@ Ask = Callable[["Image", Any, "Progress | None"], dict[str, Any]]
 @contextmanager
 def _asking(where: context.Context, jobs: int) -> Iterator[Ask]:
     """What asks the registry for one image, as a node would that has it as a mirror."""
-    from entrepot.upstream.http import Credential, Http
+    from entrepot.upstream.access import Credential
+    from entrepot.upstream.http import Http
     from entrepot.upstream.warming import PATIENCE, warm
 
     credential = Credential(bearer=where.token) if where.token else None

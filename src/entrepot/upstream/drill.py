@@ -18,10 +18,11 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.image_name import Image
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
+from entrepot.upstream.access import Credential
 from entrepot.upstream.chosen import Platform, choose
 from entrepot.upstream.copies import Copy, Trust
 from entrepot.upstream.copying import DEEPEST, checked
-from entrepot.upstream.http import Credential, Http, again
+from entrepot.upstream.http import Http, again
 from entrepot.upstream.opened import Login
 from entrepot.upstream.place import Blob, BrokenError, UnknownError, UnreachableError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository

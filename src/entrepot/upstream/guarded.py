@@ -2,7 +2,8 @@
 
 A name is resolved once, all its addresses must be permitted, and the connection goes to one of
 those. That is done where connections are made, so it holds for redirects and token services too,
-and for a name that has changed its mind since. A server that stops cuts them off: `Way.abort`.
+and for a name that has changed its mind since. Who answers byte by byte counts as broken, wherever
+that is in an answer. A server that stops cuts connections off: `Way.abort`.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -25,6 +27,8 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 _CONNECTIONS = 64
 _PIECE = 512 * 1024
+_SLOWEST, SLOW_SECONDS = 1024, 30.0
+"""Bytes a second, and for how many seconds of waiting somebody may send less."""
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -43,9 +47,11 @@ class Way(httpx2.HTTPTransport):
         allow: tuple[Network, ...],
         rules: Rules = UPSTREAMS,
         resolve: Resolve = resolve,
+        *,
+        slow: float = SLOW_SECONDS,
     ) -> None:
         super().__init__(verify=context, trust_env=False)
-        self._backend = _Backend(scheme, allow, rules, resolve)
+        self._backend = _Backend(scheme, allow, rules, resolve, slow)
         self._pool = httpcore2.ConnectionPool(
             ssl_context=context,
             max_connections=_CONNECTIONS,
@@ -72,9 +78,15 @@ def ways(
 
 class _Backend(httpcore2.SyncBackend):
     def __init__(
-        self, scheme: str, allow: tuple[Network, ...], rules: Rules, resolve: Resolve
+        self,
+        scheme: str,
+        allow: tuple[Network, ...],
+        rules: Rules,
+        resolve: Resolve,
+        slow: float,
     ) -> None:
         self._scheme, self._allow, self._rules, self._resolve = scheme, allow, rules, resolve
+        self.slow = slow
         self._open: set[_Stream] = set()
         self._lock = threading.Lock()
         self._over = False
@@ -131,17 +143,30 @@ class _Backend(httpcore2.SyncBackend):
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A connection that another thread can cut off."""
+    """A connection that another thread can cut off, and whose other end may not dawdle."""
 
     def __init__(self, inner: httpcore2.NetworkStream, backend: _Backend) -> None:
         self._inner, self._backend = inner, backend
+        self._waited, self._came = 0.0, 0
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """As the inner one, in larger pieces: each costs the same, whatever its size."""
-        return self._inner.read(max(max_bytes, _PIECE), timeout)
+        began = time.monotonic()
+        found = self._inner.read(max(max_bytes, _PIECE), timeout)
+        self._waited += time.monotonic() - began
+        self._came += len(found)
+        if self._waited > self._backend.slow:
+            self._check_speed()
+        return found
+
+    def _check_speed(self) -> None:
+        if self._came < self._waited * _SLOWEST:
+            raise httpcore2.ReadTimeout(f"it sends less than {_SLOWEST} bytes a second")
+        self._waited, self._came = 0.0, 0
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """As the inner one."""
+        """As the inner one; what is answered to that is watched from now on."""
+        self._waited, self._came = 0.0, 0
         self._inner.write(buffer, timeout)
 
     def close(self) -> None:

@@ -1,29 +1,28 @@
 """`Http`: requests to one registry, with the login that it asks for, tried again where that helps.
 
-A credential goes to the registry itself, and to a token service that it names by https or that is
-on the same host; never to where a redirect leads. Source: OCI Distribution Specification; Docker
-Registry v2 authentication, "Token".
+A login is for the registry alone, and never for where a redirect leads, whatever that asks for.
+Bodies are taken as they come, undone from no encoding: so a limit of bytes is a limit of memory.
+Source: OCI Distribution Specification. Next: `access`, what is shown for a login.
 """
 
-import base64
-import json
-import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from entrepot import __version__
+from entrepot.upstream.access import Access, Credential
 from entrepot.upstream.place import (
     BrokenError,
     HeldError,
     RefusedError,
     UnreachableError,
     UpstreamError,
+    parsed,
     told,
 )
 
@@ -44,29 +43,8 @@ _MOST = 8 * 1024 * 1024
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
 _NEVER = {400, 403, 405, 409, 412}
 _HOLDING = {"rule", "channel", "floats_with"}
-
-_parameter = re.compile(r'([a-z_]+)="([^"]*)"').findall
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A name and a password, or a token in place of both."""
-
-    user: str = ""
-    password: str = ""
-    identity_token: str = ""
-    """What Docker calls so: it is traded for others."""
-    bearer: str = ""
-    """What the registry itself takes as it is."""
-
-    def __repr__(self) -> str:
-        return f"Credential({self.user!r})"
-
-    @property
-    def basic(self) -> str:
-        """As a header has it."""
-        pair = f"{self.user}:{self.password}".encode()
-        return f"Basic {base64.b64encode(pair).decode()}"
+_NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
+"""No registry needs any, and those of all answers would be kept for as long as the server runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +87,7 @@ class Answer:
     @property
     def _error(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.body)["errors"][0]
+            found = parsed(self.body)["errors"][0]
         except (ValueError, KeyError, IndexError, TypeError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -145,12 +123,10 @@ class Http:
         self._attempts, self._patience, self._total = attempts, patience, total
         self._namespace = f"ns={quote(namespace, safe='')}" if namespace else ""
         self.host = urlsplit(origin).netloc
-        self._credential = credential
-        self._authorization: dict[str, str] = {}
-        """By scope."""
-        self._lock = threading.Lock()
         self._over = False
-        self._errors = httpx2.HTTPError
+        self._access = Access(origin, credential, self._fetched)
+        self.log_in_as = self._access.log_in_as
+        self._errors = (httpx2.HTTPError, httpx2.InvalidURL)
         self._client = httpx2.Client(
             verify=_trusted(ca) if origin[:5] == "https" else False,
             timeout=timeout,
@@ -159,6 +135,7 @@ class Http:
             limits=httpx2.Limits(max_connections=64),
             mounts=ways,
             trust_env=ways is None,
+            cookies=CookieJar(_NO_COOKIES),
         )
 
     def close(self) -> None:
@@ -168,13 +145,6 @@ class Http:
     def give_up(self) -> None:
         """Let nothing that breaks off from now on look as if another attempt might do."""
         self._over = True
-
-    def log_in_as(self, credential: Credential | None) -> None:
-        """Go on with another login, where it is another one."""
-        with self._lock:
-            if credential != self._credential:
-                self._credential = credential
-                self._authorization.clear()
 
     def ask(
         self, method: str, path: str, scope: str, headers: Mapping[str, str] | None = None
@@ -198,11 +168,11 @@ class Http:
 
         Raises also `BrokenError`, and whatever the content raises.
         """
-        given = {"headers": headers or {}, "content": content}
+        given = {"headers": dict(headers or {}), "content": content}
         with self._sent(method, self._url(path), scope, given) as response:
             answer = Answer(response.status_code, response.headers, self._read(response))
         if answer.status == 401 and content is not None:
-            self._authorization.pop(scope, None)
+            self._access.forget(scope)
             raise BrokenError(f"{self.host}: the login ended meanwhile")
         return answer.checked(self.host)
 
@@ -211,16 +181,16 @@ class Http:
         self, path: str, scope: str, headers: Mapping[str, str]
     ) -> "Iterator[tuple[Answer, Iterator[bytes]]]":
         """GET something large: the answer, and its body as it comes, which may break off."""
-        given = {"headers": headers, "content": None}
+        given = {"headers": dict(headers), "content": None}
         with self._sent("GET", self._url(path), scope, given) as response:
             found = Answer(response.status_code, response.headers)
             if found.status not in (200, 206):
                 found = Answer(response.status_code, response.headers, self._read(response))
-            yield found.checked(self.host), response.iter_bytes()
+            yield found.checked(self.host), response.iter_raw()
 
     def _read(self, response: "httpx2.Response") -> bytes:
         found, end = bytearray(), time.monotonic() + self._total
-        for part in response.iter_bytes():
+        for part in response.iter_raw():
             found += part
             if len(found) > _MOST:
                 raise UpstreamError(f"{self.host} answers with more than anybody would read")
@@ -238,12 +208,14 @@ class Http:
         self, method: str, url: str, scope: str, given: dict[str, Any]
     ) -> "Iterator[httpx2.Response]":
         for _ in range(_REDIRECTS):
-            sent = self._authorization.get(scope)
-            with self._once(method, url, sent, given) as answer:
-                if url.startswith(f"{self.origin}/"):
+            sent, is_own = self._access.shown(scope), url.startswith(f"{self.origin}/")
+            own = {"authorization": sent} if sent and is_own else {}
+            with self._once(method, url, {**given, "headers": given["headers"] | own}) as answer:
+                if is_own:
                     self._hear(answer.headers)
-                refused = answer.status_code == 401 and given["content"] is None
-                if refused and self._log_in(scope, sent, answer):
+                refused = is_own and answer.status_code == 401 and given["content"] is None
+                asks = answer.headers.get("www-authenticate", "")
+                if refused and self._access.renew(scope, sent, asks):
                     continue
                 if answer.is_redirect and method in ("GET", "HEAD"):
                     url = str(answer.url.join(answer.headers.get("location", "")))
@@ -254,16 +226,9 @@ class Http:
         raise UpstreamError(f"{self.host} redirects, or asks for a login, again and again")
 
     @contextmanager
-    def _once(
-        self, method: str, url: str, authorization: str | None, given: dict[str, Any]
-    ) -> "Iterator[httpx2.Response]":
-        headers = dict(given["headers"])
-        if authorization and url.startswith(f"{self.origin}/"):
-            headers["authorization"] = authorization
+    def _once(self, method: str, url: str, given: Mapping[str, Any]) -> "Iterator[httpx2.Response]":
         try:
-            with self._client.stream(
-                method, url, headers=headers, content=given["content"]
-            ) as answer:
+            with self._client.stream(method, url, **given) as answer:
                 yield answer
         except self._errors as error:
             why = told(str(error)) or type(error).__name__
@@ -271,57 +236,14 @@ class Http:
                 raise UpstreamError(f"{self.host}: nothing more is asked") from None
             raise UnreachableError(f"{self.host}: {why}") from None
 
+    def _fetched(self, method: str, url: str, given: Mapping[str, Any]) -> Answer:
+        """What a token service answers."""
+        with self._once(method, url, given) as response:
+            return Answer(response.status_code, response.headers, self._read(response))
+
     def _check_way(self, url: str) -> None:
         if self.origin.startswith("https:") and not url.startswith("https:"):
             raise UpstreamError(f"{self.host} redirects from https to {told(url)!r}")
-
-    def _log_in(self, scope: str, sent: str | None, answer: "httpx2.Response") -> bool:
-        """Whether there is something new to try; another thread may have got it meanwhile."""
-        with self._lock:
-            if self._authorization.get(scope) != sent:
-                return True
-            found = self._answered(answer.headers.get("www-authenticate", ""), scope)
-            if found is None or found == sent:
-                return False
-            self._authorization[scope] = found
-            return True
-
-    def _answered(self, challenge: str, scope: str) -> str | None:
-        scheme, login = challenge.partition(" ")[0].lower(), self._credential
-        if login is not None and login.bearer:
-            return f"Bearer {login.bearer}"
-        if scheme == "basic" and login is not None:
-            return login.basic
-        if scheme == "bearer":
-            return f"Bearer {self._token(dict(_parameter(challenge)), scope)}"
-        return None
-
-    def _token(self, challenge: Mapping[str, str], scope: str) -> str:
-        realm = challenge.get("realm", "")
-        if not realm.startswith(("https://", f"{self.origin}/")):
-            raise UpstreamError(f"{self.host} sends logins to {told(realm)!r}, which is no https")
-        wanted = {"service": challenge.get("service", ""), "scope": scope.split()}
-        login = self._credential
-        try:
-            if login is not None and login.identity_token:
-                form = {
-                    **wanted,
-                    "scope": scope,
-                    "grant_type": "refresh_token",
-                    "refresh_token": login.identity_token,
-                    "client_id": "entrepot",
-                }
-                answer = self._client.post(realm, data=form)
-            else:
-                headers = {"authorization": login.basic} if login else {}
-                answer = self._client.get(realm, params=wanted, headers=headers)
-            document = answer.json() if answer.status_code == 200 else {}
-        except (self._errors, ValueError) as error:
-            raise BrokenError(f"{self.host}'s token service: {told(str(error))}") from None
-        if answer.status_code != 200:
-            Answer(answer.status_code, answer.headers, answer.content).checked(self.host)
-            raise UpstreamError(f"{self.host}'s token service answered {answer.status_code}")
-        return str(document.get("token") or document.get("access_token") or "")
 
 
 def again(attempt: Callable[[], T], most: int = ATTEMPTS, patience: float = LONGEST_WAIT) -> T:

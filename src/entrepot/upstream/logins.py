@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from entrepot.upstream.http import Credential
+from entrepot.upstream.access import Credential
 from entrepot.upstream.place import UpstreamError
 
 _DOCKER = {"docker.io": "https://index.docker.io/v1/"}

@@ -13,9 +13,10 @@ from entrepot.addresses import is_this_machine
 from entrepot.oci.image_name import Image, ImageError
 from entrepot.oci.layout import MARK
 from entrepot.oci.names import Repository
+from entrepot.upstream.access import Credential
 from entrepot.upstream.docker_archive import DockerArchive, NewDockerArchive
 from entrepot.upstream.folder import FolderFiles
-from entrepot.upstream.http import Credential, Http
+from entrepot.upstream.http import Http
 from entrepot.upstream.layout import Layout
 from entrepot.upstream.place import Source, Target, UpstreamError
 from entrepot.upstream.registry import RegistryRepository

@@ -4,9 +4,10 @@ Both are for one repository, and any thread may use them. Bytes on the way are c
 their digest by `copying`, never here. Next: `registry`, `layout`, `docker_archive` are such places.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
@@ -102,3 +103,11 @@ def told(text: str, most: int = 300) -> str:
     """What others wrote, fit to be shown: without secrets, and so that no terminal is misled."""
     text = redacted(text[:most])
     return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def parsed(content: bytes) -> Any:
+    """JSON that others wrote. Raises ValueError."""
+    try:
+        return json.loads(content)
+    except RecursionError:  # the parser counts the levels itself
+        raise ValueError("its levels are too many") from None

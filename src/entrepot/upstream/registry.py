@@ -6,6 +6,7 @@ registries that have no such API.
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
@@ -24,12 +25,16 @@ from entrepot.upstream.place import (
     Source,
     UnknownError,
     UpstreamError,
+    parsed,
     told,
 )
 
 _ACCEPT = ", ".join(sorted(media.IMAGES | media.INDEXES))
 _COSIGN = (".sig", ".att", ".sbom")
-_MANY = 10_000
+_MANY, _PAGE = 1000, 1000
+"""Pages of a list, and names on each; most registries give fewer than they are asked for."""
+_LONGEST_NAME = 255
+_LIST_SECONDS = 600.0
 
 _next = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?').search
 
@@ -94,7 +99,7 @@ class RegistryRepository:
         """The same; None where there is no such tag."""
         path = f"{self._base}/manifests/{tag}"
         answer = self.http.ask("HEAD", path, self.pull_scope, {"accept": _ACCEPT})
-        return answer.headers.get("docker-content-digest", "") if answer.status == 200 else None
+        return _told_digest(answer) if answer.status == 200 else None
 
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         """Its bytes, from one on."""
@@ -180,7 +185,7 @@ class RegistryRepository:
 
     def _note_kept(self, tag: str, answer: Answer) -> None:
         if kept := answer.headers.get("entrepot-kept"):
-            self.kept[tag] = kept
+            self.kept[tag] = told(kept)
 
     def referrers(self, digest: Digest) -> list[Digest]:
         """By the API, else by the tag that stands for it; and by the tags of cosign."""
@@ -199,26 +204,29 @@ class RegistryRepository:
 
     def tags(self, pages: int = _MANY) -> list[str]:
         """All of them, page after page."""
-        return self._listed(f"{self._base}/tags/list?n=1000", self.pull_scope, "tags", pages)
+        return self._listed(f"{self._base}/tags/list?n={_PAGE}", self.pull_scope, "tags", pages)
 
     def catalogue(self) -> list[str]:
         """Names of all repositories of the registry, those that one may see. Raises as above."""
-        return self._listed("/v2/_catalog?n=1000", "registry:catalog:*", "repositories")
+        return self._listed(f"/v2/_catalog?n={_PAGE}", "registry:catalog:*", "repositories")
 
     def _listed(self, path: str, scope: str, what: str, pages: int = _MANY) -> list[str]:
         found: list[str] = []
+        end = time.monotonic() + _LIST_SECONDS
         for _ in range(pages):
+            if len(found) > pages * _PAGE or time.monotonic() > end:
+                break
             answer = self.http.ask("GET", path, scope)
             if answer.status == 404:
                 raise UnknownError(f"there is no repository {self}, or you may not see it")
             try:
-                found += [str(each) for each in json.loads(answer.body)[what] or ()]
+                found += _names(answer, what)
+                link = _next(answer.headers.get("link", ""))
+                if link is None:
+                    return found
+                path = urljoin(path, link[1])
             except (ValueError, KeyError, TypeError):
                 raise UpstreamError(f"{self}: its list of {what} cannot be read") from None
-            link = _next(answer.headers.get("link", ""))
-            if link is None:
-                return found
-            path = urljoin(f"{self.http.origin}{path}", link[1])
         raise UpstreamError(f"{self}: its list of {what} never ends")
 
     def _fallback(self, digest: Digest) -> list[dict[str, Any]]:
@@ -248,8 +256,24 @@ class RegistryRepository:
         return urljoin(f"{self.http.origin}{self._base}/", answer.headers.get("location", ""))
 
 
+def _told_digest(answer: Answer) -> str:
+    """What a header says that came; "" where it says nothing that could be."""
+    try:
+        return str(Digest.parse(answer.headers.get("docker-content-digest", "")))
+    except OCIError:
+        return ""
+
+
 def _listed(answer: Answer) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(answer.body)["manifests"] or []
+    found: list[dict[str, Any]] = parsed(answer.body)["manifests"] or []
+    return found
+
+
+def _names(answer: Answer, what: str) -> list[str]:
+    """Those of one page. Raises ValueError, KeyError, TypeError."""
+    found = [str(each) for each in parsed(answer.body)[what] or ()]
+    if any(len(each) > _LONGEST_NAME for each in found):
+        raise ValueError("nothing is called so")
     return found
 
 

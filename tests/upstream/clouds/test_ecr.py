@@ -21,10 +21,10 @@ from tests.upstream.peer import docker_registry
 from tests.upstream.scripted import Asked, Say, Scripted, scripted
 
 from entrepot.db.upstreams import Kind, Upstream
+from entrepot.upstream.access import Credential
 from entrepot.upstream.clouds import ecr
 from entrepot.upstream.clouds.login import login_of
 from entrepot.upstream.clouds.renewed import Issued, Renewed
-from entrepot.upstream.http import Credential
 from entrepot.upstream.place import BrokenError, RefusedError, UnreachableError, UpstreamError
 
 __all__ = ["caching", "office"]

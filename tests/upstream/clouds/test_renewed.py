@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from entrepot.upstream.access import Credential
 from entrepot.upstream.clouds.renewed import LEAST, REST, Issued, Renewed, wait
-from entrepot.upstream.http import Credential
 from entrepot.upstream.place import RefusedError, UnreachableError
 
 HOUR, MARGIN = 3600.0, 300.0

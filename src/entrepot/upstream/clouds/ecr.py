@@ -10,9 +10,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from entrepot.upstream.access import Credential
 from entrepot.upstream.clouds.account import Account
 from entrepot.upstream.clouds.renewed import Issued
-from entrepot.upstream.http import Credential
 from entrepot.upstream.place import (
     BrokenError,
     RefusedError,

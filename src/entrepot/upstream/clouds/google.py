@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from entrepot.addresses import Network
+from entrepot.upstream.access import Credential
 from entrepot.upstream.clouds.account import Account
 from entrepot.upstream.clouds.renewed import Issued
 from entrepot.upstream.clouds.service_key import ServiceKey
-from entrepot.upstream.http import Credential
 from entrepot.upstream.place import (
     BrokenError,
     RefusedError,

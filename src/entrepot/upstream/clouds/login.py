@@ -5,10 +5,10 @@ from functools import partial
 
 from entrepot.addresses import Network
 from entrepot.db.upstreams import Kind
+from entrepot.upstream.access import Credential
 from entrepot.upstream.clouds import ecr, google
 from entrepot.upstream.clouds.account import Account
 from entrepot.upstream.clouds.renewed import Renewed
-from entrepot.upstream.http import Credential
 
 
 def who(account: Account) -> str:

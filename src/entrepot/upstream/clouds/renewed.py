@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from entrepot.upstream.http import Credential
+from entrepot.upstream.access import Credential
 from entrepot.upstream.place import UpstreamError
 
 LEAST = 60.0

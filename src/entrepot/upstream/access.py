@@ -1,0 +1,143 @@
+"""`Access`: what one registry is shown, for each scope, so that it lets us in.
+
+A password goes to the registry itself, and to a token service that the registry itself names by
+https or that is on the same host. What either says is read within bounds: it may be anything.
+Source: Docker Registry v2 authentication, "Token"; RFC 7617; RFC 6750.
+"""
+
+import base64
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from entrepot.upstream.place import UpstreamError, parsed, told
+
+if TYPE_CHECKING:
+    from entrepot.upstream.http import Answer
+
+_MOST = 1000
+"""Scopes for which something is remembered: whoever pulls names the repositories."""
+_LONGEST_CHALLENGE, _LONGEST_TOKEN = 8 * 1024, 64 * 1024
+"""Characters."""
+
+# The look behind lets a long word be read once, not once from each of its letters.
+_parameter = re.compile(r'(?<![a-z_])([a-z_]+)="([^"]*)"').findall
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A name and a password, or a token in place of both."""
+
+    user: str = ""
+    password: str = ""
+    identity_token: str = ""
+    """What Docker calls so: it is traded for others."""
+    bearer: str = ""
+    """What the registry itself takes as it is."""
+
+    def __repr__(self) -> str:
+        return f"Credential({self.user!r})"
+
+    @property
+    def basic(self) -> str:
+        """As a header has it."""
+        pair = f"{self.user}:{self.password}".encode()
+        return f"Basic {base64.b64encode(pair).decode()}"
+
+
+Fetch = Callable[[str, str, Mapping[str, Any]], "Answer"]
+"""From a method, a URL and what goes with it to a token service's answer. Raises
+`UpstreamError`.
+"""
+
+
+class Access:
+    """That to one registry; any thread may ask."""
+
+    def __init__(self, origin: str, credential: Credential | None, fetch: Fetch) -> None:
+        self._origin, self._host = origin, origin.partition("://")[2]
+        self._credential, self._fetch = credential, fetch
+        self._known: OrderedDict[str, str] = OrderedDict()
+        """By scope, a header."""
+        self._lock = threading.Lock()
+
+    def shown(self, scope: str) -> str | None:
+        """What is shown for a scope; None for nothing."""
+        return self._known.get(scope)
+
+    def forget(self, scope: str) -> None:
+        """What was shown is not good any more."""
+        self._known.pop(scope, None)
+
+    def log_in_as(self, credential: Credential | None) -> None:
+        """Go on with another login, where it is another one."""
+        with self._lock:
+            if credential != self._credential:
+                self._credential = credential
+                self._known.clear()
+
+    def renew(self, scope: str, sent: str | None, challenge: str) -> bool:
+        """Whether there is something new to show to a registry that asked for a login; another
+        thread may have got it meanwhile. Raises `UpstreamError`.
+        """
+        with self._lock:
+            if self._known.get(scope) != sent:
+                return True
+            found = self._answered(challenge[:_LONGEST_CHALLENGE], scope)
+            if found is None or found == sent:
+                return False
+            self._known[scope] = found
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+            return True
+
+    def _answered(self, challenge: str, scope: str) -> str | None:
+        scheme, login = challenge.partition(" ")[0].lower(), self._credential
+        if login is not None and login.bearer:
+            return f"Bearer {login.bearer}"
+        if scheme == "basic" and login is not None:
+            return login.basic
+        if scheme == "bearer":
+            return f"Bearer {self._token(dict(_parameter(challenge)), scope)}"
+        return None
+
+    def _token(self, challenge: Mapping[str, str], scope: str) -> str:
+        realm = challenge.get("realm", "")
+        if not realm.startswith(("https://", f"{self._origin}/")):
+            raise UpstreamError(f"{self._host} sends logins to {told(realm)!r}, which is no https")
+        answer = self._traded(realm, {"service": challenge.get("service", "")}, scope)
+        answer.checked(self._host)
+        try:
+            document = parsed(answer.body) if answer.status == 200 else {}
+            token = document.get("token") or document.get("access_token") or ""
+        except (ValueError, AttributeError):
+            token = None
+        if not isinstance(token, str) or len(token) > _LONGEST_TOKEN or not _is_header(token):
+            raise UpstreamError(f"{self._host}'s token service answers what is no token")
+        if answer.status != 200:
+            raise UpstreamError(f"{self._host}'s token service answered {answer.status}")
+        return token
+
+    def _traded(self, realm: str, wanted: dict[str, Any], scope: str) -> "Answer":
+        """What a token service gives for the login, or to anybody."""
+        login = self._credential
+        if login is None or not login.identity_token:
+            headers = {"authorization": login.basic} if login else {}
+            wanted["scope"] = scope.split()
+            return self._fetch("GET", realm, {"params": wanted, "headers": headers})
+        form = {
+            **wanted,
+            "scope": scope,
+            "grant_type": "refresh_token",
+            "refresh_token": login.identity_token,
+            "client_id": "entrepot",
+        }
+        return self._fetch("POST", realm, {"data": form})
+
+
+def _is_header(text: str) -> bool:
+    """Whether it can stand in a header as it is."""
+    return text.isascii() and text.isprintable()
