@@ -22,6 +22,8 @@ DEEPEST = 16
 """Indexes inside each other."""
 _MOST = 100_000
 """Manifests of one image, with all that refers to them."""
+_LARGEST = 256 * 1024 * 1024
+"""Bytes of these: a plan is kept in memory, and a source may say anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +69,51 @@ def plan(
 ) -> Plan:
     """Look at an image, manifest by manifest. Raises `UpstreamError`."""
     root = choose(source, source.manifest(reference), platforms)
-    found: dict[Digest, Manifest] = {}
-    _walk(source, root, found, 0)
+    walk = _Walk(source)
+    walk.down(root)
     names: dict[str, Manifest] = {}
     if referrers:
-        _attached(source, found, names)
-    return Plan(root, tuple(found.values()), names)
+        _attached(walk, names)
+    return Plan(root, tuple(walk.found.values()), names)
 
 
-def _walk(source: Source, manifest: Manifest, found: dict[Digest, Manifest], depth: int) -> None:
-    if depth > DEEPEST or len(found) > _MOST:
-        raise UpstreamError(f"{source} has indexes inside each other without an end")
-    for child in manifest.children:
-        if child.digest not in found:
-            _walk(source, source.manifest(str(child.digest)), found, depth + 1)
-    found[manifest.digest] = manifest
+class _Walk:
+    """Through an image, of which a source may say anything."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.found: dict[Digest, Manifest] = {}
+        self.left: list[Digest] = []
+        """Those for which nobody has looked yet what refers to them."""
+        self._size = 0
+
+    def down(self, manifest: Manifest, depth: int = 0) -> None:
+        """See a manifest and its children. Raises `UpstreamError`."""
+        if depth > DEEPEST or len(self.found) > _MOST:
+            raise UpstreamError(f"{self.source} has indexes inside each other without an end")
+        for child in manifest.children:
+            if child.digest not in self.found:
+                self.down(self.source.manifest(str(child.digest)), depth + 1)
+        self._add(manifest)
+
+    def _add(self, manifest: Manifest) -> None:
+        self._size += len(manifest.content)
+        if self._size > _LARGEST:
+            raise UpstreamError(f"{self.source} has manifests of over {_LARGEST} bytes for one tag")
+        self.found[manifest.digest] = manifest
+        self.left.append(manifest.digest)
 
 
-def _attached(source: Source, found: dict[Digest, Manifest], names: dict[str, Manifest]) -> None:
+def _attached(walk: _Walk, names: dict[str, Manifest]) -> None:
     """What refers to a manifest, and what refers to that."""
-    left = list(found)
+    source, found, left = walk.source, walk.found, walk.left
     while left:
         digest = left.pop()
         tagged = {tag: source.manifest(tag) for tag in source.named_after(digest)}
         names.update(tagged)
         for each in (*source.referrers(digest), *(one.digest for one in tagged.values())):
             if each not in found:
-                before = set(found)
-                _walk(source, source.manifest(str(each)), found, 0)
-                left += [new for new in found if new not in before]
+                walk.down(source.manifest(str(each)))
 
 
 class Copier:
