@@ -20,6 +20,8 @@ from entrepot.upstream.cache.remote import Remote
 
 MOST = 100
 """Images that wait; of those beyond parts are fetched when they are asked for."""
+MOST_PARTS = 500
+"""Manifests of one image: no more than would come of as many levels as Python has."""
 
 Find = Callable[[Remote, Repository, Digest], Awaitable[Stored]]
 """Gets a manifest by its digest. Raises `OCIError`."""
@@ -50,17 +52,22 @@ class Ahead:
             what = next(iter(self._waiting))
             remote, repository, stored = self._waiting.pop(what)
             try:
-                await self._all(remote, repository, stored)
+                await self._all(remote, repository, stored, set())
             except OCIError as error:
                 _log.warning("%s is not fetched whole: %s", what, error.message)
             except Exception:  # noqa: BLE001 - the next one may go better
                 _log.exception("%s is not fetched whole", what)
 
-    async def _all(self, remote: Remote, repository: Repository, stored: Stored) -> None:
-        """What a manifest needs, and what its children do."""
+    async def _all(
+        self, remote: Remote, repository: Repository, stored: Stored, seen: set[Digest]
+    ) -> None:
+        """What a manifest needs, and what its children do; each once, in however many it is."""
         manifest = await asyncio.to_thread(Manifest.read, stored.content, stored.media_type)
         for part in manifest.children:
-            await self._all(remote, repository, await self._find(remote, repository, part.digest))
+            if part.digest not in seen and len(seen) < MOST_PARTS:
+                seen.add(part.digest)
+                child = await self._find(remote, repository, part.digest)
+                await self._all(remote, repository, child, seen)
         for digest in dict.fromkeys(part.digest for part in manifest.blobs):
             find = partial(blobs.find, repository=repository, digest=digest)
             if await self._database.read(find) is None:

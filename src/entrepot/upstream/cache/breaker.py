@@ -15,6 +15,9 @@ LIMIT = 4
 FIRST, LONGEST = 1.0, 60.0
 """Seconds of a pause."""
 
+MOST_TOLD = 3600.0
+"""Seconds for which it may say that it wants to be left alone: some say years."""
+
 
 class Breaker:
     """How one upstream does; any thread may ask."""
@@ -60,4 +63,4 @@ class Breaker:
         """It wants to be left alone for so long."""
         with self._lock:
             self.why = why
-            self._until = max(self._until, now + seconds)
+            self._until = max(self._until, now + min(seconds, MOST_TOLD))
