@@ -67,6 +67,8 @@ def _link(request: Request, names: list[str], size: int) -> list[Header]:
         return []
     path = request.scope["path"]
     target = f"{path}?n={size}&last={quote(names[size - 1], safe='')}"
+    if request.namespace:
+        target += f"&ns={quote(request.namespace, safe='')}"
     return [(b"link", f'<{target}>; rel="next"'.encode())]
 
 
