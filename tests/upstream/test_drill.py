@@ -149,8 +149,8 @@ def test_the_primary_is_away(site: Site) -> None:
     assert lines[0].split()[:3] == [names[0], "unreachable", "ok"]
     assert lines[0].split()[-1] == site.replica
     assert lines[1].split() == [names[1], "unreachable", "missing", "nobody"]
-    assert lines[2].startswith(f"{away}: 2 images unreachable: {away}: ")
-    assert lines[3].startswith(f"{site.replica}: {names[1]} missing: there is no ")
+    assert lines[2].startswith(f"{away}: 2 images: unreachable, {away}: ")
+    assert lines[3].startswith(f"{site.replica}: {names[1]}: missing, there is no ")
     assert last == f"1 of 2 not served, or another, without {away}"
 
 
@@ -247,8 +247,8 @@ def test_who_is_busy_or_refuses(desk: Desk) -> None:
         words = [f"{found.address}/{each}/app:1" for each in statuses]
         done = desk.run("drill", *words, "--cache", "127.0.0.1:1", "--now")
     assert done.status == 1
-    assert "/busy/app:1 unreachable: " in done.output
-    assert "/closed/app:1 fails: " in done.output
+    assert "/busy/app:1: unreachable, " in done.output
+    assert "/closed/app:1: fails, " in done.output
 
 
 def test_what_a_cluster_runs(site: Site) -> None:

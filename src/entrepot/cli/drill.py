@@ -251,7 +251,7 @@ def _reasons(drilled: "Sequence[Drilled]") -> list[str]:
             key = str(found.copy), str(found.state), found.why
             told.setdefault(key, []).append(str(each.image))
     return [
-        f"{at}: {images[0] if len(images) == 1 else f'{len(images)} images'} {state}: {why}"
+        f"{at}: {images[0] if len(images) == 1 else f'{len(images)} images'}: {state}, {why}"
         for (at, state, why), images in told.items()
     ]
 

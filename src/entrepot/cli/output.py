@@ -96,15 +96,22 @@ def _show_table(headings: list[str], cells: list[list[str]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    console = Console(highlight=False)
+    if sum(_widths(headings, cells)) + 2 * (len(headings) - 1) > console.width:
+        _show_plain(headings, cells)  # a name that is cut off could not be told the next command
+        return
     table = Table(*headings, box=None, header_style="bold", pad_edge=False)
     for row in cells:
         table.add_row(*map(escape, row))
-    Console(highlight=False).print(table)
+    console.print(table)
 
 
 def _show_plain(headings: list[str], cells: list[list[str]]) -> None:
-    rows = [headings, *cells]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(headings))]
-    for row in rows:
+    widths = _widths(headings, cells)
+    for row in [headings, *cells]:
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         typer.echo(line.rstrip())
+
+
+def _widths(headings: list[str], cells: list[list[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(headings, *cells, strict=True)]

@@ -1,9 +1,8 @@
 """`Transfers`: several images at once from place to place, with a bar for each."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from entrepot.cli import context
+from entrepot.cli.bars import Bars, bars
 from entrepot.cli.options import fail
 from entrepot.cli.output import show_json
 from entrepot.cli.pairs import Pair
 from entrepot.cli.size import show_size
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from entrepot.upstream.copying import Copied, Copier
     from entrepot.upstream.opened import Login, Places
 
@@ -100,7 +98,7 @@ def run(opened: "Places", pairs: Sequence[Pair], terms: Terms, jobs: int, *, as_
     from entrepot.upstream.copying import Copier
 
     copier, done, failed = Copier(jobs), dict[int, dict[str, Any]](), list[str]()
-    with bars(as_json=as_json) as shown, ThreadPoolExecutor(_IMAGES_AT_ONCE) as pool:
+    with bars(len(pairs), as_json=as_json) as shown, ThreadPoolExecutor(_IMAGES_AT_ONCE) as pool:
         begun = {
             pool.submit(_copy, opened, copier, pair, terms, shown): number
             for number, pair in enumerate(pairs)
@@ -147,35 +145,13 @@ def _sentence(found: dict[str, Any]) -> str:
     return f"{found['source']} -> {found['target']} {found['digest']}: {moved}"
 
 
-def _copy(
-    opened: "Places", copier: "Copier", pair: Pair, terms: Terms, bars: "Progress | None"
-) -> "Copied":
+def _copy(opened: "Places", copier: "Copier", pair: Pair, terms: Terms, shown: Bars) -> "Copied":
     from entrepot.upstream.chosen import Platform
     from entrepot.upstream.copying import plan
 
     source, reference = opened.source(pair.source)
     target = opened.target(pair.target)
     platforms = [Platform.parse(each) for each in terms.platforms]
-    found = plan(source, reference, platforms, referrers=terms.referrers)
-    if bars is None:
-        return copier.copy(found, source, target, pair.tag)
-    task = bars.add_task(str(pair.source), total=found.size or 1)
-    done = copier.copy(found, source, target, pair.tag, lambda count: bars.advance(task, count))
-    bars.remove_task(task)
-    return done
-
-
-def bars(*, as_json: bool) -> Any:
-    """A bar for each image on a terminal, else None; for as long as a block lasts."""
-    if as_json or not sys.stderr.isatty():
-        return nullcontext(None)
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True))
+    with shown.one(str(pair.source)) as begin:
+        found = plan(source, reference, platforms, referrers=terms.referrers)
+        return copier.copy(found, source, target, pair.tag, begin(found.size))

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from entrepot.cli import context
+from entrepot.cli.bars import Bars, bars
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import show_json
 from entrepot.cli.size import show_size
-from entrepot.cli.transfers import Jobs, ListFile, Platforms, bars
+from entrepot.cli.transfers import Jobs, ListFile, Platforms
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from entrepot.oci.image_name import Image
     from entrepot.upstream.registry import RegistryRepository
 
@@ -53,9 +52,9 @@ def warm(
         fail(str(error))
     where = context.chosen((ctx.obj or {}).get("context"))
     done, failed = list[dict[str, Any]](), list[str]()
-    with bars(as_json=as_json) as progress, _asking(where, jobs) as ask:
+    with bars(len(wanted), as_json=as_json) as shown, _asking(where, jobs) as ask:
         with ThreadPoolExecutor(_IMAGES_AT_ONCE) as pool:
-            begun = [pool.submit(ask, image, platforms, progress) for image in wanted]
+            begun = [pool.submit(ask, image, platforms, shown) for image in wanted]
         for image, each in zip(wanted, begun, strict=True):
             try:
                 done.append(each.result())
@@ -89,7 +88,7 @@ def _parsed(images: Sequence[str], file: Path | None) -> "list[Image]":
         fail(f"{error}")
 
 
-Ask = Callable[["Image", Any, "Progress | None"], dict[str, Any]]
+Ask = Callable[["Image", Any, Bars], dict[str, Any]]
 
 
 @contextmanager
@@ -97,6 +96,7 @@ def _asking(where: context.Context, jobs: int) -> Iterator[Ask]:
     """What asks the registry for one image, as a node would that has it as a mirror."""
     from entrepot.upstream.access import Credential
     from entrepot.upstream.http import Http
+    from entrepot.upstream.place import UnknownError, UpstreamError
     from entrepot.upstream.warming import PATIENCE, warm
 
     credential = Credential(bearer=where.token) if where.token else None
@@ -105,17 +105,16 @@ def _asking(where: context.Context, jobs: int) -> Iterator[Ask]:
     lock = Lock()
     pool = ThreadPoolExecutor(jobs)
 
-    def ask(image: "Image", platforms: Any, progress: "Progress | None") -> dict[str, Any]:
+    def ask(image: "Image", platforms: Any, shown: Bars) -> dict[str, Any]:
         there = _there(image, made(image))
-        task = progress.add_task(str(image), total=None) if progress else None
-
-        def begin(size: int) -> Callable[[int], None]:
-            if progress is None or task is None:
-                return lambda _: None
-            progress.update(task, total=size or 1)
-            return lambda count: progress.advance(task, count)
-
-        found = warm(there, image.reference, platforms, pool, begin)
+        with shown.one(str(image)) as begin:
+            try:
+                found = warm(there, image.reference, platforms, pool, begin)
+            except UnknownError:
+                raise UpstreamError(
+                    f"no upstream here is for {image.host}, or there is no such image, or you may "
+                    "not see it (entrepot upstream list)"
+                ) from None
         return {
             "image": str(image),
             "digest": str(found.digest),

@@ -64,6 +64,11 @@ class Access:
         """By scope, a header."""
         self._lock = threading.Lock()
 
+    @property
+    def has_login(self) -> bool:
+        """Whether it comes as somebody."""
+        return self._credential is not None
+
     def shown(self, scope: str) -> str | None:
         """What is shown for a scope; None for nothing."""
         return self._known.get(scope)
@@ -109,7 +114,7 @@ class Access:
         if not realm.startswith(("https://", f"{self._origin}/")):
             raise UpstreamError(f"{self._host} sends logins to {told(realm)!r}, which is no https")
         answer = self._traded(realm, {"service": challenge.get("service", "")}, scope)
-        answer.checked(self._host)
+        answer.checked(self._host, logged_in=self.has_login)
         try:
             document = parsed(answer.body) if answer.status == 200 else {}
             token = document.get("token") or document.get("access_token") or ""

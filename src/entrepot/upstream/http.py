@@ -5,6 +5,7 @@ Bodies are taken as they come, undone from no encoding: so a limit of bytes is a
 Source: OCI Distribution Specification. Next: `access`, what is shown for a login.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ ATTEMPTS = 5
 LONGEST_WAIT = 60.0
 """Seconds; who says that it takes longer is not waited for."""
 _REDIRECTS = 5
+_LOGINS = 2
+"""For one answer: a token may have ended, and its heir, too. One more would be refused as well."""
 _TIMEOUT = 60
 _TOTAL = 600
 _MOST = 8 * 1024 * 1024
@@ -45,6 +48,8 @@ _NEVER = {400, 403, 405, 409, 412}
 _HOLDING = {"rule", "channel", "floats_with"}
 _NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
 """No registry needs any, and those of all answers would be kept for as long as the server runs."""
+_number = re.compile(r"^\[Errno -?\d+\] ")
+"""What the system puts before its words, and nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Answer:
     headers: "httpx2.Headers"
     body: bytes = b""
 
-    def checked(self, host: str) -> "Answer":
+    def checked(self, host: str, *, logged_in: bool = False) -> "Answer":
         """Itself, where it is an answer to work with; else raises `UpstreamError`."""
         if self.status < 400 or self.status == 404:
             return self
@@ -66,7 +71,8 @@ class Answer:
         if self._holds:
             raise HeldError(f"{host} keeps it: {said}")
         if self.status in (401, 403):
-            raise RefusedError(f"{host} refuses: {said}", f"log in: docker login {host}")
+            hint = "" if logged_in else f"log in: docker login {host}"
+            raise RefusedError(f"{host} refuses: {said}", hint)
         raise UpstreamError(f"{host}: {said}")
 
     @property
@@ -174,7 +180,10 @@ class Http:
         if answer.status == 401 and content is not None:
             self._access.forget(scope)
             raise BrokenError(f"{self.host}: the login ended meanwhile")
-        return answer.checked(self.host)
+        return self._checked(answer)
+
+    def _checked(self, answer: "Answer") -> "Answer":
+        return answer.checked(self.host, logged_in=self._access.has_login)
 
     @contextmanager
     def stream(
@@ -186,7 +195,7 @@ class Http:
             found = Answer(response.status_code, response.headers)
             if found.status not in (200, 206):
                 found = Answer(response.status_code, response.headers, self._read(response))
-            yield found.checked(self.host), response.iter_raw()
+            yield self._checked(found), response.iter_raw()
 
     def _read(self, response: "httpx2.Response") -> bytes:
         found, end = bytearray(), time.monotonic() + self._total
@@ -207,6 +216,7 @@ class Http:
     def _sent(
         self, method: str, url: str, scope: str, given: dict[str, Any]
     ) -> "Iterator[httpx2.Response]":
+        logins = 0
         for _ in range(_REDIRECTS):
             sent, is_own = self._access.shown(scope), url.startswith(f"{self.origin}/")
             own = {"authorization": sent} if sent and is_own else {}
@@ -215,7 +225,8 @@ class Http:
                     self._hear(answer.headers)
                 refused = is_own and answer.status_code == 401 and given["content"] is None
                 asks = answer.headers.get("www-authenticate", "")
-                if refused and self._access.renew(scope, sent, asks):
+                if refused and logins < _LOGINS and self._access.renew(scope, sent, asks):
+                    logins += 1
                     continue
                 if answer.is_redirect and method in ("GET", "HEAD"):
                     url = str(answer.url.join(answer.headers.get("location", "")))
@@ -223,7 +234,7 @@ class Http:
                     continue
                 yield answer
                 return
-        raise UpstreamError(f"{self.host} redirects, or asks for a login, again and again")
+        raise UpstreamError(f"{self.host} redirects again and again")
 
     @contextmanager
     def _once(self, method: str, url: str, given: Mapping[str, Any]) -> "Iterator[httpx2.Response]":
@@ -231,7 +242,7 @@ class Http:
             with self._client.stream(method, url, **given) as answer:
                 yield answer
         except self._errors as error:
-            why = told(str(error)) or type(error).__name__
+            why = told(_number.sub("", str(error))) or type(error).__name__
             if self._over:
                 raise UpstreamError(f"{self.host}: nothing more is asked") from None
             raise UnreachableError(f"{self.host}: {why}") from None
