@@ -113,6 +113,8 @@ def restore(
         f"backup {chosen.id} is restored to {target}: {found.rows} rows, {chosen.tags} tags, "
         f"{show_size(found.bytes)} of objects"
     )
+    if found.paused:
+        words += _PAUSED.format(names=", ".join(found.paused))
     missing = sorted({*tables.damaged, *chosen.lost})
     if missing:
         words += f"\n{len(missing)} contents are lost, and pushed again are healed:\n  "
@@ -124,10 +126,16 @@ def restore(
         "rows": found.rows,
         "tags": chosen.tags,
         "bytes": found.bytes,
+        "paused": found.paused,
         "lost": missing,
     }
     done(words, document_, as_json=as_json)
     raise typer.Exit(1 if missing else 0)
+
+
+_PAUSED = """
+replications that push are paused, since what is there may be newer: {names}
+  see docs/backup.md, then entrepot replication resume"""
 
 
 def _merge(

@@ -38,6 +38,9 @@ def find(db: Connection, wanted: Content) -> Kept | None:
     return found[0] if found and found[0].id == wanted.id else None
 
 
+_SECRETS = ("signing_key", "webhook", "upstream", "replication")
+
+
 @dataclass(frozen=True, slots=True)
 class Tagged:
     """A tag, and the manifest that it names."""
@@ -61,6 +64,8 @@ def tagged(db: Connection) -> Iterator[Tagged]:
 
 
 def keys(db: Connection) -> list[str]:
-    """Ids of the master keys that keys for tokens are sealed by: these stay sealed in a copy."""
-    rows = db.execute("select distinct key from signing_key where key is not null order by key")
-    return [key for (key,) in rows]
+    """Ids of the master keys that secrets are sealed by which stay sealed in a copy."""
+    found: set[str] = set()
+    for table in _SECRETS:
+        found |= {key for (key,) in db.execute(f"select distinct key from {table}") if key}
+    return sorted(found)

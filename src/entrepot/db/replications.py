@@ -187,6 +187,16 @@ def move(db: Connection, name: str, cursor: int) -> None:
     )
 
 
+def hold_pushes(db: Connection, why: str) -> list[str]:
+    """Pause those that push, and say why; the names of those."""
+    rows = db.execute(
+        "update replication set paused = 1, error = ? where direction = ? and paused = 0 "
+        "returning name",
+        (why, Direction.PUSH.value),
+    ).fetchall()
+    return sorted(name for (name,) in rows)
+
+
 def remove(db: Connection, name: str) -> bool:
     """Delete one; what it copied stays. False where there was none."""
     return db.execute("delete from replication where name = ?", (name,)).rowcount > 0

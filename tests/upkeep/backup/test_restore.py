@@ -15,8 +15,8 @@ from tests.upkeep.backup.killing import kill_often
 from tests.upkeep.backup.site import Site, write
 from tests.upkeep.filled import APP
 
-from entrepot.db import engine, hold, moving
-from entrepot.encryption.keys import MasterKey
+from entrepot.db import engine, hold, keyed, moving, replications, upstreams
+from entrepot.encryption.keys import Keyring, MasterKey
 
 
 def test_all_of_it_comes_back(site: Site, tmp_path: Path) -> None:
@@ -70,7 +70,10 @@ def test_what_lay_encrypted_does_so_again_by_the_new_key(tmp_path: Path) -> None
         site = Site(registry, tmp_path, str(tmp_path / "dest"))
         site.config = write(tmp_path / "old.toml", data=registry.data, encryption_key_file=keys)
         site.fill()
-        site.create()
+        rule = {"name": "far", "url": "https://127.0.0.1:9", "pattern": "*", "login": "bot"}
+        made = site.http.post("/api/v1/replications", json={**rule, "password": "a word"})
+        assert made.status_code == 201, made.text
+        assert site.create()["keys"] == [old.id]
         site.destroy()
         config = write(tmp_path / "new.toml", data=tmp_path / "new", encryption_key_file=keys)
         keys.write_text(f"{new.line}\n")
@@ -85,6 +88,13 @@ def test_what_lay_encrypted_does_so_again_by_the_new_key(tmp_path: Path) -> None
                 found = db.execute(f"select distinct key from {table} {where}").fetchall()
                 assert found == [(new.id,)], table
         site.check(*config, data=tmp_path / "new")
+        keys.write_text(f"{new.line}\n")  # once its server has run the old one is needed no more
+        assert entrepot("check", *config).status == 0
+        with closing(engine.connect(tmp_path / "new", Keyring((new,)))) as db:
+            assert keyed.used(db) == [new.id]
+            (far,) = replications.listed(db, "", 9)
+            assert (far.paused, far.secret) == (True, "a word")
+            assert [each.secret for each in upstreams.every(db)] == ["a secret of ours"]
         site.http.close()
 
 

@@ -5,13 +5,14 @@ finished. What comes is written as the target's settings say, sealed by its keys
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from entrepot.db import keyed, moving, tables
-from entrepot.db.audit import By
+from entrepot.db import keyed, moving, replications, tables
+from entrepot.db.audit import By, Event
 from entrepot.db.chain import Chain
+from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
 from entrepot.db.tables import Table
 from entrepot.encryption.keys import Keyring
@@ -39,6 +40,8 @@ class Restored:
     """How many were written; others were there already."""
     bytes: int
     """Of all objects."""
+    paused: tuple[str, ...] = ()
+    """Replications that pushed, and do not before somebody says so."""
 
 
 def restore(
@@ -54,8 +57,7 @@ def restore(
     with holding(target.place):
         claim(target, name)  # another may have finished it meanwhile
         made = _restore(opened, target, show, without_damaged=without_damaged)
-        _finish(target)
-    return made
+        return replace(made, paused=tuple(_finish(target, backup)))
 
 
 def is_taken(target: End) -> bool:
@@ -141,12 +143,20 @@ def _content(opened: Opened, table: Table, has: set[str], row: dict[str, Any]) -
         return None
 
 
-def _finish(target: End) -> None:
+def _finish(target: End, backup: Backup) -> list[str]:
+    """Let it be served; which replications were paused. Others may have newer tags than it has,
+    and it would move them back.
+    """
     with target.reading() as db:
         keyed.check(db)
     faults = list(Chain(target.place.connect_to_read).faults())
     if faults:
         raise MoveError(f"the audit does not verify: {'; '.join(faults[:_SHOWN])}")
+    why = f"a backup of {backup.created_at[:16]} is restored: what is there may be newer"
     with target.writing() as db, db.exclusive():
+        paused = replications.hold_pushes(db, why)
+        for name in paused:
+            record_access(db, Event("replication update", _BY, reference=f"replication:{name}"))
         moving.finish(db, _BY, "registry restored")
     target.place.announce()
+    return paused
