@@ -88,13 +88,12 @@ def test_what_lay_encrypted_does_so_again_by_the_new_key(tmp_path: Path) -> None
                 found = db.execute(f"select distinct key from {table} {where}").fetchall()
                 assert found == [(new.id,)], table
         site.check(*config, data=tmp_path / "new")
-        keys.write_text(f"{new.line}\n")  # once its server has run the old one is needed no more
-        assert entrepot("check", *config).status == 0
-        with closing(engine.connect(tmp_path / "new", Keyring((new,)))) as db:
-            assert keyed.used(db) == [new.id]
-            (far,) = replications.listed(db, "", 9)
+        with closing(engine.connect(tmp_path / "new", Keyring((new, old)))) as db:
+            keyed.check(db)
+            (far,), hub = replications.listed(db, "", 9), upstreams.find(db, "hub")
             assert (far.paused, far.secret) == (True, "a word")
-            assert [each.secret for each in upstreams.every(db)] == ["a secret of ours"]
+            assert hub is not None
+            assert hub.secret == "a secret of ours"
         site.http.close()
 
 
