@@ -29,6 +29,22 @@ def pytest_report_header() -> str:
     return f"programs for tests: {'required' if REQUIRED else 'skip what is missing'}"
 
 
+_FIRST = ("cluster", "clients", "crash", "upkeep", "replicas", "security")
+"""Folders that take long. Those that share a cluster or daemons (the first two) stay together."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Over several processes (`make test`) a file's tests share what they have set up."""
+    if not hasattr(config, "workerinput"):
+        return
+    rank = {name: place for place, name in enumerate(_FIRST)}
+    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
+    for item, folder in folders.items():
+        group = folder if folder in _FIRST[:2] else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: rank.get(folders[item], len(rank)))
+
+
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """One registry for the whole run, with the settings it has by itself."""

@@ -185,7 +185,11 @@ def test_nothing_is_encrypted_unless_a_key_was_given() -> None:
     assert load().keyring().current is None
 
 
-@pytest.mark.parametrize("written", ["", "Planted-and-no-key", f"{KEY.line},Planted"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "Planted-and-no-key", f"{KEY.line},Planted"],
+    ids=["empty", "no key", "a comma"],
+)
 def test_a_key_that_is_none(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
     """An empty one, too: it was meant to be one."""
     monkeypatch.setenv("ENTREPOT_ENCRYPTION_KEY", written)

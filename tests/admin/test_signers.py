@@ -58,7 +58,7 @@ def test_a_signer_is_named_shown_changed_and_removed(
         ({**CI, "pattern": "elsewhere/app"}, "elsewhere/app is not in project"),
         ({**CI, "pattern": "../x"}, "is no pattern"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "+".join(value),
 )
 def test_what_is_no_signer(office: Office, project: str, said: Any, why: str) -> None:
     assert why in problem(office.admin.at.put(f"/signers/{project}/ci", said), 422)

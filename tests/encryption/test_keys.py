@@ -91,6 +91,7 @@ def test_without_keys() -> None:
         (f"a:{BASE64}\nb:short", "line 2"),
         (f"a:{BASE64}\n\na:{OTHER}", "line 3: there is a key a"),
     ],
+    ids=["nothing", "a remark", "short", "twice"],
 )
 def test_malformed_rings(text: str, why: str) -> None:
     with pytest.raises(MalformedKeyError, match=why):

@@ -64,7 +64,7 @@ def test_an_account_that_is_so(case: str) -> None:
 @pytest.mark.parametrize(
     ("annotations", "names"),
     [(None, set()), ({}, set()), ({ADDED: ""}, set()), ({ADDED: "a,b"}, {"a", "b"})],
-    ids=str,
+    ids=["none", "others", "empty", "two"],
 )
 def test_what_is_ours(annotations: dict[str, str] | None, names: set[str]) -> None:
     assert added({"annotations": annotations}) == names

@@ -212,6 +212,7 @@ def test_while_a_secret_is_replaced_both_sign() -> None:
         ("a" * 513, False),
         ("with a\nline break in", False),
     ],
+    ids=["made", "words", "short", "no base64", "no ASCII", "long", "two lines"],
 )
 def test_secrets_that_are_taken(secret: str, *, good: bool) -> None:
     if good:
