@@ -81,7 +81,7 @@ def _first_push(
 def objection(actor: Actor, action: Action, project: Project, visit: Visit | None) -> str:
     """Which policy of the project refuses, whoever it is; "" for none."""
     if (project.read_only and action in CHANGING) or (project.upstream and action in FILLING):
-        return _closed(project)
+        return closed(project)
     if project.longest is not None and actor.life is not None and actor.life > project.longest:
         return f"project {project.name} takes no token that lives over {project.longest:.0f} s"
     if visit is None:
@@ -93,9 +93,10 @@ def objection(actor: Actor, action: Action, project: Project, visit: Visit | Non
     return ""
 
 
-def _closed(project: Project) -> str:
+def closed(project: Project) -> str:
+    """Why nobody writes to a project, whoever it is; "" where some may."""
     if not project.upstream:
-        return f"project {project.name} is read-only"
+        return f"project {project.name} is read-only" if project.read_only else ""
     return (
         f"project {project.name} stands for {project.upstream} and is filled by pulls alone: "
         "push to another project"

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from entrepot.auth import decision
 from entrepot.blobstore.store import Store
-from entrepot.db import blobs, manifests, pieces, replicated, tags
+from entrepot.db import blobs, manifests, pieces, projects, replicated, tags
 from entrepot.db.audit import By
 from entrepot.db.blobs import SMALL
 from entrepot.db.blobs import Blob as Row
@@ -23,7 +24,7 @@ from entrepot.db.pieces import Piece
 from entrepot.db.replicated import Mark
 from entrepot.db.trash import Keep
 from entrepot.oci.digest import Digest
-from entrepot.oci.errors import OCIError
+from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag, parse_reference
 from entrepot.oci.ranges import Span
@@ -48,6 +49,8 @@ class Local:
         """Run a query. Raises `UpstreamError`."""
         try:
             return self.database.ask(query)
+        except OCIError as error:
+            raise _translated(error) from None
         except sqlite3.Error as error:
             raise UpstreamError(f"the database cannot be read: {error}") from None
 
@@ -177,6 +180,7 @@ class LocalRepository:
 
     def put_blob(self, blob: Blob, content: Iterator[bytes]) -> None:
         """See `Target`."""
+        self._local.read(self._check_open)
         if blob.size <= SMALL:
             row = Row(blob.size, b"".join(content), None)
             add = partial(
@@ -200,7 +204,14 @@ class LocalRepository:
         found = self._local.read(find)
         return None if found is None or found.lost else found
 
+    def _check_open(self, db: Connection) -> None:
+        """A project's policies hold for rules, too. Raises DENIED."""
+        project = projects.find(db, self.name.project)
+        if project is not None and (why := decision.closed(project)):
+            raise OCIError(Code.DENIED, why)
+
     def _put(self, db: Connection, manifest: Manifest, names: list[Tag]) -> None:
+        self._check_open(db)
         before = {tag: tags.digest_of(db, self.name, tag) for tag in names}
         put = partial(
             manifests.put,
@@ -217,6 +228,7 @@ class LocalRepository:
                 replicated.note(db, self.name, tag.name, self._mark)
 
     def _delete(self, db: Connection, tag: Tag) -> None:
+        self._check_open(db)
         remove = partial(
             tags.remove,
             repository=self.name,
