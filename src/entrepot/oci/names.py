@@ -65,6 +65,11 @@ class Tag:
             )
         return cls(text)
 
+    @staticmethod
+    def fits(text: str) -> bool:
+        """Whether a text is the name of one."""
+        return bool(_tag(text))
+
     def __str__(self) -> str:
         return self.name
 

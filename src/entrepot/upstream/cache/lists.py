@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from entrepot.oci.digest import Digest
-from entrepot.oci.names import Repository
+from entrepot.oci.names import Repository, Tag
 from entrepot.upstream.cache import told
 from entrepot.upstream.cache.flights import Flights
 from entrepot.upstream.cache.manifests import Manifests, Question
@@ -34,20 +34,22 @@ class Lists:
         self._tags: OrderedDict[str, tuple[float, list[str]]] = OrderedDict()
         self._looked: OrderedDict[str, float] = OrderedDict()
         """When it was looked for what refers to a manifest."""
-        self._flights: Flights[None] = Flights()
+        self._listing: Flights[list[str]] = Flights()
+        self._looking: Flights[None] = Flights()
 
     async def tags(self, remote: Remote, repository: Repository) -> list[str]:
         """All tags there, in order of their bytes. Raises `UpstreamError`, `OCIError`."""
         self._check(remote, repository)
         what = repository.name
-        at, _ = self._tags.get(what, (float("-inf"), []))
-        if time.monotonic() - at >= remote.row.tag_seconds:
-            await self._flights.once(what, partial(self._list, remote, repository))
-        return self._tags[what][1]
+        at, names = self._tags.get(what, (float("-inf"), []))
+        if time.monotonic() - at < remote.row.tag_seconds:
+            return names
+        return await self._listing.once(what, partial(self._list, remote, repository))
 
-    async def _list(self, remote: Remote, repository: Repository) -> None:
-        found = await remote.ask(repository, _tags)
-        _keep(self._tags, repository.name, (time.monotonic(), sorted(set(found))))
+    async def _list(self, remote: Remote, repository: Repository) -> list[str]:
+        names = await remote.ask(repository, _tags)
+        _keep(self._tags, repository.name, (time.monotonic(), names))
+        return names
 
     async def referrers(self, remote: Remote, repository: Repository, digest: Digest) -> None:
         """Have what refers to a manifest there. Raises `UpstreamError`, `OCIError`."""
@@ -55,7 +57,7 @@ class Lists:
         what = f"{repository}@{digest}"
         at = self._looked.get(what, float("-inf"))
         if time.monotonic() - at >= remote.row.tag_seconds:
-            await self._flights.once(what, partial(self._fetch, remote, repository, digest))
+            await self._looking.once(what, partial(self._fetch, remote, repository, digest))
 
     async def _fetch(self, remote: Remote, repository: Repository, digest: Digest) -> None:
         try:
@@ -72,11 +74,13 @@ class Lists:
 
     async def close(self) -> None:
         """Stop what is under way."""
-        await self._flights.close()
+        await self._listing.close()
+        await self._looking.close()
 
 
 def _tags(there: RegistryRepository) -> list[str]:
-    return there.tags(_PAGES)
+    """What an upstream calls a tag may be anything."""
+    return sorted({name for name in there.tags(_PAGES) if Tag.fits(name)})
 
 
 def _keep(kept: OrderedDict[str, V], what: str, value: V) -> None:
