@@ -3,10 +3,15 @@ an upstream leads, the rules hold, and its login goes nowhere else.
 """
 
 import ssl
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import httpx2
 import pytest
-from tests.content import digest
+from tests.content import digest, put_image
 from tests.upstream.cache.conftest import Caching, caching
 from tests.upstream.cache.shop import LAYER, MANIFEST, Shop
 from tests.upstream.cache.test_fetching import blob, manifest
@@ -17,6 +22,7 @@ from entrepot.upstream import guarded
 
 __all__ = ["caching"]
 
+MANY = httpx.Limits(max_connections=100)
 ONLY = {"outbound_allow": ("127.0.0.1/32",)}
 LOGIN = {"login": "alice", "secret": "secret-of-alice"}
 
@@ -119,3 +125,31 @@ def test_no_way_leads_there(scheme: str, address: str) -> None:
     )
     with httpx2.Client(mounts=ways, trust_env=False) as client, pytest.raises(httpx2.ConnectError):
         client.get(f"{scheme}://somewhere.test/")
+
+
+def test_an_upstream_that_hangs_holds_up_nobody_else(caching: Caching) -> None:
+    """Neither what lies here, nor, once it is known to fail, those who stand in line for it."""
+    shop = Shop(hangs=threading.Event())
+    with scripted(shop.answer) as server, ThreadPoolExecutor(60) as threads:
+        assert shop.hangs is not None
+        served = caching(server.address)
+        put_image(served.client, "team/app", "1", b"layer")
+        with httpx.Client(base_url=served.url, limits=MANY, timeout=30) as client:
+            cold = [threads.submit(manifest, client, "1", f"hub/team/{n}") for n in range(60)]
+            until(lambda: len(server.asked) == 8)
+            began = time.monotonic()
+            for _ in range(20):
+                assert manifest(served.client, "1", "team/app").status_code == 200
+                assert served.client.get("/v2/team/app/tags/list").status_code == 200
+            assert time.monotonic() - began < 5
+            shop.says = Say(503)
+            shop.hangs.set()
+            assert {each.result().status_code for each in cold} == {503}
+        assert len(server.asked) < 60
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

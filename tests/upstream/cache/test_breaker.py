@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrepot.upstream.cache.breaker import FIRST, LIMIT, LONGEST, Breaker
+from entrepot.upstream.cache.breaker import FIRST, LIMIT, LONGEST, MOST_TOLD, Breaker
 
 
 def failing(times: int) -> Breaker:
@@ -51,3 +51,15 @@ def test_it_is_left_alone_for_as_long_as_it_says() -> None:
     assert found.rests(10) == 25
     assert found.rests(35) == 0
     assert found.why == "pull rate limit"
+
+
+def test_who_is_in_line_while_it_breaks_is_sent_away() -> None:
+    breaker = Breaker()
+    for _ in range(LIMIT - 1):
+        breaker.failed(2, "down")
+    assert breaker.broke(1, 3) == 0
+    breaker.failed(2, "down")
+    assert breaker.broke(1, 3) >= FIRST
+    assert breaker.broke(2.5, 3) == 0  # the attempt after the pause
+    breaker.told(4, 10**9, "come back in thirty years")
+    assert breaker.rests(4) == MOST_TOLD

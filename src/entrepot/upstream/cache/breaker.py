@@ -26,7 +26,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._failures = 0
         self._pause = FIRST
-        self._until = 0.0
+        self._until = self._failed_at = 0.0
         self.why = ""
         """What happened last."""
 
@@ -38,6 +38,15 @@ class Breaker:
             if self._failures >= LIMIT:
                 self._until = now + self._pause  # the others wait for what comes of this one
             return 0.0
+
+    def broke(self, since: float, now: float) -> float:
+        """For how many seconds not to ask what somebody began to wait for at a time, since it
+        failed once too often after that; 0 where one may.
+        """
+        with self._lock:
+            if self._failures < LIMIT or self._failed_at < since:
+                return 0.0
+            return max(self._until - now, FIRST)
 
     def trouble(self, now: float) -> str:
         """What happened last, while it rests; "" while it works."""
@@ -53,6 +62,7 @@ class Breaker:
         """It did not."""
         with self._lock:
             self._failures += 1
+            self._failed_at = now
             self.why = why
             if self._failures > LIMIT:
                 self._pause = min(self._pause * 2, LONGEST)

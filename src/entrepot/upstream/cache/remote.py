@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -89,9 +90,24 @@ class Remote:
         """Have something of one of our repositories asked there. Raises `UpstreamError`."""
         self.check()
         loop = asyncio.get_running_loop()
-        asked = loop.run_in_executor(self._asking, self.do, repository, work)
+        turn = partial(self._in_turn, time.monotonic(), repository, work)
+        asked = loop.run_in_executor(self._asking, turn)
         asked.add_done_callback(heard)  # also where nobody waits for it any more
         return await asyncio.shield(asked)
+
+    def _in_turn(
+        self, since: float, repository: Repository, work: Callable[[RegistryRepository], T]
+    ) -> T:
+        self.check_turn(since)
+        return self.do(repository, work)
+
+    def check_turn(self, since: float) -> None:
+        """Raise `RestingError` for what was in line already when it turned out that it fails:
+        each would wait as long as the ones before.
+        """
+        rests = self._breaker.broke(since, time.monotonic())
+        if rests:
+            raise RestingError(f"{self._breaker.why}; it is left alone", rests)
 
     def missed(self, why: str) -> None:
         """It took longer than somebody would wait."""
