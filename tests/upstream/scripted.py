@@ -1,5 +1,6 @@
 """A registry that answers what a test says, and remembers who asked for what."""
 
+import contextlib
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ class Say:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = 0
     """After how many bytes the connection ends, where it is to."""
+    halt: int = 0
+    """After how many bytes it waits for the gate."""
+    gate: threading.Event | None = None
 
 
 Answer = Callable[[Asked], Say]
@@ -55,7 +59,13 @@ def scripted(answer: Answer, tls: Pair | None = None) -> Iterator[Scripted]:
                 self.send_header(key, value)
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(say.body[: say.cut or None])
+                body = say.body[: say.cut or None]
+                if say.gate is not None:
+                    self.wfile.write(body[: say.halt])
+                    say.gate.wait(20)
+                    body = body[say.halt :]
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(body)
             if say.cut:
                 self.close_connection = True
 

@@ -91,6 +91,13 @@ class DiskStore:
                 yield buffer[:count]
                 place += count
 
+    def peek(self, name: str) -> io.FileIO | None:
+        """The file, as far as it has grown; None where there is none."""
+        try:
+            return self._open(name)
+        except FileNotFoundError:
+            return None
+
     def size(self, piece: Piece) -> int | None:
         """Bytes of a file, None where there is none."""
         return self._size(self.path(piece.name))

@@ -140,6 +140,11 @@ class Store(Protocol):
         Raises FileNotFoundError where it is missing, EOFError where it ends before.
         """
 
+    def peek(self, name: str) -> io.FileIO | None:
+        """What has been written by now of an object, whoever writes it; it may be of an object that
+        nobody went on with. None where a store shows nothing before its end.
+        """
+
     def size(self, piece: Piece) -> int | None:
         """Bytes of the blob in a piece, as many as really lie there; None where it is missing."""
 

@@ -1,4 +1,5 @@
-"""Fetches: when a tag was last compared with its upstream, and who fetches what right now.
+"""Fetches: when a tag was last compared with its upstream, who fetches what right now, and what is
+left of fetches that broke off.
 
 A lease is taken and given back by one statement each, so of all processes over one database one
 fetches something. It goes by the clocks of those who write it: where two are far apart both may
@@ -6,9 +7,24 @@ fetch, which costs nothing but that, since whatever comes is stored by its diges
 """
 
 import time
+from dataclasses import dataclass
 
+from entrepot.db import pieces
 from entrepot.db.connection import Connection
 from entrepot.oci.names import Repository, Tag
+
+_LAPSED = 1.0
+_LEFT = "it was left of a fetch that broke off, and nobody went on with it"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A blob of which bytes have come."""
+
+    repository: str
+    """For which it is fetched; its name here."""
+    piece: str
+    """In which object they lie; "" where they cannot be read before all are there."""
 
 
 def checked_at(db: Connection, repository: Repository, tag: Tag) -> float:
@@ -71,6 +87,72 @@ def is_taken(db: Connection, what: str) -> bool:
     return row is not None
 
 
+def is_others(db: Connection, what: str, holder: str) -> bool:
+    """Whether somebody else fetches it."""
+    row = db.execute(
+        "select 1 from fetching where what = ? and holder <> ? and lease_until >= ?",
+        (what, holder, time.time()),
+    ).fetchone()
+    return row is not None
+
+
+def tell(db: Connection, what: str, holder: str, begun: Begun, seconds: float) -> None:
+    """Say that bytes of a blob have come; nothing is said where another one has the lease."""
+    now = time.time()
+    db.execute(
+        "insert into fetching (what, holder, lease_until, repository, piece) "
+        "values (:what, :holder, :until, :repository, :piece) on conflict (what) do update set "
+        "holder = excluded.holder, lease_until = excluded.lease_until, "
+        "repository = excluded.repository, piece = excluded.piece "
+        "where fetching.holder = :holder or fetching.lease_until < :now",
+        {
+            "what": what,
+            "holder": holder,
+            "until": now + seconds,
+            "now": now,
+            "repository": begun.repository,
+            "piece": begun.piece,
+        },
+    )
+
+
+def begun(db: Connection, what: str) -> Begun | None:
+    """What has come of a blob, be it that somebody fetches it or that it is left; None for nothing
+    that anybody said.
+    """
+    row = db.execute(
+        "select repository, piece from fetching where what = ? and repository <> ''", (what,)
+    ).fetchone()
+    return Begun(*row) if row else None
+
+
+def take(db: Connection, what: str, holder: str, piece: str) -> None:
+    """Say that what had come is somebody's again, who will tell where it lies then."""
+    db.execute(
+        "update fetching set holder = ?, repository = '', piece = '' where what = ? and piece = ?",
+        (holder, what, piece),
+    )
+
+
+def leave(db: Connection, what: str, holder: str, piece: str) -> bool:
+    """Give a lease back and what has come with it, for whoever fetches it next; false where nobody
+    would find that.
+    """
+    found = db.execute(
+        "update fetching set holder = '', lease_until = ? "
+        "where what = ? and holder = ? and piece = ?",
+        (time.time() - _LAPSED, what, holder, piece),
+    )
+    return found.rowcount > 0
+
+
 def expire(db: Connection, seconds: float) -> None:
-    """Forget leases that ended so long ago: whoever had them was killed."""
-    db.execute("delete from fetching where lease_until < ?", (time.time() - seconds,))
+    """Forget leases that ended so long ago, and give up what had come: whoever had them was killed,
+    or it broke off and nobody asked again.
+    """
+    gone = db.execute(
+        "delete from fetching where lease_until < ? returning piece", (time.time() - seconds,)
+    ).fetchall()
+    for (piece,) in gone:
+        if piece:
+            pieces.drop(db, piece, _LEFT)

@@ -39,5 +39,7 @@ create table upstream_check (
 create table fetching (
     what        text primary key,
     holder      text not null,
-    lease_until real not null
+    lease_until real not null,
+    repository  text not null default '',       -- of a blob of which bytes have come; its name here
+    piece       text not null default ''        -- where others can read them, and go on from them
 ) without rowid;

@@ -5,7 +5,8 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from itertools import islice
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,11 @@ from tests.upstream.cache.shop import LAYER, Shop, opened
 from tests.upstream.cache.test_fetching import asked, blob, manifest, pull
 from tests.upstream.scripted import Scripted
 
+from entrepot.db import engine
+from entrepot.db.connection import Connection
+
 KEY = b64encode(bytes(range(32))).decode()
+HALF = 1_500_000
 ALLOW = {"outbound_allow": "127.0.0.0/8"}
 
 
@@ -96,21 +101,83 @@ def test_workers_fetch_once(start_registry: StartRegistry, tmp_path: Path) -> No
         assert len(server.paths()) == 4
 
 
-def test_it_is_killed_in_the_middle(start_registry: StartRegistry, tmp_path: Path) -> None:
-    """What was not whole is not there, and is fetched anew."""
+def begun(url: str) -> tuple[ExitStack, Iterator[bytes]]:
+    """A pull of the layer, once its headers are there."""
+    stack = ExitStack()
+    client = stack.enter_context(httpx.Client(base_url=url, timeout=30))
+    manifest(client)
+    path = f"/v2/hub/team/app/blobs/{digest(LAYER)}"
+    answer = stack.enter_context(client.stream("GET", path))
+    assert answer.headers["content-length"] == str(len(LAYER))
+    return stack, answer.iter_bytes(100_000)
+
+
+def test_a_worker_hands_out_what_another_one_fetches(
+    start_registry: StartRegistry, tmp_path: Path
+) -> None:
+    """As it comes, whichever worker somebody asks."""
     with opened() as (shop, server):
-        shop.gate = threading.Event()
+        shop.gate, shop.halt = threading.Event(), HALF
         stand_for(tmp_path / "registry-1" / "data", server.address)
+        registry = start_registry(workers=2, **ALLOW)
+        pulls = [begun(registry.url) for _ in range(12)]
+        for _, parts in pulls:
+            assert b"".join(islice(parts, 10)) == LAYER[:1_000_000]
+        shop.gate.set()
+        for stack, parts in pulls:
+            assert b"".join(parts) == LAYER[1_000_000:]
+            stack.close()
+        assert len(asked(server, LAYER)) == 1
+
+
+def test_a_replica_says_at_once_that_it_comes(
+    tmp_path: Path, database_url: str, bucket: Bucket
+) -> None:
+    """A bucket shows nothing before an object's end."""
+    with opened() as (shop, server):
+        shop.gate, shop.halt = threading.Event(), HALF
+        with replicas(tmp_path, server.address, database_url, bucket) as found:
+            pulls = [begun(each.url) for each in found]
+            shop.gate.set()
+            for stack, parts in pulls:
+                assert b"".join(parts) == LAYER
+                stack.close()
+        assert len(asked(server, LAYER)) == 1
+
+
+def ranges(server: Scripted) -> list[str | None]:
+    return [x.headers.get("range") for x in server.asked if x.path.endswith(digest(LAYER))]
+
+
+def test_it_is_killed_in_the_middle(start_registry: StartRegistry, tmp_path: Path) -> None:
+    """What was not whole is not there; what came of it does not come again."""
+    with opened() as (shop, server):
+        shop.gate, shop.halt = threading.Event(), HALF
+        folder = tmp_path / "registry-1" / "data"
+        stand_for(folder, server.address)
         registry = start_registry(**ALLOW)
-        with ThreadPoolExecutor(1) as threads:
-            lost = threads.submit(pulled, registry)
-            until_asked(server, LAYER)
+        stack, parts = begun(registry.url)
+        with stack:
+            assert b"".join(islice(parts, 14)) == LAYER[:1_400_000]
+            with closing(engine.connect(folder)) as db:
+                until(db, "select count(*) = 1 from fetching where piece <> ''")
             registry.kill()
             shop.gate.set()
             with pytest.raises(httpx.HTTPError):
-                lost.result()
+                b"".join(parts)
         registry.start()
         pulled(registry)
+        assert ranges(server) == [None, f"bytes={HALF}-"]
+        with closing(engine.connect(folder)) as db:
+            until(db, "select count(*) = 0 from fetching")
+            assert db.execute("select count(*) from piece").fetchall() == [(1,)]
+
+
+def until(db: Connection, query: str) -> None:
+    deadline = time.monotonic() + 5
+    while db.execute(query).fetchall() != [(1,)]:
+        assert time.monotonic() < deadline, query
+        time.sleep(0.02)
 
 
 def broken(shop: Shop) -> None:

@@ -11,24 +11,29 @@ import logging
 import secrets
 import sqlite3
 import threading
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
-from entrepot.blobstore.store import Store
-from entrepot.db import blobs, jobs, manifests, pieces, quotas
+from entrepot.blobstore.aside import aside
+from entrepot.blobstore.store import Source, Store, StoreError
+from entrepot.db import blobs, fetches, jobs, manifests, pieces, quotas
 from entrepot.db.blobs import SMALL
 from entrepot.db.blobs import Blob as Row
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
+from entrepot.db.fetches import Begun
 from entrepot.db.pieces import Piece
 from entrepot.observe.metrics import CACHE_ANSWERS, CACHE_BYTES, Metrics
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
+from entrepot.oci.ranges import Span
 from entrepot.upstream.cache import told
+from entrepot.upstream.cache.behind import Behind
 from entrepot.upstream.cache.leases import Leases, heard
-from entrepot.upstream.cache.pour import Pour
+from entrepot.upstream.cache.pour import Pour, WrongError
 from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.cache.tail import Tail
 from entrepot.upstream.place import Blob, UnknownError, UpstreamError
@@ -36,6 +41,8 @@ from entrepot.upstream.registry import RegistryRepository
 
 _MAKES_ROOM = "cache"
 """The job."""
+_TELLS = 600.0
+"""Seconds between two times that it is said of a blob that it still comes."""
 
 _log = logging.getLogger("entrepot.cache")
 
@@ -121,7 +128,8 @@ class Blobs:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _begin(self, what: str, remote: Remote, repository: Repository, blob: Blob) -> Tail:
-        tail = self._tails[what] = Tail(blob.size)
+        stored = partial(self._stored, repository, blob.digest)
+        tail = self._tails[what] = Tail(blob.size, stored)
         pour = Pour(remote, repository, blob, tail, self._stop)
         task = asyncio.create_task(self._run(what, pour))
         self._tasks.add(task)
@@ -131,9 +139,11 @@ class Blobs:
     async def _run(self, what: str, pour: Pour) -> None:
         """Fetch one, in one process of all."""
         error: Exception | None = None
-        lease = f"{pour.repository.project}@{pour.blob.digest}"
+        behind = Behind(self._database, self._store, pour)
+        linked, fetch = partial(self._linked, pour, behind), partial(self._fetch, pour)
         try:
-            await self._leases.first(lease, partial(self._linked, pour), partial(self._fetch, pour))
+            await self._leases.first(pour.what, linked, fetch, behind.wait)
+            pour.tail.reach(pour.blob.size, verified=True)
         except (UpstreamError, OCIError, OSError, sqlite3.Error) as found:
             error = found
             _log.warning("%s was not kept: %s", what, found)
@@ -147,15 +157,29 @@ class Blobs:
             _log.exception("%s was not fetched", what)
         finally:
             self._count(pour, "failed" if error else "fetched")
-            self._metrics.add(CACHE_BYTES, pour.size, pour.repository.project)
+            came = pour.size - pour.adopted
+            self._metrics.add(CACHE_BYTES, came, pour.repository.project)
             del self._tails[what]
             pour.tail.end(error)
 
-    async def _linked(self, pour: Pour) -> bool | None:
+    async def _stored(self, repository: Repository, digest: Digest, span: Span) -> Source:
+        """One that is here by now."""
+        find = partial(blobs.find, repository=repository, digest=digest)
+        found = await self._database.read(find)
+        if found is None:
+            raise StoreError(f"{digest} was fetched, and is gone again")
+        if found.content is not None:
+            return Source(len(span), stream=_of(found.content[span.start : span.stop]))
+        return await self._store.open(found.pieces, span)
+
+    async def _linked(self, pour: Pour, behind: Behind) -> bool | None:
         """Whether it is here by now."""
         find = partial(blobs.find, repository=pour.repository, digest=pour.blob.digest)
         found = await self._database.read(find)
-        return True if found is not None and not found.lost else None
+        if found is None or found.lost:
+            return None
+        behind.check(piece.name for piece in found.pieces)
+        return True
 
     async def _fetch(self, pour: Pour) -> bool:
         pour.remote.check()
@@ -197,20 +221,28 @@ class Blobs:
     async def _large(self, pour: Pour) -> None:
         """One that lies in the store; the database knows of its piece before the store does."""
         owner, piece = secrets.token_hex(16), Piece.new(self._database.keyring)
-        await self._database.note(partial(pieces.begin, owner=owner, piece=piece))
-        keeping = asyncio.create_task(self._keep(piece))
+        left = await self._leases.left(pour.what, pour.repository)
+        pour.left = await aside(self._store.peek, left) if left else None
+        holder = self._leases.holder
+        begin = partial(_begin, pour=pour, owner=owner, piece=piece, holder=holder, left=left)
+        await self._database.note(begin)
+        keeping = asyncio.create_task(self._keep(pour, piece))
         try:
             piece = await self._poured(pour, piece)
             renew = await self._is_lost(pour.blob.digest)
-            settle = partial(_settle, pour=pour, owner=owner, piece=piece, renew=renew)
+            settle = partial(
+                _settle, pour=pour, owner=owner, piece=piece, renew=renew, holder=holder
+            )
             await self._database.write(settle)
-        except BaseException:
-            why = "it was not fetched to its end"
+        except BaseException as error:
+            give_up = partial(_give_up, pour=pour, piece=piece, holder=holder, error=error)
             with contextlib.suppress(RuntimeError):  # the process ends: the piece is found stale
-                await self._database.note(partial(pieces.drop, name=piece.name, why=why))
+                await self._database.note(give_up)
             raise
         finally:
             keeping.cancel()
+            if pour.left is not None:
+                pour.left.close()
 
     async def _poured(self, pour: Pour, piece: Piece) -> Piece:
         """It must be out of the thread before anybody says what became of the piece."""
@@ -224,11 +256,15 @@ class Blobs:
             running.exception()  # nobody asks for it any more
             raise
 
-    async def _keep(self, piece: Piece) -> None:
+    async def _keep(self, pour: Pour, piece: Piece) -> None:
+        """Say that bytes have come, and that more do."""
+        await pour.tail.start()
+        shown = piece.name if pour.tail.lies is not None and pour.tail.lies.bare else ""
         while True:
-            await asyncio.sleep(self._expiry / 3)
             with contextlib.suppress(sqlite3.Error):
+                await self._leases.tell(pour.what, Begun(pour.repository.name, shown))
                 await self._database.note(partial(pieces.renew, name=piece.name))
+            await asyncio.sleep(min(self._expiry / 3, _TELLS))
 
     def _count(self, pour: Pour, result: str) -> None:
         self._metrics.add(CACHE_ANSWERS, 1, f"{pour.repository.project},blob,{result}")
@@ -243,7 +279,31 @@ def _whole(blob: Blob, there: RegistryRepository) -> bytes:
     return bytes(content)
 
 
-def _settle(db: Connection, pour: Pour, owner: str, piece: Piece, *, renew: bool) -> None:
+async def _of(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _begin(db: Connection, *, pour: Pour, owner: str, piece: Piece, holder: str, left: str) -> None:
+    pieces.begin(db, owner, piece)
+    if left:
+        fetches.take(db, pour.what, holder, left)
+        pieces.drop(db, left, "its fetch broke off, and went on in another piece")
+
+
+def _give_up(db: Connection, pour: Pour, piece: Piece, holder: str, error: BaseException) -> None:
+    """Leave what has come to the next one, where it merely broke off and can be read."""
+    broke_off = isinstance(error, UpstreamError | asyncio.CancelledError)
+    good = broke_off and not isinstance(error, WrongError)
+    if good and fetches.leave(db, pour.what, holder, piece.name):
+        return
+    fetches.release(db, pour.what, holder)
+    pieces.drop(db, piece.name, "it was not fetched to its end")
+
+
+def _settle(
+    db: Connection, pour: Pour, owner: str, piece: Piece, *, renew: bool, holder: str
+) -> None:
+    fetches.release(db, pour.what, holder)
     if not pieces.settle(db, owner, piece):
         raise UpstreamError("its piece was given up meanwhile")
     row = Row(piece.size, None, owner)

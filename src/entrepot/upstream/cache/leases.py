@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from entrepot.db import fetches
 from entrepot.db.database import Database
+from entrepot.db.fetches import Begun
+from entrepot.oci.names import Repository
 
 T = TypeVar("T")
 
@@ -20,6 +22,14 @@ SECONDS = 12.0
 
 _LOOK = 0.05, 0.5
 """Seconds between two looks whether it is there by now, at first and at last."""
+
+Wait = Callable[[float], Awaitable[bool]]
+"""Waits for about so many seconds; whether to wait on then."""
+
+
+async def _sleep(seconds: float) -> bool:
+    await asyncio.sleep(seconds)
+    return True
 
 
 class Leases:
@@ -30,19 +40,23 @@ class Leases:
         self._alone = alone
         """Whether no other process serves, so that there is nobody to agree with."""
         self._seconds = seconds
-        self._holder = secrets.token_hex(8)
+        self.holder = secrets.token_hex(8)
 
     async def first(
         self,
         what: str,
         look: Callable[[], Awaitable[T | None]],
         fetch: Callable[[], Awaitable[T]],
+        behind: Wait = _sleep,
     ) -> T:
-        """What `look` finds, be it that another process brought it; else what `fetch` does."""
+        """What `look` finds, be it that another process brought it; else what `fetch` does, also
+        where `behind` would wait for the other one no more.
+        """
         if self._alone:
             return await fetch()
         while not await self._claim(what):
-            await self._wait(what)
+            if not await self._wait(what, behind):
+                return await fetch()
             if (found := await look()) is not None:
                 return found
         keeping = asyncio.create_task(self._keep(what))
@@ -51,27 +65,49 @@ class Leases:
             return found if found is not None else await fetch()
         finally:
             keeping.cancel()
-            release = partial(fetches.release, what=what, holder=self._holder)
+            release = partial(fetches.release, what=what, holder=self.holder)
             self._database.note(release).add_done_callback(heard)
 
     async def _claim(self, what: str) -> bool:
-        claim = partial(fetches.claim, what=what, holder=self._holder, seconds=self._seconds)
+        claim = partial(fetches.claim, what=what, holder=self.holder, seconds=self._seconds)
         return await self._database.note(claim)
 
-    async def _wait(self, what: str) -> None:
-        """Until nobody fetches it any more."""
+    async def _wait(self, what: str, behind: Wait) -> bool:
+        """Until nobody fetches it any more; false where that was given up."""
         pause, most = _LOOK
         taken = partial(fetches.is_taken, what=what)
         while await self._database.read(taken):
-            await asyncio.sleep(pause)
+            if not await behind(pause):
+                return False
             pause = min(pause * 1.5, most)
+        return True
+
+    async def tell(self, what: str, begun: Begun) -> None:
+        """Say, to other processes and those to come, what has come of a blob."""
+        tell = partial(
+            fetches.tell, what=what, holder=self.holder, begun=begun, seconds=self._seconds
+        )
+        await self._database.note(tell)
+
+    async def left(self, what: str, repository: Repository) -> str:
+        """The piece in which lies what has come of a blob whose fetch broke off; "" for none."""
+        if not self._alone and await self._database.read(
+            partial(fetches.is_others, what=what, holder=self.holder)
+        ):
+            return ""
+        found = await self._database.read(partial(fetches.begun, what=what))
+        return found.piece if found is not None and found.repository == repository.name else ""
+
+    async def renew(self, what: str) -> None:
+        """Keep a lease."""
+        renew = partial(fetches.renew, what=what, holder=self.holder, seconds=self._seconds)
+        await self._database.note(renew)
 
     async def _keep(self, what: str) -> None:
-        renew = partial(fetches.renew, what=what, holder=self._holder, seconds=self._seconds)
         while True:
             await asyncio.sleep(self._seconds / 3)
             try:
-                await self._database.note(renew)
+                await self.renew(what)
             except sqlite3.Error:  # then it lapses, and maybe another fetches it too
                 continue
 

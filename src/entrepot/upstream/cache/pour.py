@@ -3,6 +3,8 @@
 Nothing refers to the piece before all of it was compared with its digest.
 """
 
+import io
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,13 +19,23 @@ from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.cache.tail import Tail
 from entrepot.upstream.cache.veil import Bare, Lies, Veil
 from entrepot.upstream.http import ATTEMPTS, pause
-from entrepot.upstream.place import Blob, BrokenError, UnreachableError, UpstreamError
+from entrepot.upstream.place import (
+    CHUNK,
+    Blob,
+    BrokenError,
+    UnreachableError,
+    UpstreamError,
+)
 from entrepot.upstream.registry import RegistryRepository
 
 _PATIENCE = 10.0
 """Seconds that one who is busy is waited for, in the middle of a blob."""
 _SLOWEST, _WATCH = 1024, 30.0
 """Bytes a second, and seconds after which somebody looks: who is slower counts as broken."""
+
+
+class WrongError(UpstreamError):
+    """What came is something else than what was asked for."""
 
 
 @dataclass(slots=True)
@@ -39,16 +51,26 @@ class Pour:
     """Whether the server stops."""
     come: Callable[[int], None] = field(default=lambda _: None)
     """Is told, in the thread, of bytes that came."""
+    left: io.FileIO | None = None
+    """What is left of a fetch that broke off."""
     size: int = 0
     """Bytes so far."""
+    adopted: int = 0
+    """Of these, bytes that were left."""
+
+    @property
+    def what(self) -> str:
+        """By which all processes know it: what a project has is fetched once for it."""
+        return f"{self.repository.project}@{self.blob.digest}"
 
     def into(self, store: Store, piece: Piece, folder: Path) -> Piece:
         """Fetch all of it, and make it durable. Raises `UpstreamError`, OSError."""
         with store.part(piece, hasher(self.blob.digest.algorithm), self.blob.size) as part:
             reader = part.reader()
             lies: Lies = Bare(reader) if reader is not None else Veil(folder)
-            self.tail.lies = lies
+            self.tail.lie(lies)
             try:
+                self._adopt(part, lies)
                 self._fetch(part, lies)
                 self._check(part)
             except OSError:  # on a full disk that room is needed; else who reads may read on
@@ -57,6 +79,22 @@ class Pour:
             self.tail.reach(self.size, verified=True)
             part.seal()
             return replace(piece, size=part.size)
+
+    def _adopt(self, part: Part, lies: Lies) -> None:
+        """Begin with what is left of a fetch that broke off. The last byte is always asked for, and
+        nothing is handed out before that: the upstream says whether it gives this to us still.
+        """
+        while self.left is not None and self.size < self.blob.size - 1:
+            some = min(CHUNK, self.blob.size - 1 - self.size)
+            chunk = os.pread(self.left.fileno(), some, self.size)
+            if not chunk:
+                break
+            part.write(memoryview(chunk))
+            lies.write(chunk)
+            self.size += len(chunk)
+        self.adopted = self.size
+        if self.tail.reached > self.size:  # what was handed out came from a process that is gone
+            raise UnreachableError(f"a fetch of {self.blob.digest} broke off: ask again")
 
     def _fetch(self, part: Part, lies: Lies) -> None:
         failures, before = 0, 0
@@ -75,9 +113,9 @@ class Pour:
         began, had = time.monotonic(), self.size
         for chunk in there.blob(self.blob, self.size):
             if self.stop.is_set():
-                raise UpstreamError("the server stops")
+                raise UnreachableError("the server stops")
             if self.size + len(chunk) > self.blob.size:
-                raise UpstreamError(f"{there} sends more for {self.blob.digest} than it has")
+                raise WrongError(f"{there} sends more for {self.blob.digest} than it has")
             part.write(memoryview(chunk))
             lies.write(chunk)
             self.size += len(chunk)
@@ -91,8 +129,11 @@ class Pour:
 
     def _check(self, part: Part) -> None:
         found = part.hasher.hexdigest() if part.hasher is not None else ""
+        if found != self.blob.digest.hex and self.adopted:
+            why = f"what was left of a fetch of {self.blob.digest} is damaged: ask again"
+            raise WrongError(why)
         if found != self.blob.digest.hex:
-            raise UpstreamError(
+            raise WrongError(
                 f"{self.remote.row.url} sent something else for {self.blob.digest}: the registry, "
                 "or somebody on the way, changed it"
             )

@@ -64,6 +64,16 @@ class Bare:
         self._file.close()
 
 
+class Followed(Bare):
+    """A file that another process writes; who reads it may have to go on in another one."""
+
+    bare = False
+
+    def size(self) -> int:
+        """Bytes so far."""
+        return os.fstat(self._file.fileno()).st_size
+
+
 class Veil:
     """A file of our own, in a folder."""
 
