@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from tests.accounts import first_start
 from tests.admin.office import At, Office
-from tests.content import put_image
+from tests.content import dump, put_image
 from tests.served import serving
 from tests.upstream.cache.shop import LAYER, MANIFEST, OTHER, opened
 from tests.upstream.cache.test_fetching import manifest
+from tests.upstream.clouds.google_cloud import EMAIL, Google, private_key
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,23 @@ def test_a_cloud_login_goes_to_that_cloud_alone(admin: At) -> None:
     assert there.status_code == 200
     half = {"project": "half", "url": url, "hosts": ["half.test"], "kind": "ecr", "login": "AKIA"}
     assert "give both" in admin.post("/upstreams", half).text
+
+
+def test_googles_key_names_its_account(admin: At) -> None:
+    url = "https://europe-docker.pkg.dev"
+    wanted = {"project": "gar", "url": url, "kind": "google"}
+    assert "service account's key" in admin.post("/upstreams", {**wanted, "password": "x"}).text
+    key = Google(private_key()).service_key()
+    made = admin.post("/upstreams", {**wanted, "password": dump(key).decode()})
+    assert made.status_code == 201, made.text
+    assert (made.json()["login"], made.json()["has_password"]) == (EMAIL, True)
+    for path in ("/upstreams/gar", "/upstreams", "/audit?limit=1000"):
+        assert "PRIVATE KEY" not in admin.get(path).text
+    assert admin.patch("/upstreams/gar", {"url": "https://gcr.io"}).status_code == 422
+    own = admin.patch("/upstreams/gar", {"password": ""}).json()
+    assert (own["login"], own["has_password"]) == ("", False)
+    assert admin.patch("/upstreams/gar", {"url": "https://evil.test"}).status_code == 422
+    assert admin.patch("/upstreams/gar", {"url": "https://gcr.io"}).status_code == 200
 
 
 def test_a_lost_update(admin: At) -> None:

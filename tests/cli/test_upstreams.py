@@ -7,6 +7,7 @@ import pytest
 from tests.cli.desk import Desk, furnished
 from tests.content import digest, dump
 from tests.upstream.cache.shop import INDEX, MANIFEST, opened
+from tests.upstream.clouds.google_cloud import EMAIL, Google, private_key
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +37,29 @@ def test_the_life_of_an_upstream(desk: Desk) -> None:
     assert "stands for no other registry" in desk.bad("upstream", "show", "hub")
 
 
+def test_clouds(desk: Desk) -> None:
+    key = dump(Google(private_key()).service_key()).decode()
+    gar = ("gar", "https://europe-docker.pkg.dev", "--google")
+    desk.good("upstream", "add", *gar, "--password-stdin", stdin=key)
+    assert EMAIL in desk.good("upstream", "list")
+    own = ("ecr", "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com", "--ecr")
+    desk.good("upstream", "add", *own)
+    assert "ecr" in desk.good("upstream", "show", "ecr")
+    desk.good("replication", "add", *gar, "team/*", "--password-stdin", stdin=key)
+    shown = desk.json("replication", "show", "gar")
+    assert (shown["kind"], shown["login"], shown["has_password"]) == ("google", EMAIL, True)
+    desk.good("replication", "remove", "gar", "--yes")
+    for name in ("gar", "ecr"):
+        desk.good("upstream", "remove", name, "--yes")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("add", "bad", "https://quay.io", "--google"), "none of Google's"),
+        (("add", "bad", "https://quay.io", "--ecr"), "none of Amazon's"),
+        (("add", "bad", "https://gcr.io", "--google", "--ecr"), "one cloud's"),
+        (("add", "bad", "https://gcr.io", "--google", "--user", "bot"), "leave --user out"),
         (("add", "bad", "http://up.test"), "without TLS only this machine itself"),
         (("add", "bad", "https://up.test", "--password-stdin"), "whose password"),
         (("add", "bad", "https://up.test", "--tags-after", "soon"), "write 30s"),

@@ -16,6 +16,7 @@ class Asked:
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def scripted(answer: Answer, tls: Pair | None = None) -> Iterator[Scripted]:
 
         def _serve(self) -> None:
             headers = {key.lower(): value for key, value in self.headers.items()}
-            asked = Asked(self.command, self.path, headers)
-            self.rfile.read(int(headers.get("content-length", 0)))
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            asked = Asked(self.command, self.path, headers, body)
             found.asked.append(asked)
             say = answer(asked)
             self.send_response(say.status)

@@ -90,9 +90,10 @@ def _credentials(account: Account, way: "GoogleWay") -> Any:
         info = ServiceKey.read(account.secret).info
         return Credentials.from_service_account_info(info, scopes=_SCOPES)
     import google.auth
+    from google.auth.credentials import with_scopes_if_required
 
-    found, _ = google.auth.default(scopes=_SCOPES, request=way)
-    return found
+    found, _ = google.auth.default(request=way)  # with scopes it would ask for the project's name
+    return with_scopes_if_required(found, _SCOPES)
 
 
 def _refused(account: Account, error: Exception) -> UpstreamError:

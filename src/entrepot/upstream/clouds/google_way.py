@@ -6,6 +6,7 @@ Imported late: Google's library takes a while. Source: google.auth.transport, `R
 """
 
 import ipaddress
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import httpx2
 from google.auth.exceptions import TransportError
 
+from entrepot import __version__
 from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import MAX_BODY
 from entrepot.auth.oidc.outbound import UPSTREAMS, Rules, trust
@@ -24,8 +26,10 @@ METADATA: tuple[Network, ...] = (
     ipaddress.IPv4Network("169.254.169.254/32"),
     ipaddress.IPv6Network("fd20:ce::254/128"),
 )
-_SECONDS = 10.0
-"""For each wait of a request that has no limit of its own."""
+_SECONDS, _TOTAL = 10.0, 20.0
+"""For each wait of a request, and for all of its answer."""
+_BUSY = {408, 425, 429, 500, 502, 503, 504}
+"""Tried again later, and not by Google's library, which would hold its thread up meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class GoogleWay:
         rules, networks = (OWN, allow + METADATA) if own else (UPSTREAMS, allow)
         self._client = httpx2.Client(
             mounts=guarded.ways(trust(None), networks, rules=rules),
-            headers={"accept-encoding": "identity"},
+            headers={"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"},
             trust_env=False,
             follow_redirects=False,
         )
@@ -65,6 +69,8 @@ class GoogleWay:
             with self._client.stream(
                 method, url, content=body, headers=headers, timeout=limit
             ) as found:
+                if found.status_code in _BUSY:
+                    raise TransportError(f"HTTP status {found.status_code}")
                 return Answer(found.status_code, found.headers, _read(found))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise TransportError(str(error) or type(error).__name__) from None
@@ -75,9 +81,11 @@ class GoogleWay:
 
 
 def _read(response: httpx2.Response) -> bytes:
-    found = bytearray()
+    found, end = bytearray(), time.monotonic() + _TOTAL
     for part in response.iter_raw():
         found += part
         if len(found) > MAX_BODY:
             raise TransportError("it answers with more than anybody would read")
+        if time.monotonic() > end:
+            raise TransportError(f"it takes longer than {_TOTAL:g} s")
     return bytes(found)
