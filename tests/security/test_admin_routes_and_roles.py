@@ -175,7 +175,7 @@ ROUTES = {
             Row("pull other", f"{path}?repository=other/secret&tag=not-there"),
             Row("known", f"{path}?repository=open/app&tag=not-there"),
         ]
-        for path in ("/tags/history", "/tags/resolve")
+        for path in ("/tags/history", "/tags/moved", "/tags/resolve")
     },
     ("GET", "/tags/diff"): [
         Row("pull team", "/tags/diff?repository=team/app&old=t&new=t"),

@@ -86,6 +86,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("DELETE", "/immutable-tags/{number}"): Need(On.OBJECT, Action.CONFIGURE),
     ("GET", "/tags/diff"): Need(On.OBJECT, Action.PULL),
     ("GET", "/tags/history"): Need(On.OBJECT, Action.PULL),
+    ("GET", "/tags/moved"): Need(On.OBJECT, Action.PULL),
     ("GET", "/tags/resolve"): Need(On.OBJECT, Action.PULL),
     ("POST", "/tags/rollback"): Need(On.OBJECT, Action.MOVE),
     ("GET", "/versions"): Need(On.OBJECT, Action.PULL),

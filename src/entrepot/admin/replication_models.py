@@ -126,6 +126,8 @@ class Replicated(Replication):
     """Tags that differ, and are to."""
     done: int
     """Tags that are the same at both ends, as far as is known."""
+    follows: bool
+    """Whether it hears of each change of the other registry at once; one that pulls."""
     compared_at: datetime | None
     """When the last compare of everything began that came to its end."""
     error: str

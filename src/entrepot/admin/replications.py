@@ -78,6 +78,7 @@ def _shown(row: Row, standing: Standing, now: float) -> Replicated:
         failing=standing.failing,
         conflicts=standing.conflicts,
         done=standing.done,
+        follows=row.there is not None,
         compared_at=moment(row.compared_at),
         error=row.error or standing.error,
     )
@@ -171,6 +172,8 @@ async def update(
             raise Problem(422, "give the password again, or an empty one: the address changes")
         row = replace(before, **fields)
         replications.put(db, replace(row, login=who(row)))
+        if row.url != before.url:
+            replications.follow(db, name, None)
         if given.keys() - {"paused", "rate", "every"}:
             replications.ask(db, name, time.time())
         jobs.ask(db, JOB)

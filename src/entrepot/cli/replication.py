@@ -31,6 +31,12 @@ def _state(row: Row) -> str:
     return "copying" if row["waiting"] or not row["compared_at"] else "in step"
 
 
+def _hears(row: Row) -> str:
+    """How soon it knows of them."""
+    followed = row["follows"] or row["direction"] == "push"
+    return "at once" if followed else f"each {row['every']:g}s"
+
+
 COLUMNS: Columns = {
     "name": "name",
     "direction": "direction",
@@ -47,6 +53,7 @@ ALL: Columns = {
     "done": "done",
     "trouble": "error",
     "compared": when("compared_at"),
+    "hears of changes": _hears,
     "compared every": lambda row: f"{row['every']:g}s",
     "under": "target",
     "tags": "tags",

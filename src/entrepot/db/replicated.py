@@ -65,6 +65,22 @@ def went(db: Connection, repository: Repository, tag: str) -> float | None:
     return float(row[1] if row[2] is None else row[2])
 
 
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """What a tag is, or that it is gone, and since when."""
+
+    digest: str | None
+    """None where there is no such tag."""
+    at: float | None
+    """When somebody moved it, or deleted it; None where it never was there."""
+
+
+def stands(db: Connection, repository: Repository, tag: str) -> Stands:
+    """Of a tag that is here or not."""
+    here = moved(db, repository, tag)
+    return Stands(here.digest, here.at) if here else Stands(None, went(db, repository, tag))
+
+
 def holds(db: Connection, repository: Repository, tag: str, digest: str | None, mark: Mark) -> str:
     """What is here and newer than another registry's move to a digest, None for its deletion; ""
     where that move is to be made. It is the digest, or "deleted".

@@ -20,6 +20,8 @@ create table replication (
     every       real not null,                  -- seconds between two compares of everything
     paused      integer not null default 0,
     cursor      integer not null,               -- changes up to this one have been put in line
+    there       integer,                        -- the same in the log of the other registry, where
+                                                -- a rule that pulls follows that; else null
     asked_at    real,                           -- when somebody asked for a compare
     compared_at real,                           -- when the last one that was whole began
     error       text not null default '',       -- of the last compare, or of the rule itself

@@ -144,6 +144,22 @@ def end(db: Connection, item: Item, outcome: Outcome, now: float) -> None:
     )
 
 
+def agree(db: Connection, rule: str, where: tuple[str, str], digest: str, now: float) -> bool:
+    """Note that both ends have a tag, by repository and name, without a look; whether that was to
+    be done, which it is not where the tag waits for something.
+    """
+    row = db.execute(
+        "insert into replication_tag (rule, repository, tag, state, digest, done_at) "
+        "values (?, ?, ?, 'done', ?, ?) on conflict (rule, repository, tag) do update set "
+        "state = 'done', digest = excluded.digest, done_at = excluded.done_at, error = '', "
+        "gone = 0, parts = case when replication_tag.digest = excluded.digest "
+        "then replication_tag.parts else '' end where replication_tag.state <> 'waiting' "
+        "returning turn",
+        (rule, *where, digest, now),
+    ).fetchone()
+    return row is not None
+
+
 def forget(db: Connection, item: Item) -> None:
     """Neither end has it."""
     db.execute(f"delete from replication_tag {_THIS}", _of(item))
@@ -194,6 +210,15 @@ def repositories(db: Connection, rule: str) -> list[str]:
         (rule,),
     )
     return [name for (name,) in rows]
+
+
+def waiting(db: Connection, rule: str, repository: str) -> list[str]:
+    """Those of a repository that wait."""
+    rows = db.execute(
+        "select tag from replication_tag where rule = ? and repository = ? and state = 'waiting'",
+        (rule, repository),
+    )
+    return [tag for (tag,) in rows]
 
 
 def is_copied(db: Connection, rule: str, repository: str) -> bool:

@@ -18,7 +18,7 @@ _SET = (
     "direction, url, kind, login, secret, key, ca, pattern, target, tags, versions, referrers, "
     "deletions, rate, every, paused"
 )
-_COLUMNS = f"name, {_SET}, cursor, asked_at, compared_at, error, created_at, created_by"
+_COLUMNS = f"name, {_SET}, cursor, there, asked_at, compared_at, error, created_at, created_by"
 
 
 class Direction(StrEnum):
@@ -63,6 +63,8 @@ class Replication:
     paused: bool = False
     cursor: int = 0
     """Changes up to this one have been put in line."""
+    there: int | None = None
+    """The same in the other registry's log; None where that is not followed."""
     asked_at: float | None = None
     """When somebody asked for a compare."""
     compared_at: float | None = None
@@ -72,12 +74,12 @@ class Replication:
     created_at: float = 0
     created_by: str = ""
 
-    def next_compare(self) -> float:
-        """When all of it is to be compared."""
+    def next_compare(self, least: float = 0.0) -> float:
+        """When all of it is to be compared, so many seconds after the last time at least."""
         if self.compared_at is None:
             return 0.0
         asked = self.asked_at is not None and self.asked_at >= self.compared_at
-        return 0.0 if asked else self.compared_at + self.every
+        return 0.0 if asked else self.compared_at + max(self.every, least)
 
 
 def _read(db: Connection, row: Any) -> Replication:
@@ -195,6 +197,11 @@ def hold_pushes(db: Connection, why: str) -> list[str]:
         (why, Direction.PUSH.value),
     ).fetchall()
     return sorted(name for (name,) in rows)
+
+
+def follow(db: Connection, name: str, there: int | None) -> None:
+    """Note how far the other registry's log was read; None where it is followed no more."""
+    db.execute("update replication set there = ? where name = ?", (there, name))
 
 
 def remove(db: Connection, name: str) -> bool:

@@ -69,6 +69,12 @@ class Access:
         """Whether it comes as somebody."""
         return self._credential is not None
 
+    @property
+    def plain(self) -> dict[str, str]:
+        """Headers that show the name and the password as they are; none where there are none."""
+        login = self._credential
+        return {"authorization": login.basic} if login and login.password else {}
+
     def shown(self, scope: str) -> str | None:
         """What is shown for a scope; None for nothing."""
         return self._known.get(scope)

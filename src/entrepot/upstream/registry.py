@@ -35,6 +35,7 @@ _MANY, _PAGE = 1000, 1000
 """Pages of a list, and names on each; most registries give fewer than they are asked for."""
 _LONGEST_NAME = 255
 _LIST_SECONDS = 600.0
+_CATALOGUE = "registry:catalog:*"
 
 _next = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?').search
 
@@ -208,7 +209,8 @@ class RegistryRepository:
 
     def catalogue(self) -> list[str]:
         """Names of all repositories of the registry, those that one may see. Raises as above."""
-        return self._listed(f"/v2/_catalog?n={_PAGE}", "registry:catalog:*", "repositories")
+        self.http.ask("GET", "/v2/", _CATALOGUE)  # who is not logged in is shown what is public
+        return self._listed(f"/v2/_catalog?n={_PAGE}", _CATALOGUE, "repositories")
 
     def _listed(self, path: str, scope: str, what: str, pages: int = _MANY) -> list[str]:
         found: list[str] = []

@@ -164,7 +164,8 @@ def push_index(http: httpx.Client, repository: str, tag: str, *layers: bytes) ->
 
 def sign(http: httpx.Client, repository: str, reference: str, word: bytes = SIGNATURE) -> str:
     """A referrer of a manifest; its digest."""
-    answer = document(str(http.base_url).rstrip("/"), repository, reference)
+    path = f"/v2/{repository}/manifests/{reference}"
+    answer = http.get(path, headers={"accept": MANIFESTS})
     subject = descriptor(answer.content, answer.headers["content-type"])
     for part in (EMPTY, word):
         put_blob(http, repository, part)

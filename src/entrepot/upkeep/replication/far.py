@@ -2,13 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import OutboundError
 from entrepot.auth.oidc.outbound import trust
+from entrepot.db.changes import Row
+from entrepot.db.replicated import Stands
 from entrepot.db.replications import Replication
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
+from entrepot.upkeep.replication import told
 from entrepot.upstream import guarded
 from entrepot.upstream.clouds.login import login_of
 from entrepot.upstream.http import Http
@@ -16,6 +20,8 @@ from entrepot.upstream.place import Blob, Source, UpstreamError
 from entrepot.upstream.registry import Mark, RegistryRepository
 
 _READ_SECONDS, _TOTAL_SECONDS = 15.0, 60.0
+WINDOW = 200
+"""Rows of its log that are read at once."""
 _ATTEMPTS = 1
 """What fails is tried again later, tag by tag, and is shown meanwhile."""
 
@@ -49,6 +55,8 @@ class Far:
         self._rule, self._allow = rule, allow
         self._login = login_of(rule, allow)
         self._http: Http | None = None
+        self.follows = False
+        """Whether it is an Entrepot whose log of changes this login may read."""
         self._ways: dict[str, guarded.Way] = {}
         self._lock = threading.Lock()
 
@@ -63,6 +71,20 @@ class Far:
     def catalogue(self) -> list[str]:
         """Names of all its repositories that the login may see. Raises `UpstreamError`."""
         return self.repository(Repository("x")).catalogue()
+
+    def log(self, after: int | None, wait: float) -> tuple[list[Row], int]:
+        """What its log of changes has behind a cursor, be it after a while, and the cursor behind
+        that; None for the log's end. Raises `OtherError`, `EndsError`, `BrokenError`.
+        """
+        where = "" if after is None else f"&after={after}"
+        return told.log(self._connected(), f"/changes?limit={WINDOW}&wait={wait:g}{where}")
+
+    def stands(self, name: Repository, tag: str) -> Stands | None:
+        """What a tag of a followed registry is, and since when; None where it does not say."""
+        if not self.follows:
+            return None
+        query = urlencode({"repository": name.name, "tag": tag})
+        return told.stands(self._connected(), f"/tags/moved?{query}")
 
     def close(self) -> None:
         """Give the connections back."""

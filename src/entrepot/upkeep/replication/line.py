@@ -48,13 +48,19 @@ def _tags(db: Connection, rule: str, wanted: Wanted, row: Row) -> Iterator[str]:
         subject = _subject(db, row.repository, row.reference)
         yield from filter(wanted.tag, of_image(db, row.repository, subject)) if subject else ()
     elif is_referrer(row.reference):
-        digest = ":".join(row.reference.partition(".")[0].split("-", 1))
-        yield from filter(wanted.tag, of_image(db, row.repository, digest))
-    elif _is_tag(row.reference) and wanted.tag(row.reference):
+        image = image_of(row.reference)
+        yield from filter(wanted.tag, of_image(db, row.repository, image))
+    elif is_tag(row.reference) and wanted.tag(row.reference):
         yield row.reference
 
 
-def _is_tag(text: str) -> bool:
+def image_of(tag: str) -> str:
+    """The digest of the image that a tag of cosign's belongs to."""
+    return ":".join(tag.partition(".")[0].split("-", 1))
+
+
+def is_tag(text: str) -> bool:
+    """Whether it reads as a tag."""
     try:
         Tag.parse(text)
     except OCIError:

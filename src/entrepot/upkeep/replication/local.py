@@ -86,10 +86,12 @@ class LocalRepository:
         name: Repository,
         by: By = By(),  # noqa: B008 - frozen
         reason: str = "",
-        mark: Mark | None = None,
+        mark: Callable[[str], Mark] | None = None,
     ) -> None:
         self._local, self.name = local, name
         self._by, self._reason, self._mark = by, reason, mark
+        self.kept: dict[str, str] = {}
+        """By tag, what is newer here than what was to be written, and stays."""
 
     def __str__(self) -> str:
         return str(self.name)
@@ -192,12 +194,18 @@ class LocalRepository:
 
     def put_manifest(self, manifest: Manifest, tag: str = "") -> None:
         """See `Target`."""
-        names = [Tag.parse(tag)] if tag else []
-        self._local.write(partial(self._put, manifest=manifest, names=names))
+        name = Tag.parse(tag) if tag else None
+        mark = self._mark(tag) if tag and self._mark is not None else None
+        kept = self._local.write(partial(self._put, manifest=manifest, name=name, mark=mark))
+        if kept:
+            self.kept[tag] = kept
 
     def delete_tag(self, tag: str) -> None:
         """Take a tag away."""
-        self._local.write(partial(self._delete, tag=Tag.parse(tag)))
+        mark = self._mark(tag) if self._mark is not None else None
+        kept = self._local.write(partial(self._delete, tag=Tag.parse(tag), mark=mark))
+        if kept:
+            self.kept[tag] = kept
 
     def _found(self, blob: Blob) -> Row | None:
         find = partial(blobs.find, repository=self.name, digest=blob.digest)
@@ -210,9 +218,12 @@ class LocalRepository:
         if project is not None and (why := decision.closed(project)):
             raise OCIError(Code.DENIED, why)
 
-    def _put(self, db: Connection, manifest: Manifest, names: list[Tag]) -> None:
+    def _put(self, db: Connection, manifest: Manifest, name: Tag | None, mark: Mark | None) -> str:
+        """What is newer here, and stays; "" for nothing."""
         self._check_open(db)
-        before = {tag: tags.digest_of(db, self.name, tag) for tag in names}
+        before = tags.digest_of(db, self.name, name) if name else None
+        kept = self._newer(db, name, str(manifest.digest), mark)
+        names = [name] if name and not kept else []
         put = partial(
             manifests.put,
             repository=self.name,
@@ -223,12 +234,20 @@ class LocalRepository:
             reason=self._reason if names else "",
         )
         floating.keeping(db, self.name, put, by=self._by)
-        for tag, digest in before.items():
-            if self._mark is not None and digest != str(manifest.digest):
-                replicated.note(db, self.name, tag.name, self._mark)
+        for tag in names:
+            if mark is not None and before != str(manifest.digest):
+                replicated.note(db, self.name, tag.name, mark)
+        return kept
 
-    def _delete(self, db: Connection, tag: Tag) -> None:
+    def _newer(self, db: Connection, tag: Tag | None, digest: str | None, mark: Mark | None) -> str:
+        if tag is None or mark is None:
+            return ""
+        return replicated.holds(db, self.name, tag.name, digest, mark)
+
+    def _delete(self, db: Connection, tag: Tag, mark: Mark | None) -> str:
         self._check_open(db)
+        if kept := self._newer(db, tag, None, mark):
+            return kept
         remove = partial(
             tags.remove,
             repository=self.name,
@@ -238,8 +257,9 @@ class LocalRepository:
             reason=self._reason,
         )
         gone = floating.keeping(db, self.name, remove, by=self._by)
-        if gone is not None and self._mark is not None:
-            replicated.note(db, self.name, tag.name, self._mark)
+        if gone is not None and mark is not None:
+            replicated.note(db, self.name, tag.name, mark)
+        return ""
 
     def _put_large(self, blob: Blob, content: Iterator[bytes]) -> None:
         """The database knows of its piece before the store does."""

@@ -1,10 +1,12 @@
 """A tag of another registry, as it is to be here. For threads.
 
-A tag that somebody else moved here stays as it is, and is shown as a conflict: when it moved there
-nobody can tell. A deletion takes away only what was copied.
+Where the other one is an Entrepot that says when its tags moved, the later move holds, as where it
+is pushed (`db.replicated`). Else nobody can tell, so a tag that somebody else moved here stays as
+it is, and is shown as a conflict; and a deletion takes away only what was copied.
 """
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 from entrepot.db import replicated
@@ -21,19 +23,25 @@ _NEW = 3600.0
 
 def pull(way: Way, copier: Copier, item: Item) -> Outcome | None:
     """Have it here as it is there; None where neither end has it. Raises `UpstreamError`."""
-    there = way.far.repository(way.name_there(item.repository))
-    digest = there.look(item.tag)
+    name = way.name_there(item.repository)
+    there, told = way.far.repository(name), way.far.stands(name, item.tag)
+    digest, at = (told.digest, told.at) if told else (there.look(item.tag), None)
     moved = _moved(way, item.repository, item.tag)
     if digest is None:
-        return _delete(way, item, moved)
-    if moved is not None and moved.digest != digest and moved.origin != way.rule.url:
+        return _delete(way, item, moved, at)
+    if at is None and _is_foreign(way, moved) and moved and moved.digest != digest:
         return _stays(item, moved)
-    here = way.mine(item.repository, Mark(way.rule.url, time.time()))
+    mark = _mark(way, item, at)
+    here = way.mine(item.repository, mark)
+    if newer := _newer(way, item, digest, mark(item.tag)):
+        return _later(item, newer)
     try:
         found = plan(there, digest or item.tag, referrers=way.rule.referrers)
     except UnknownError:
         return None  # it has gone meanwhile, and the next compare sees that
     copier.copy(missing(found, here), Paced(there, way.pace), here, item.tag)
+    if kept := here.kept.get(item.tag):
+        return _later(item, kept)
     return Outcome(State.DONE, str(found.root.digest), parts_of(found))
 
 
@@ -62,15 +70,52 @@ def _moved(way: Way, repository: str, tag: str) -> Moved | None:
     )
 
 
+def _is_foreign(way: Way, moved: Moved | None) -> bool:
+    return moved is not None and moved.origin != way.rule.url
+
+
+def _mark(way: Way, item: Item, at: float | None) -> Callable[[str], Mark]:
+    """Says when each tag moved there: now, where nobody can tell."""
+
+    def mark(tag: str) -> Mark:
+        when = at
+        if at is not None and tag != item.tag:
+            told = way.far.stands(way.name_there(item.repository), tag)
+            when = told.at if told and told.at is not None else at
+        counts = way.rule.deletions and when is not None
+        return Mark(way.rule.url, min(when or time.time(), time.time()), counts)
+
+    return mark
+
+
+def _newer(way: Way, item: Item, digest: str | None, mark: Mark) -> str:
+    return way.here.local.read(
+        partial(
+            replicated.holds,
+            repository=Repository(item.repository),
+            tag=item.tag,
+            digest=digest,
+            mark=mark,
+        )
+    )
+
+
+def _later(item: Item, kept: str) -> Outcome:
+    note = f"{item.repository}:{item.tag} moved later here: it is {kept}"
+    return Outcome(State.CONFLICT, "", "", note)
+
+
 def _stays(item: Item, moved: Moved) -> Outcome:
     note = f"{item.repository}:{item.tag} is {moved.digest}, which was put here by somebody else"
     return Outcome(State.CONFLICT, "", "", f"{note}: it stays")
 
 
-def _delete(way: Way, item: Item, moved: Moved | None) -> Outcome | None:
+def _delete(way: Way, item: Item, moved: Moved | None, at: float | None) -> Outcome | None:
     if moved is None or not way.rule.deletions:
         return None
-    if moved.origin != way.rule.url:
+    if at is None and _is_foreign(way, moved):
         return _stays(item, moved)
-    way.mine(item.repository, Mark(way.rule.url, time.time())).delete_tag(item.tag)
-    return None
+    here = way.mine(item.repository, _mark(way, item, at))
+    here.delete_tag(item.tag)
+    kept = here.kept.get(item.tag)
+    return _later(item, kept) if kept else None

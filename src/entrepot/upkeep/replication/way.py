@@ -1,5 +1,6 @@
 """`Way`: all that copies by one rule: both ends, a pace, and threads that share what they move."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from entrepot.addresses import Network
@@ -66,7 +67,7 @@ class Way:
             raise UpstreamError(f"{self.rule.target}/{repository} is too long a name")
         return found
 
-    def mine(self, repository: str, mark: Mark | None = None) -> LocalRepository:
+    def mine(self, repository: str, mark: Callable[[str], Mark] | None = None) -> LocalRepository:
         """One of our repositories."""
         reason = f"copied from {self.rule.url}"
         return LocalRepository(self.here.local, Repository(repository), self.by, reason, mark)

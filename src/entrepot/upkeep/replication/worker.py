@@ -20,6 +20,7 @@ from entrepot.db.replication_tags import Item, Outcome, State
 from entrepot.db.replications import Direction, Replication
 from entrepot.observe.metrics import REPLICATED, Metrics
 from entrepot.upkeep.replication import compare, pull, push
+from entrepot.upkeep.replication.following import DAY, Following
 from entrepot.upkeep.replication.line import Entry
 from entrepot.upkeep.replication.pace import delay
 from entrepot.upkeep.replication.way import Here, Way, why
@@ -31,8 +32,6 @@ T = TypeVar("T")
 AT_ONCE = 4
 """Tags that are copied at a time, by one rule."""
 _LOOK = 5.0
-_DEEP = 24 * 3600.0
-"""Seconds between two deep compares."""
 _SURE = 1
 """Attempts after which what a rule there keeps as it is, is a conflict: a tag that floats follows
 its version in a moment.
@@ -52,11 +51,13 @@ class Worker:
         self.noted = rule.cursor
         """How far the log was read, as it is written down."""
         self._database, self._metrics = database, metrics
-        self._threads = ThreadPoolExecutor(AT_ONCE + 1, f"entrepot-replicate-{rule.name}")
+        self._threads = ThreadPoolExecutor(AT_ONCE + 2, f"entrepot-replicate-{rule.name}")
         self._copier = Copier()
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._failures, self._rests_until = 0, 0.0
         self._deep_at = 0.0
+        self._following = Following(self.way, rule.there)
+        self._troubled = False
 
     def is_for(self, rule: Replication) -> bool:
         """Whether it does what a rule says now."""
@@ -83,9 +84,11 @@ class Worker:
         now = time.time()
         if now < self._rests_until:
             return self._rests_until - now
-        if _COMPARE not in self._tasks and self.rule.next_compare() <= now:
+        if _FOLLOW not in self._tasks and self._following.due <= now:
+            self._begin(_FOLLOW, self._follow(), wake)
+        if _COMPARE not in self._tasks and self._next_compare() <= now:
             self._begin(_COMPARE, self._compare(), wake)
-        room = AT_ONCE - len(self._tasks.keys() - {_COMPARE})
+        room = AT_ONCE - len(self._tasks.keys() - {_COMPARE, _FOLLOW})
         if room > 0:
             read = partial(
                 replication_tags.due,
@@ -100,7 +103,7 @@ class Worker:
         coming = await self._database.read(
             partial(replication_tags.next_at, rule=self.rule.name, now=now)
         )
-        times = (coming or 0.0, self.rule.next_compare())
+        times = (coming or 0.0, self._next_compare(), self._following.due)
         return min([_LOOK, *(each - now for each in times if each > now)])
 
     def _begin(
@@ -148,7 +151,7 @@ class Worker:
         if not isinstance(error, UpstreamError):
             _log.error("replication %s failed: %s", self.rule.name, told, exc_info=error)
         if isinstance(error, BrokenError):
-            self._rest(error.wait)
+            self._rest(error)
         self._metrics.add(REPLICATED, 1, f"{self.rule.name},failed")
         again = time.time() + delay(item.attempts + 1)
         fail = partial(replication_tags.fail, item=item, error=told, again_at=again)
@@ -157,11 +160,34 @@ class Worker:
         except sqlite3.Error:  # it is due still, and tried after a while
             await asyncio.sleep(_LOOK)
 
+    def _next_compare(self) -> float:
+        """When all is to be compared."""
+        following = self._following
+        return self.rule.next_compare(following.least) if following.known else float("inf")
+
+    async def _follow(self) -> None:
+        """Read on in the other registry's log, or wait for what comes there."""
+        following = self._following
+        try:
+            found = await self._aside(following.read)
+        except Exception as error:  # noqa: BLE001 - it is tried again
+            await self._compare_failed(error)
+            self._troubled = True
+            return
+        now = time.time()
+        await self._database.note(partial(following.note, found=found, now=now))
+        following.went_on(found, now)
+        if found.anew:
+            self.rule = replace(self.rule, asked_at=now)
+        if self._troubled and found.end is not None:
+            await self._end_compare(None, "")
+        self._troubled, self._failures = False, 0
+
     async def _compare(self) -> None:
         """Have all compared, and what differs put in line as it is found."""
-        began, error, whole = time.time(), "", True
-        deep = self.rule.asked_at is not None and self.rule.next_compare() == 0
-        deep = deep or began - self._deep_at > _DEEP
+        began, error = time.time(), ""
+        deep = self.rule.asked_at is not None and self._next_compare() == 0
+        deep = deep or began - self._deep_at > DAY
         found = compare.compare(self.way, deep=deep)
         try:
             while (each := await self._aside(lambda: next(found, None))) is not None:
@@ -170,15 +196,19 @@ class Worker:
                 if entries:
                     await self._database.note(partial(self._enlist, entries=entries))
         except Exception as failed:  # noqa: BLE001 - it is made again later
-            if self.way.pace.stop.is_set():
-                return
-            if not isinstance(failed, UpstreamError):
-                _log.error("the compare of %s failed", self.rule.name, exc_info=failed)
-            error, whole = f"the compare failed: {why(failed)}", False
-            self._rest(failed.wait if isinstance(failed, BrokenError) else 0.0)
-        if deep and whole:
+            await self._compare_failed(failed)
+            return
+        if deep:
             self._deep_at = began
-        await self._end_compare(began if whole else None, error)
+        await self._end_compare(began, error)
+
+    async def _compare_failed(self, error: Exception) -> None:
+        if self.way.pace.stop.is_set():
+            return
+        if not isinstance(error, UpstreamError):
+            _log.error("the compare of %s failed", self.rule.name, exc_info=error)
+        self._rest(error)
+        await self._end_compare(None, f"it cannot be compared: {why(error)}")
 
     def _enlist(self, db: Connection, entries: list[Entry]) -> None:
         now = time.time()
@@ -203,14 +233,16 @@ class Worker:
             await asyncio.wait([running])
             raise
 
-    def _rest(self, seconds: float = 0.0) -> None:
+    def _rest(self, error: Exception) -> None:
         """Ask the other registry nothing for a while."""
         now = time.time()
         if now >= self._rests_until:
             self._failures += 1
             if self._failures == 1:
-                _log.warning("replication %s waits for %s", self.rule.name, self.rule.url)
-        self._rests_until = now + max(seconds, delay(self._failures))
+                told = why(error)
+                _log.warning("replication %s waits for %s: %s", self.rule.name, self.rule.url, told)
+        wait = error.wait if isinstance(error, BrokenError) else 0.0
+        self._rests_until = now + max(wait, delay(self._failures))
 
 
 def _heard(done: "asyncio.Future[T]") -> None:
@@ -220,6 +252,7 @@ def _heard(done: "asyncio.Future[T]") -> None:
 
 
 _COMPARE = ("", "")
+_FOLLOW = ("", "follow")
 
 
 def _key(item: Item) -> tuple[str, str]:
@@ -228,7 +261,7 @@ def _key(item: Item) -> tuple[str, str]:
 
 def _settings(rule: Replication) -> Replication:
     """Without what the work itself changes."""
-    return replace(rule, cursor=0, asked_at=None, compared_at=None, error="")
+    return replace(rule, cursor=0, there=None, asked_at=None, compared_at=None, error="")
 
 
 def _end(db: Connection, item: Item, outcome: Outcome | None) -> None:

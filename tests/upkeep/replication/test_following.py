@@ -1,0 +1,178 @@
+"""A rule that pulls from another Entrepot hears of each change there, and keeps the later move."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.accounts import ADMIN, first_start
+from tests.content import put_image
+from tests.served import Served, serving
+from tests.upkeep.replication.conftest import (
+    Office,
+    found,
+    held,
+    items,
+    push_index,
+    rule,
+    sign,
+    standing,
+    still,
+    tell,
+    until,
+)
+
+from entrepot.db import immutable_rules, place, replications
+from entrepot.db.immutable_rules import Kind
+from entrepot.db.replication_tags import State
+from entrepot.db.replications import Direction
+
+SELDOM = 3600.0
+
+
+@dataclass
+class End:
+    """A registry with accounts, and its admin's client."""
+
+    served: Served
+    client: httpx.Client
+
+    @property
+    def folder(self) -> Path:
+        return self.served.folder
+
+    def tag(self, repository: str, name: str) -> str | None:
+        answer = self.client.get(f"/v2/{repository}/manifests/{name}")
+        digest: str = answer.headers.get("docker-content-digest", "")
+        return digest if answer.status_code == 200 else None
+
+    def pulls(self, name: str, other: "End", **more: Any) -> None:
+        login = {"login": ADMIN.pair[0], "secret": ADMIN.secret}
+        fields = {"direction": Direction.PULL, "every": SELDOM, **login, **more}
+        rule(self.folder, name, other.served.url, f"{name}/*", **fields)
+        until(lambda: found(self.folder, name).there is not None, lambda: found(self.folder, name))
+        still(self.folder, name)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[End, End]]:
+    settings: dict[str, Any] = {"outbound_allow": ("127.0.0.0/8",), "upkeep_pause": 0.2}
+    with ExitStack() as stack:
+        made: list[End] = []
+        for name in ("near", "far"):
+            folder = tmp_path_factory.mktemp(name) / "data"
+            first_start(folder)
+            served = stack.enter_context(
+                serving(folder, "own", dangerously_without_accounts=False, **settings)
+            )
+            client = httpx.Client(base_url=served.url, auth=ADMIN.pair)
+            made.append(End(served, stack.enter_context(client)))
+        yield made[0], made[1]
+
+
+def test_each_change_is_heard_of(pair: tuple[End, End]) -> None:
+    near, far = pair
+    first = put_image(far.client, "heard/app", "1.0", b"a")
+    near.pulls("heard", far, deletions=True)
+    assert near.tag("heard/app", "1.0") == first
+    moved = put_image(far.client, "heard/app", "1.0", b"b")
+    until(lambda: near.tag("heard/app", "1.0") == moved)
+    root = push_index(far.client, "heard/app", "2.0", b"c", b"d")
+    until(lambda: near.tag("heard/app", "2.0") == root)
+    late = sign(far.client, "heard/app", root)
+    until(lambda: near.tag("heard/app", late) == late)
+    cosign = f"{root.replace(':', '-')}.sig"
+    signed = put_image(far.client, "heard/app", cosign, b"by cosign")
+    until(lambda: near.tag("heard/app", cosign) == signed)
+    assert far.client.delete("/v2/heard/app/manifests/1.0").status_code == 202
+    until(lambda: near.tag("heard/app", "1.0") is None)
+    still(near.folder, "heard")
+    assert [item.tag for item in items(near.folder, "heard")] == ["2.0"]
+
+
+def test_what_came_while_it_was_away(pair: tuple[End, End]) -> None:
+    near, far = pair
+    near.pulls("away", far)
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        db.execute("update replication set paused = 1 where name = 'away'")
+    tell(near.folder)
+    until(lambda: found(near.folder, "away").paused)
+    compared = found(near.folder, "away").compared_at
+    one = put_image(far.client, "away/app", "1.0", b"a")
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        db.execute("update replication set paused = 0 where name = 'away'")
+    tell(near.folder)
+    until(lambda: near.tag("away/app", "1.0") == one)
+    assert found(near.folder, "away").compared_at == compared
+
+
+def test_the_later_move_holds(pair: tuple[End, End]) -> None:
+    near, far = pair
+    put_image(near.client, "later/app", "1", b"older")
+    later = put_image(far.client, "later/app", "1", b"later")
+    put_image(far.client, "later/app", "2", b"older")
+    kept = put_image(near.client, "later/app", "2", b"later")
+    near.pulls("later", far)
+    assert (near.tag("later/app", "1"), near.tag("later/app", "2")) == (later, kept)
+    states = {item.tag: item.state for item in items(near.folder, "later")}
+    assert states == {"1": State.DONE, "2": State.CONFLICT}
+    assert "moved later here" in items(near.folder, "later")[1].error
+
+
+def test_both_pull_from_each_other(pair: tuple[End, End]) -> None:
+    near, far = pair
+    near.pulls("both", far, deletions=True)
+    far.pulls("both", near, deletions=True)
+    one = put_image(near.client, "both/app", "1", b"a")
+    two = put_image(far.client, "both/app", "2", b"b")
+    until(lambda: far.tag("both/app", "1") == one and near.tag("both/app", "2") == two)
+    for number in range(4):
+        put_image(near.client, "both/app", "both", b"near %d" % number)
+        put_image(far.client, "both/app", "both", b"far %d" % number)
+    until(lambda: near.tag("both/app", "both") == far.tag("both/app", "both") != None)  # noqa: E711 - all three
+    assert far.client.delete("/v2/both/app/manifests/1").status_code == 202
+    until(lambda: near.tag("both/app", "1") is None)
+    still(near.folder, "both")
+    still(far.folder, "both")
+    assert near.tag("both/app", "both") == far.tag("both/app", "both")
+    assert near.tag("both/app", "2") == far.tag("both/app", "2") == two
+
+
+def test_what_is_immutable_here_stays(pair: tuple[End, End]) -> None:
+    near, far = pair
+    kept = put_image(near.client, "held/app", "1", b"older")
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        immutable_rules.add(db, "held/app", Kind.GLOB, "1", by="user:anna")
+    tell(near.folder)
+    put_image(far.client, "held/app", "1", b"later")
+    near.pulls("held", far)
+    (item,) = items(near.folder, "held")
+    assert (item.state, near.tag("held/app", "1")) == (State.CONFLICT, kept)
+    assert "is immutable by" in item.error
+
+
+def test_a_log_that_ends_before_the_cursor(pair: tuple[End, End]) -> None:
+    near, far = pair
+    near.pulls("ends", far)
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        db.execute("update replication set paused = 1 where name = 'ends'")
+    tell(near.folder)
+    one = put_image(far.client, "ends/app", "1", b"a")
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        db.execute("update replication set paused = 0 where name = 'ends'")
+        replications.follow(db, "ends", 10**9)
+    tell(near.folder)
+    until(lambda: near.tag("ends/app", "1") == one)
+    assert 0 < (found(near.folder, "ends").there or 0) < 10**6
+
+
+def test_one_that_shows_no_log_is_compared(office: Office) -> None:
+    near, far = office("near"), office("far")
+    rule(near.folder, "r", far.url, direction=Direction.PULL, every=0.5)
+    one = put_image(far.client, "team/app", "1", b"a")
+    until(lambda: held(near.url, "team/app", "1") == one)
+    assert found(near.folder, "r").there is None
+    until(lambda: standing(near.folder, "r").done == 1)
