@@ -89,7 +89,7 @@ ERRORS: dict[str, str] = {
     "containerd r.test --replica backup": "'backup' has no dot, no port",
     "containerd https://r.test --replica b.test": "'https://r.test' is no HOST[:PORT][/PATH]",
     "containerd r.test/team --replica b.test": "containerd knows hosts, and no paths: write r.test",
-    "containerd r.test --replica b.test --cache b.test": "b.test is named twice",
+    "containerd r.test --replica b.test --replica b.test": "b.test is named twice",
     "containerd r.test --replica b.test --short-names": "leave --short-names",
     "containerd r.test --replica b.test --ca /no/such": "cannot read /no/such",
     "containerd r.test --replica b.test --ca {file}": "has no certificate in PEM",

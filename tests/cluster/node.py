@@ -108,6 +108,19 @@ class Node:
         socket = self._folder / "containerd.sock"
         return run(tool("ctr"), "--address", socket, "--namespace", "k8s.io", *arguments).stdout
 
+    def forget(self, reference: str) -> None:
+        """Remove an image, by all names that the kubelet's plugin gave it."""
+        rows = [line.split()[:3] for line in self.ctr("images", "list").splitlines()[1:]]
+        digests = {digest for name, _, digest in rows if name == reference}
+        assert digests, f"the node has no {reference}"
+        names = [name for name, _, digest in rows if digest in digests]
+        self.ctr("images", "remove", "--sync", *names)
+
+    @property
+    def hosts(self) -> Path:
+        """Where containerd looks for whom to ask."""
+        return self._folder / "certs.d"
+
     def trust(self, address: str, ca: Path) -> None:
         """Have containerd take the certificates of the registry at `address`."""
         self.configure(
@@ -118,7 +131,7 @@ class Node:
 
     def configure(self, host: str, hosts_toml: str) -> None:
         """Have containerd ask as this says for images of a host."""
-        place = self._folder / "certs.d" / host
+        place = self.hosts / host
         place.mkdir(parents=True, exist_ok=True)
         (place / "hosts.toml").write_text(hosts_toml)
 
@@ -144,7 +157,7 @@ class Node:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"{value}\n")
         (folder / "containerd.toml").write_text(_CONTAINERD.format(folder=folder, pause=PAUSE))
-        (folder / "certs.d").mkdir()
+        self.hosts.mkdir()
         (folder / "cni").mkdir()
         (folder / "cni" / "pods.conflist").write_text(json.dumps(self._pod_network()))
         (folder / "kubelet.json").write_text(json.dumps(self._kubelet_config()))

@@ -53,10 +53,10 @@ class Site:
 
 
 @contextmanager
-def beside(cluster: Cluster, folder: Path) -> Iterator[Site]:
+def beside(cluster: Cluster, folder: Path, **settings: str) -> Iterator[Site]:
     """A registry on the address of the control plane, with a certificate by `entrepot tls init`.
 
-    Its administrator is `tests.accounts.ADMIN`.
+    Its administrator is `tests.accounts.ADMIN`, and it has these settings besides.
     """
     folder.mkdir(parents=True)
     host = cluster.network.host
@@ -70,6 +70,7 @@ def beside(cluster: Cluster, folder: Path) -> Iterator[Site]:
         admin_password=ADMIN.secret,
         tls_cert=tls.server.cert,
         tls_key=tls.server.key,
+        **settings,
     ) as registry:
         cluster.node.trust(registry.address, tls.ca.cert)
         yield Site(folder, registry, tls)

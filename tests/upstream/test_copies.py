@@ -41,6 +41,10 @@ ORDER: dict[str, tuple[Copies, list[str]]] = {
         Copies(replicas=(BACKUP,), caches=(CACHE,), sealed=True),
         ["replica backup.test/m", "cache cache.test:5000"],
     ),
+    "a replica that is a cache, too": (
+        Copies(replicas=(BACKUP,), caches=(CACHE, BACKUP), cache_first=True),
+        ["cache cache.test:5000", "primary r.test", "replica backup.test/m"],
+    ),
     "sealed, and named all the same": (
         Copies(OWN, caches=(CACHE,), sealed=True),
         ["primary r.test", "cache cache.test:5000"],
@@ -56,7 +60,7 @@ def test_order(case: str) -> None:
 
 def test_nobody_is_asked_twice() -> None:
     with pytest.raises(UpstreamError, match=r"backup.test/m is named twice"):
-        Copies(BACKUP, replicas=(OWN,), caches=(BACKUP,))
+        Copies(BACKUP, replicas=(OWN, BACKUP))
     assert not Copies()
 
 

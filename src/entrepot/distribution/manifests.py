@@ -49,7 +49,8 @@ async def _resolve(registry: Registry, request: Request) -> Answer:
     if answer is None or answer.until < time.perf_counter():
         repository, reference = request.route.repository, request.route.reference
         mark = registry.resolved.mark()
-        found = await through.manifest(registry, repository, reference)
+        kept = through.only_kept(request)
+        found = None if kept else await through.manifest(registry, repository, reference)
         stored = found.stored if found else await _find(registry, repository, reference)
         if stored is None:
             raise await _unknown(registry, repository, reference)
@@ -61,7 +62,8 @@ async def _resolve(registry: Registry, request: Request) -> Answer:
         answer.until = await signed.until(registry, request, stored.digest)
         if found is not None:
             answer.until = min(answer.until, time.perf_counter() + found.seconds)
-        registry.resolved.put(target, answer, mark)
+        if not kept:  # nobody knows for how long it holds
+            registry.resolved.put(target, answer, mark)
     return answer
 
 

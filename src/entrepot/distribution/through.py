@@ -17,6 +17,11 @@ _MOST = 500
 """Characters of a warning."""
 
 
+def only_kept(request: Request) -> bool:
+    """Whether nothing is to be fetched for who asks, as for a drill (RFC 9111, 5.2.1.7)."""
+    return "only-if-cached" in request.header(b"cache-control").lower()
+
+
 async def manifest(
     registry: Registry, repository: Repository, reference: Reference
 ) -> Found | None:
@@ -34,7 +39,7 @@ async def blob(registry: Registry, request: Request) -> Tail | int | None:
     """
     repository = request.route.repository
     row = await registry.guard.directory.upstream(repository)
-    if row is None:
+    if row is None or only_kept(request):
         return None
     if request.method == "HEAD":
         return await registry.cache.size(row, repository, request.route.digest)

@@ -82,9 +82,10 @@ class Copies:
     """Whether the registry itself is not asked, unless it is named."""
 
     def __post_init__(self) -> None:
-        named = [str(each) for each in self._named()]
-        if twice := {each for each in named if named.count(each) > 1}:
-            raise UpstreamError(f"{min(twice)} is named twice: it is asked once")
+        main = (*((self.primary,) if self.primary else ()), *self.replicas)
+        for named in (main, self.caches):
+            if twice := {str(each) for each in named if named.count(each) > 1}:
+                raise UpstreamError(f"{min(twice)} is named twice: it is asked once")
 
     def __bool__(self) -> bool:
         return any(self._named())
@@ -92,13 +93,15 @@ class Copies:
     def of(self, upstream: Registry) -> tuple[Copy, ...]:
         """In the order in which they are asked for an image of a registry.
 
-        Who names replicas and no primary means replicas of the registry itself.
+        Who names replicas and no primary means replicas of the registry itself. A replica that is
+        a cache, too, is the one or the other to an image.
         """
         itself = Registry(upstream.host)
         first = self.primary or (itself if self.replicas and not self.sealed else None)
         main = [Copy(Role.PRIMARY, first)] if first else []
         main += [Copy(Role.REPLICA, each) for each in self.replicas if each != first]
-        near = [Copy(Role.CACHE, each) for each in self.caches]
+        copies = {each.at for each in main}
+        near = [Copy(Role.CACHE, each) for each in self.caches if each not in copies]
         found = [*near, *main] if self.cache_first else [*main, *near]
         if not self.sealed and all(each.at != itself for each in found):
             found.append(Copy(Role.UPSTREAM, itself))

@@ -20,7 +20,7 @@ from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
 from entrepot.upstream.access import Credential
 from entrepot.upstream.chosen import Platform, choose
-from entrepot.upstream.copies import Copy, Trust
+from entrepot.upstream.copies import Copy, Role, Trust
 from entrepot.upstream.copying import DEEPEST, checked
 from entrepot.upstream.http import Http, again
 from entrepot.upstream.opened import Login
@@ -36,6 +36,8 @@ class State(StrEnum):
     """How an image is at a copy."""
 
     OK = "ok"
+    NOT_KEPT = "not kept"
+    """A cache fetches it from its registry, and so has it as long as that one has."""
     DIFFERS = "differs"
     """It is whole, and is another one."""
     MISSING = "missing"
@@ -43,6 +45,9 @@ class State(StrEnum):
     UNREACHABLE = "unreachable"
     FAILS = "fails"
     """It is refused, damaged, or cannot be read."""
+
+
+_WHOLE = State.OK, State.NOT_KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,13 @@ class Drilled:
     @property
     def served_by(self) -> Copy | None:
         """Who serves it now."""
-        return next((each.copy for each in self.found if each.state == State.OK), None)
+        return next((each.copy for each in self.found if each.state in _WHOLE), None)
 
     @property
     def then(self) -> Copy | None:
         """Who would serve it without those that are thought away."""
-        return next((each.copy for each in self._left if each.state == State.OK), None)
+        passes = State.OK, *(() if self.image.host in self.gone else (State.NOT_KEPT,))
+        return next((each.copy for each in self._left if each.state in passes), None)
 
     @property
     def becomes_another(self) -> bool:
@@ -95,13 +101,13 @@ Show = Callable[[int, int], None]
 
 def compared(image: Image, found: Sequence[Found], gone: frozenset[str]) -> Drilled:
     """What was found of an image, against what the first that has it says it is."""
-    first = next((each for each in found if each.state == State.OK), None)
+    first = next((each for each in found if each.state in _WHOLE), None)
     told = [_against(first, each) for each in found]
     return Drilled(image, tuple(told), gone)
 
 
 def _against(first: Found | None, each: Found) -> Found:
-    if first is None or each.state != State.OK or each.digest == first.digest:
+    if first is None or each.state not in _WHOLE or each.digest == first.digest:
         return each
     why = f"it is {each.digest}, and {first.digest} at {first.copy}"
     return replace(each, state=State.DIFFERS, why=why)
@@ -121,7 +127,7 @@ class Drill:
 
     def __init__(self, login: Login, trust: Trust, ca: str | None, jobs: int) -> None:
         self._login, self._trust, self._ca, self._jobs = login, trust, ca, jobs
-        self._https: dict[tuple[str, Credential | None, str], Http] = {}
+        self._https: dict[tuple[str, Credential | None, str, bool], Http] = {}
         self._lock = Lock()
 
     def run(
@@ -186,9 +192,28 @@ class Drill:
     ) -> Found:
         if why := down.get(copy.at.server):
             return Found(copy, State.UNREACHABLE, why)
+        if copy.role is not Role.CACHE:
+            return self._asked(image, copy, wanted, seen)
+        kept = self._asked(image, copy, wanted, seen, only_kept=True)
+        if kept.state not in (State.MISSING, State.UNREACHABLE):
+            return kept
+        found = self._asked(image, copy, wanted, seen)
+        why = f"{copy} does not keep it, or not all of it, and fetches it from {image.host}"
+        return replace(found, state=State.NOT_KEPT, why=why) if found.state == State.OK else found
+
+    def _asked(
+        self,
+        image: Image,
+        copy: Copy,
+        wanted: Wanted,
+        seen: Callable[[int], None],
+        *,
+        only_kept: bool = False,
+    ) -> Found:
         begun = time.monotonic()
         try:
-            digest, size = read(self._repository(image, copy), image.reference, wanted, seen)
+            there = self._repository(image, copy, only_kept=only_kept)
+            digest, size = read(there, image.reference, wanted, seen)
         except UnknownError as error:
             return Found(copy, State.MISSING, str(error))
         except BrokenError as error:
@@ -197,11 +222,14 @@ class Drill:
             return Found(copy, State.FAILS, str(error))
         return Found(copy, State.OK, "", digest, size, time.monotonic() - begun)
 
-    def _repository(self, image: Image, copy: Copy) -> RegistryRepository:
+    def _repository(
+        self, image: Image, copy: Copy, *, only_kept: bool = False
+    ) -> RegistryRepository:
         """Asked as containerd does, which tells others for which registry they are asked."""
         name = copy.repository(image)
         credential = self._login(copy.at.host, name)
-        key = copy.at.server, credential, "" if copy.at.host == image.host else image.host
+        namespace = "" if copy.at.host == image.host else image.host
+        key = copy.at.server, credential, namespace, only_kept
         scheme = "http" if self._trust.is_plain(copy) else "https"
         with self._lock:
             if key not in self._https:
@@ -211,7 +239,8 @@ class Drill:
                     self._ca,
                     attempts=_ATTEMPTS,
                     timeout=_SECONDS,
-                    namespace=key[2],
+                    namespace=namespace,
+                    only_kept=only_kept,
                 )
             return RegistryRepository(self._https[key], Repository.parse(name))
 

@@ -113,10 +113,12 @@ class Http:
         patience: float = LONGEST_WAIT,
         total: float = _TOTAL,
         namespace: str = "",
+        only_kept: bool = False,
         ways: "Mapping[str, httpx2.BaseTransport] | None" = None,
         hear: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
-        """`ca` is a file, `namespace` the registry that a mirror is to stand for.
+        """`ca` is a file, `namespace` the registry that a mirror is to stand for. With
+        `only_kept` a cache is to fetch nothing for us.
 
         `patience` are the seconds that are waited for a busy one, `total` those that an answer may
         take. Where there are `ways`, by "http://" and "https://", all goes by them, past any proxy.
@@ -133,11 +135,14 @@ class Http:
         self._access = Access(origin, credential, self._fetched)
         self.log_in_as = self._access.log_in_as
         self._errors = (httpx2.HTTPError, httpx2.InvalidURL)
+        headers = {"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"}
+        if only_kept:
+            headers["cache-control"] = "only-if-cached"
         self._client = httpx2.Client(
             verify=_trusted(ca) if origin[:5] == "https" else False,
             timeout=timeout,
             follow_redirects=False,
-            headers={"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"},
+            headers=headers,
             limits=httpx2.Limits(max_connections=64),
             mounts=ways,
             trust_env=ways is None,
