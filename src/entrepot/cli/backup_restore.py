@@ -63,7 +63,8 @@ def restore(
     goes on when it is run again. Where the registry had encryption keys, these settings need them.
 
     With `--only` images come back beside the server, as if they were pushed, with their signatures
-    and other referrers. Nothing is taken away. Grants and rules are not restored so.
+    and other referrers. Nothing is taken away. A project that is gone, and is named as a whole,
+    comes back as it was, with its grants and rules.
 
     Examples: `entrepot backup restore /mnt/backup --data /srv/entrepot`,
     `entrepot backup restore s3://backups/registry --backup 20260131T020000.481516Z-3f9a`,
@@ -157,6 +158,10 @@ def _merge(
     with shown() as show, opened(vault, chosen, show) as tables:
         found = merge(tables, target, choices, show, move_tags=move_tags, sparse=sparse)
     lines = [f"{found.manifests} manifests and {len(found.tags)} tags of {chosen.id} are back"]
+    for each in found.projects:
+        lines.append(f"{each.project} is made anew as it was, with {len(each.grants)} grants:")
+        lines += [f"  {words}" for words in each.grants]
+        lines += [f"  not {words}, who is not here" for words in each.skipped]
     lines += [f"{tag} points elsewhere by now, and is left so: --move-tags" for tag in found.left]
     lines += [f"{digest} cannot be restored: {why}" for digest, why in found.lost.items()]
     done("\n".join(lines), {"backup": chosen.id, **asdict(found)}, as_json=as_json)

@@ -3,7 +3,7 @@ whatever a row refers to comes before it. Next: `upkeep.moving` copies them.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -77,6 +77,15 @@ def insert(db: Connection, table: Table, rows: list[Row]) -> None:
     marks = ", ".join("?" for _ in table.columns)
     columns = ", ".join(table.columns)
     db.executemany(f"insert into {table.name} ({columns}) values ({marks})", rows)
+
+
+def add(db: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Add a row of some columns; one that is there already stays as it is."""
+    columns, marks = ", ".join(row), ", ".join("?" for _ in row)
+    db.execute(
+        f"insert into {table.name} ({columns}) values ({marks}) on conflict do nothing",
+        tuple(row.values()),
+    )
 
 
 def clear(db: Connection, table: Table) -> None:

@@ -36,10 +36,15 @@ class Choice:
             ) from None
         return cls(name, tag)
 
+    @property
+    def is_project(self) -> bool:
+        """Whether it means a project as a whole."""
+        return "/" not in self.name and not self.tag
+
     def takes(self, repository: str) -> bool:
         """Whether it is of this repository."""
-        whole = "/" not in self.name and not self.tag
-        return repository == self.name or (whole and repository.startswith(f"{self.name}/"))
+        inside = self.is_project and repository.startswith(f"{self.name}/")
+        return repository == self.name or inside
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag
+from entrepot.upkeep.backup.belongings import Belongings, Returned
 from entrepot.upkeep.backup.choice import Choice, Row, Wanted, plan
 from entrepot.upkeep.backup.opened import Opened
 from entrepot.upkeep.backup.vault import BackupError, LostError
@@ -44,6 +45,8 @@ class Merged:
     """How many are there, be it that they were before."""
     lost: dict[str, str] = field(default_factory=dict)
     """Manifests that cannot be made whole, and why."""
+    projects: list[Returned] = field(default_factory=list)
+    """Those that were made anew as they were, with their grants and rules."""
 
 
 def merge(
@@ -66,12 +69,15 @@ def merge(
     with target.writing() as db:
         moving.check(db)
         merging = _Merging(opened, target, db, made, move_tags=move_tags, sparse=sparse)
+        whole = {choice.name for choice in choices if choice.is_project}
+        names = dict.fromkeys(Repository(each.repository).project for each in wanted)
+        begun = [merging.project(name, whole=name in whole) for name in names]
         for each in wanted:
             try:
-                merging.project(Repository(each.repository).project)
                 merging.repository(each, show)
             except OCIError as error:
                 raise BackupError(f"{each.repository}: {error}") from None
+        merging.finish(*begun)
     target.place.announce()
     return made
 
@@ -104,13 +110,26 @@ class _Merging:
         self._move_tags = move_tags
         self._sparse = sparse
 
-    def project(self, name: str) -> None:
-        """Have it, private where it is new: whom it is open to is for its owners to say again."""
+    def project(self, name: str, *, whole: bool) -> Belongings | None:
+        """Have it; where it is new, and all of it is wanted, with what it had, of which the rest is
+        to come. Else it is private: whom it is open to is for its owners to say again.
+        """
+        belongings = Belongings.read(self._opened, name) if whole else None
         with self._db.exclusive():
+            if belongings is not None:
+                return belongings if belongings.begin(self._db, _BY) else None
             if projects.find(self._db, name) is None:
                 projects.create(self._db, Project(name), _BY.actor)
                 event = Event("project create", _BY, reference=f"project:{name}")
                 record_access(self._db, event)
+        return None
+
+    def finish(self, *begun: Belongings | None) -> None:
+        """Have the rest of what projects had that were made anew."""
+        for each in begun:
+            if each is not None:
+                with self._db.exclusive():
+                    self._made.projects.append(each.finish(self._db, _BY))
 
     def repository(self, wanted: Wanted, show: Show) -> None:
         """All that is to be in a repository."""
