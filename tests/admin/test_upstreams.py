@@ -11,6 +11,7 @@ from tests.served import serving
 from tests.upstream.cache.shop import LAYER, MANIFEST, OTHER, opened
 from tests.upstream.cache.test_fetching import manifest
 from tests.upstream.clouds.google_cloud import EMAIL, Google, private_key
+from tests.upstream.scripted import scripted
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,20 @@ def test_googles_key_names_its_account(admin: At) -> None:
     assert (own["login"], own["has_password"]) == ("", False)
     assert admin.patch("/upstreams/gar", {"url": "https://evil.test"}).status_code == 422
     assert admin.patch("/upstreams/gar", {"url": "https://gcr.io"}).status_code == 200
+
+
+def test_why_nobody_logs_in_is_shown(office: Office, admin: At) -> None:
+    cloud = Google(private_key())
+    with scripted(cloud.answer) as server:
+        cloud.address = server.address
+        key = dump(cloud.service_key(private_key("another"))).decode()
+        wanted = {"project": "wrong", "url": "https://eu.gcr.io", "kind": "google"}
+        assert admin.post("/upstreams", {**wanted, "password": key}).status_code == 201
+        client = office.served.client
+        client.headers["authorization"] = admin.authorization
+        found = client.get("/v2/wrong/team/app/manifests/1")
+        assert (found.status_code, "invalid_grant" in found.text) == (404, False)
+        assert "invalid_grant" in admin.get("/upstreams/wrong").json()["trouble"]
 
 
 def test_a_lost_update(admin: At) -> None:

@@ -2,9 +2,11 @@
 
 import ipaddress
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +80,14 @@ def test_a_service_accounts_key(google: tuple[Google, Scripted]) -> None:
 
 def test_a_token_is_renewed_before_its_end(google: tuple[Google, Scripted]) -> None:
     cloud, _ = google
-    issued = clouds.issue(row(cloud.service_key()), HERE)
+    issued = clouds.Tokens(row(cloud.service_key()), HERE).issue()
     assert issued.ends == pytest.approx(time.time() + 3600, abs=60)
     assert clouds.MARGIN > 60
 
 
 def test_a_key_that_is_not_the_accounts(google: tuple[Google, Scripted]) -> None:
     cloud, _ = google
-    other = cloud.service_key(private_key())
+    other = cloud.service_key(private_key("another"))
     with pytest.raises(RefusedError, match="invalid_grant: Invalid JWT Signature") as caught:
         login_of(row(other), HERE)()
     assert cloud.refused
@@ -217,6 +219,19 @@ def test_what_is_no_key(
 )
 def test_addresses(url: str, *, is_googles: bool) -> None:
     assert clouds.is_google(url) is is_googles
+
+
+def test_a_server_that_stops_waits_for_no_token(google: tuple[Google, Scripted]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        uri = f"http://127.0.0.1:{deaf.getsockname()[1]}/token"
+        login = login_of(row(google[0].service_key(token_uri=uri)), HERE)
+        with ThreadPoolExecutor() as threads:
+            asked = threads.submit(login)
+            with deaf.accept()[0]:
+                login.abort()
+                with pytest.raises(UnreachableError):
+                    asked.result(timeout=5)
+    assert "does not answer" in login.trouble
 
 
 def test_pulls_go_on_with_the_next_token(caching: Caching, google: tuple[Google, Scripted]) -> None:

@@ -77,6 +77,7 @@ def test_the_old_one_stays_while_renewing_fails_and_is_still_good() -> None:
     for _ in range(3):
         assert login().password == "password-1"
     assert cloud.count == 2
+    assert login.trouble == "it does not answer"
     cloud.now += LEAST
     assert login().password == "password-1"
     assert cloud.count == 3
@@ -86,6 +87,7 @@ def test_the_old_one_stays_while_renewing_fails_and_is_still_good() -> None:
     cloud.fails = False
     cloud.now += REST
     assert login().password == "password-5"
+    assert login.trouble == ""
 
 
 def test_a_refusal_is_remembered_for_a_while() -> None:

@@ -94,6 +94,7 @@ class Far:
 
     def abort(self) -> None:
         """Cut off whoever waits for something from there, and let nobody begin."""
+        self._login.abort()
         if self._http is not None:
             self._http.give_up()
         for way in self._ways.values():

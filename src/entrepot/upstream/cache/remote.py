@@ -68,8 +68,8 @@ class Remote:
 
     @property
     def trouble(self) -> str:
-        """Why it is not asked at present; "" where it is."""
-        return self._breaker.trouble(time.monotonic())
+        """Why it is not asked at present, or not logged in at; "" where it is."""
+        return self._breaker.trouble(time.monotonic()) or self._login.trouble
 
     def name_there(self, repository: Repository) -> Repository:
         """What one of our repositories is called there."""
@@ -194,6 +194,7 @@ class Remote:
 
     def close(self) -> None:
         """Cut off what is under way, and begin nothing more."""
+        self._login.abort()
         for way in self._ways.values():
             way.abort()
         for threads in (self._asking, self.fetching):

@@ -95,5 +95,5 @@ def _client(account: Account) -> Any:
         aws_secret_access_key=account.secret or None,
         region_name=match[2] if match else _PUBLIC_REGION if public else None,
     )
-    config = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 2})
+    config = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 2})
     return session.client("ecr-public" if public else "ecr", config=config)

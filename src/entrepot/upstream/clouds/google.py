@@ -64,23 +64,41 @@ def _check_library() -> None:
         raise UpstreamError(_MISSING)
 
 
-def issue(account: Account, allow: tuple[Network, ...]) -> Issued:
-    """A new token. Raises `UpstreamError`."""
-    _check_library()
-    from google.auth import exceptions
+class Tokens:
+    """What one account is given."""
 
-    from entrepot.upstream.clouds.google_way import GoogleWay
+    def __init__(self, account: Account, allow: tuple[Network, ...]) -> None:
+        self._account, self._allow = account, allow
+        self._way: GoogleWay | None = None
+        self._over = False
 
-    with closing(GoogleWay(allow, own=not account.secret)) as way:
-        try:
-            found = _credentials(account, way)
-            found.refresh(way)
-        except (exceptions.GoogleAuthError, ValueError) as error:
-            raise _refused(account, error) from None
-    if not found.token:
-        raise UpstreamError(f"Google's token for {account.url} is none")
-    ends = found.expiry.replace(tzinfo=UTC).timestamp() if found.expiry else 0.0
-    return Issued(Credential(USER, found.token), ends)
+    def issue(self) -> Issued:
+        """A new token. Raises `UpstreamError`."""
+        _check_library()
+        from google.auth import exceptions
+
+        from entrepot.upstream.clouds.google_way import GoogleWay
+
+        account = self._account
+        with closing(GoogleWay(self._allow, own=not account.secret)) as way:
+            self._way = way
+            if self._over:
+                way.abort()
+            try:
+                found = _credentials(account, way)
+                found.refresh(way)
+            except (exceptions.GoogleAuthError, ValueError) as error:
+                raise _refused(account, error) from None
+        if not found.token:
+            raise UpstreamError(f"Google's token for {account.url} is none")
+        ends = found.expiry.replace(tzinfo=UTC).timestamp() if found.expiry else 0.0
+        return Issued(Credential(USER, found.token), ends)
+
+    def abort(self) -> None:
+        """Cut off what is under way, and let nothing begin."""
+        self._over = True
+        if self._way is not None:
+            self._way.abort()
 
 
 def _credentials(account: Account, way: "GoogleWay") -> Any:

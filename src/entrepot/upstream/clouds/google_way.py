@@ -47,8 +47,9 @@ class GoogleWay:
     def __init__(self, allow: tuple[Network, ...], *, own: bool) -> None:
         """`own` says that it is for the server's own identity."""
         rules, networks = (OWN, allow + METADATA) if own else (UPSTREAMS, allow)
+        self._ways = guarded.ways(trust(None), networks, rules=rules)
         self._client = httpx2.Client(
-            mounts=guarded.ways(trust(None), networks, rules=rules),
+            mounts=self._ways,
             headers={"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"},
             trust_env=False,
             follow_redirects=False,
@@ -74,6 +75,11 @@ class GoogleWay:
                 return Answer(found.status_code, found.headers, _read(found))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise TransportError(str(error) or type(error).__name__) from None
+
+    def abort(self) -> None:
+        """Cut off what is under way, and let nothing begin."""
+        for way in self._ways.values():
+            way.abort()
 
     def close(self) -> None:
         """Give the connections back."""

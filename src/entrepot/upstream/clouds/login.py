@@ -1,14 +1,45 @@
-"""`login_of`: what gives the login of an account that is good at a moment, whatever its cloud."""
+"""`Login`: what gives the credential of an account that is good at a moment, whatever its cloud."""
 
-from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from entrepot.addresses import Network
 from entrepot.db.upstreams import Kind
 from entrepot.upstream.access import Credential
 from entrepot.upstream.clouds import ecr, google
 from entrepot.upstream.clouds.account import Account
+from entrepot.upstream.clouds.google import Tokens
 from entrepot.upstream.clouds.renewed import Renewed
+
+
+class Login(Protocol):
+    """Any thread may ask."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it could not be renewed; "" where it was."""
+
+    def __call__(self) -> Credential | None:
+        """A credential that is good now; None for nobody. Raises `UpstreamError`."""
+
+    def abort(self) -> None:
+        """Cut off whoever waits for one."""
+
+
+class Lasting:
+    """A name and a password that stay, or nobody."""
+
+    trouble = ""
+
+    def __init__(self, account: Account) -> None:
+        self._known = Credential(account.login, account.secret) if account.login else None
+
+    def __call__(self) -> Credential | None:
+        """See `Login`."""
+        return self._known
+
+    def abort(self) -> None:
+        """See `Login`."""
 
 
 def who(account: Account) -> str:
@@ -23,11 +54,11 @@ def who(account: Account) -> str:
     return account.login
 
 
-def login_of(account: Account, allow: tuple[Network, ...]) -> Callable[[], Credential | None]:
-    """What gives its login; that raises `UpstreamError`. `allow` are networks that it may reach."""
+def login_of(account: Account, allow: tuple[Network, ...]) -> Login:
+    """Its login. `allow` are networks that are not global, and may be reached for it."""
     if account.kind is Kind.ECR:
         return Renewed(partial(ecr.issue, account), ecr.MARGIN)
     if account.kind is Kind.GOOGLE:
-        return Renewed(partial(google.issue, account, allow), google.MARGIN)
-    credential = Credential(account.login, account.secret) if account.login else None
-    return lambda: credential
+        tokens = Tokens(account, allow)
+        return Renewed(tokens.issue, google.MARGIN, abort=tokens.abort)
+    return Lasting(account)

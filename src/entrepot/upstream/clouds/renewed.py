@@ -34,8 +34,15 @@ class Renewed:
         issue: Callable[[], Issued],
         margin: float,
         clock: Callable[[], float] = time.time,
+        abort: Callable[[], None] = lambda: None,
     ) -> None:
-        """`issue` gives a new one or raises `UpstreamError`, `margin` seconds before an end."""
+        """`issue` gives a new one or raises `UpstreamError`, `margin` seconds before an end.
+
+        `abort` cuts off whoever waits for it.
+        """
+        self.abort = abort
+        self.trouble = ""
+        """Why it could not be renewed; "" where it was."""
         self._issue, self._margin, self._clock = issue, margin, clock
         self._turn = threading.Lock()
         self._known = Credential()
@@ -61,11 +68,13 @@ class Renewed:
         except UpstreamError as error:
             now = self._clock()
             lost = now >= self._ends
+            self.trouble = str(error)
             self._error = error if lost else None
             self._next = now + (REST if lost else LEAST)
             return
         now = self._clock()
         self._known, self._ends, self._error = issued.credential, issued.ends, None
+        self.trouble = ""
         self._next = now + wait(issued.ends - now, self._margin)
 
 
