@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -18,7 +18,8 @@ from entrepot.cli.size import show_size
 
 if TYPE_CHECKING:
     from entrepot.upstream.copying import Copied, Copier
-    from entrepot.upstream.opened import Login, Places
+    from entrepot.upstream.opened import At, Login, Places
+    from entrepot.upstream.place import Source, Target
 
 Platforms = Annotated[
     list[str] | None,
@@ -35,7 +36,11 @@ PlainHttp = Annotated[
 Replace = Annotated[bool, typer.Option("--replace", help="Write over an archive that is there.")]
 ListFile = Annotated[
     Path | None,
-    typer.Option("--file", "-f", help="File with images: one a line, or Kubernetes manifests."),
+    typer.Option(
+        "--file",
+        "-f",
+        help="File with images: one a line, or Kubernetes manifests; - for standard input.",
+    ),
 ]
 
 _IMAGES_AT_ONCE = 4
@@ -93,7 +98,20 @@ def listed(images: Sequence[str] | None, file: Path | None) -> list[str]:
     return [*(images or ()), *(images_in(file) if file else ())]
 
 
-def run(opened: "Places", pairs: Sequence[Pair], terms: Terms, jobs: int, *, as_json: bool) -> None:
+class Opened(Protocol):
+    """Where images are, for as long as one command lasts."""
+
+    def source(self, at: "At") -> "tuple[Source, str]":
+        """Where to read, and the reference there; any thread may ask."""
+
+    def target(self, at: "At") -> "Target":
+        """Where to write; any thread may ask."""
+
+    def finish(self) -> None:
+        """All is copied."""
+
+
+def run(opened: Opened, pairs: Sequence[Pair], terms: Terms, jobs: int, *, as_json: bool) -> None:
     """Copy them and say what was done; ends with 1 where one could not be copied."""
     from entrepot.upstream.copying import Copier
 
@@ -145,7 +163,7 @@ def _sentence(found: dict[str, Any]) -> str:
     return f"{found['source']} -> {found['target']} {found['digest']}: {moved}"
 
 
-def _copy(opened: "Places", copier: "Copier", pair: Pair, terms: Terms, shown: Bars) -> "Copied":
+def _copy(opened: Opened, copier: "Copier", pair: Pair, terms: Terms, shown: Bars) -> "Copied":
     from entrepot.upstream.chosen import Platform
     from entrepot.upstream.copying import plan
 

@@ -80,11 +80,22 @@ def choose(source: Source, root: Manifest, platforms: Sequence[Platform]) -> Man
     return Manifest.read(json.dumps(smaller).encode(), root.media_type)
 
 
+def platforms_of(root: Manifest) -> list[str]:
+    """Those that an index has, such as linux/arm64; of what is none, none."""
+    if root.media_type not in media.INDEXES:
+        return []
+    return _names(json.loads(root.content)["manifests"])
+
+
 def _known(entries: list[dict[str, Any]]) -> str:
+    return ", ".join(_names(entries)) or "none with a name"
+
+
+def _names(entries: list[dict[str, Any]]) -> list[str]:
     found = [each.get("platform") or {} for each in entries]
     names = {
         "/".join(str(each[key]) for key in ("os", "architecture", "variant") if each.get(key))
         for each in found
         if each.get("os") != _UNKNOWN
     }
-    return ", ".join(sorted(names)) or "none with a name"
+    return sorted(names - {""})

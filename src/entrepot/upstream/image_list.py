@@ -1,21 +1,25 @@
 """`images_in`: the images that a file names, one a line or as Kubernetes manifests have them."""
 
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from entrepot.upstream.place import UpstreamError
 
+_STDIN = Path("-")
+_is_yaml = re.compile(r"^\{|^(?:apiVersion|kind):", re.MULTILINE).search
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 
 def images_in(path: Path) -> list[str]:
-    """In the order in which they come, each once. Raises `UpstreamError`."""
+    """In the order in which they come, each once; `-` is standard input. Raises `UpstreamError`."""
     import yaml
 
     try:
-        text = path.read_text()
-        if path.suffix in (".yaml", ".yml", ".json"):
+        text = sys.stdin.read() if path == _STDIN else path.read_text()
+        if path.suffix in (".yaml", ".yml", ".json") or (path == _STDIN and _is_yaml(text)):
             documents = yaml.safe_load_all(text)
             found = [image for each in documents for image in _within(each)]
         else:

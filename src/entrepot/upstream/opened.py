@@ -109,6 +109,11 @@ class Places:
             return self._layout(at, new=True).at(at.name)
         return self._registry(at)
 
+    def repository(self, at: At) -> RegistryRepository:
+        """One of a registry; any thread may ask."""
+        with self._lock:
+            return self._registry(at)
+
     def finish(self) -> None:
         """Write what names all that was copied."""
         while self._finish:
