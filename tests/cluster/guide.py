@@ -15,9 +15,9 @@ from tests.tools import SEARCH, run
 _DOCS = Path(__file__).parents[2] / "docs"
 
 _blocks = re.compile(
-    r"^(?:<!-- not run: (\S.*\S) -->\n)?```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE
+    r"^(?:<!-- not run: (\S[^\n]*\S) -->\n)?```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE
 ).findall
-_named = re.compile(r"# (\S+)\n").match
+named = re.compile(r"# (\S+)\n").match
 
 
 def page(name: str, replaced: Mapping[str, str]) -> str:
@@ -35,18 +35,18 @@ def follow(text: str, folder: Path, env: Mapping[str, str], *before: str, within
     """
     programs = [Path(sys.executable).parent, component("kubectl").parent]
     path = os.pathsep.join([*map(str, programs), SEARCH])
-    shell = [*before, "bash", "-euxo", "pipefail", "-c", _script(text)]
+    shell = [*before, "bash", "-euxo", "pipefail", "-c", script(text)]
     return run(*shell, env={**env, "PATH": path}, cwd=folder, within=within).stdout
 
 
-def _script(text: str) -> str:
+def script(text: str) -> str:
     """A Dockerfile and blocks that begin with their name are files; `console` are commands."""
     lines = []
     for unrun, kind, block in _blocks(text):
-        named = _named(block)
+        begun = named(block)
         if kind == "console" and not unrun:
             lines += [line.removeprefix("$ ") for line in block.splitlines()]
-        elif kind == "dockerfile" or named:
-            name = Path(named[1] if named else "Dockerfile")
+        elif kind == "dockerfile" or begun:
+            name = Path(begun[1] if begun else "Dockerfile")
             lines.append(f"mkdir -p {name.parent}; cat > {name} <<'END'\n{block}END")
     return "\n".join(lines)

@@ -8,13 +8,13 @@ import typer
 from entrepot.cli.bundling import Loading, Making
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import Columns, Row, show_json, show_list
-from entrepot.cli.pairs import pairs
+from entrepot.cli.pairs import Pair, pairs
 from entrepot.cli.progress import shown
 from entrepot.cli.size import show_size
 from entrepot.cli.transfers import (
     Ca,
     Jobs,
-    ListFile,
+    ListFiles,
     PlainHttp,
     Platforms,
     Referrers,
@@ -52,7 +52,7 @@ def create(
     bundle: File,
     image: Annotated[list[str] | None, typer.Argument(help="Images to have in it.")] = None,
     *,
-    file: ListFile = None,
+    file: ListFiles = None,
     platform: Platforms = None,
     referrers: Referrers = True,
     since: Annotated[
@@ -116,6 +116,7 @@ def load(
             [At("oci-archive", str(bundle), name) for name in found.names()],
             f"{target.rstrip('/')}/",
         )
+        _check(chosen)
         loading = Loading(opened, found, f"{target.rstrip('/')}/")
         run(loading, chosen, Terms((), referrers=True, whole=False), jobs, as_json=as_json)
 
@@ -171,6 +172,18 @@ def verify(bundle: File, *, as_json: Json = False) -> None:
         typer.echo(f"{len(plans)} images, {len(blobs)} blobs: {len(damaged)} damaged")
     if damaged:
         raise typer.Exit(1)
+
+
+def _check(chosen: "list[Pair]") -> None:
+    """One prefix is for images of many registries: no two of them may come to the same name."""
+    by_target = {each.target: each.source.name for each in chosen}
+    for each in chosen:
+        other = by_target[each.target]
+        if other != each.source.name:
+            fail(
+                f"{each.source.name} and {other} would both become {each.target}: make a bundle "
+                "for each registry, and load it behind a prefix of its own"
+            )
 
 
 def _opened(path: Path) -> "Bundle":

@@ -9,7 +9,7 @@ from entrepot.cli.pairs import pairs
 from entrepot.cli.transfers import (
     Ca,
     Jobs,
-    ListFile,
+    ListFiles,
     PlainHttp,
     Platforms,
     Referrers,
@@ -31,7 +31,7 @@ def copy(
     ],
     *,
     all_tags: Annotated[bool, typer.Option(help="Every tag of the source's repository.")] = False,
-    file: ListFile = None,
+    file: ListFiles = None,
     platform: Platforms = None,
     referrers: Referrers = True,
     jobs: Jobs = 4,

@@ -13,7 +13,7 @@ from entrepot.cli.options import Json, fail
 from entrepot.cli.output import Columns, Row, show_json, show_list
 from entrepot.cli.progress import Bar, shown
 from entrepot.cli.size import show_size
-from entrepot.cli.transfers import Ca, ListFile, PlainHttp, listed, logins
+from entrepot.cli.transfers import Ca, ListFiles, PlainHttp, listed, logins
 
 if TYPE_CHECKING:
     from entrepot.oci.image_name import Image
@@ -27,7 +27,7 @@ def drill(
     ctx: typer.Context,
     image: Annotated[list[str] | None, typer.Argument(help="Images that have to be there.")] = None,
     *,
-    file: ListFile = None,
+    file: ListFiles = None,
     cluster: Annotated[
         str, typer.Option(help="All that this connected cluster runs, as `kube images` has it.")
     ] = "",

@@ -34,12 +34,13 @@ PlainHttp = Annotated[
     list[str] | None, typer.Option("--plain-http", help="A HOST[:PORT] to ask without TLS.")
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Write over an archive that is there.")]
-ListFile = Annotated[
-    Path | None,
+ListFiles = Annotated[
+    list[Path] | None,
     typer.Option(
         "--file",
         "-f",
-        help="File with images: one a line, or Kubernetes manifests; - for standard input.",
+        help="File with images: one a line, or Kubernetes manifests; - for standard input; may be "
+        "said again.",
     ),
 ]
 
@@ -91,11 +92,12 @@ def logins() -> "Login":
     return login
 
 
-def listed(images: Sequence[str] | None, file: Path | None) -> list[str]:
-    """Images that are named, and those that a file names. Raises `UpstreamError`."""
+def listed(images: Sequence[str] | None, files: Sequence[Path] | None) -> list[str]:
+    """Images that are named, and those that files name. Raises `UpstreamError`."""
     from entrepot.upstream.image_list import images_in
 
-    return [*(images or ()), *(images_in(file) if file else ())]
+    named = [image for file in files or () for image in images_in(file)]
+    return list(dict.fromkeys([*(images or ()), *named]))
 
 
 class Opened(Protocol):

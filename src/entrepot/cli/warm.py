@@ -14,7 +14,7 @@ from entrepot.cli.bars import Bars, bars
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import show_json
 from entrepot.cli.size import show_size
-from entrepot.cli.transfers import Jobs, ListFile, Platforms
+from entrepot.cli.transfers import Jobs, ListFiles, Platforms, listed
 
 if TYPE_CHECKING:
     from entrepot.oci.image_name import Image
@@ -29,7 +29,7 @@ def warm(
         list[str] | None, typer.Argument(help="Images, as pods name them: docker.io/library/nginx")
     ] = None,
     *,
-    file: ListFile = None,
+    file: ListFiles = None,
     platform: Platforms = None,
     jobs: Jobs = 8,
     as_json: Json = False,
@@ -75,11 +75,10 @@ def _show(done: list[dict[str, Any]], *, as_json: bool) -> None:
         typer.echo(f"{each['image']} {each['digest']}: {show_size(each['size'])} are kept")
 
 
-def _parsed(images: Sequence[str], file: Path | None) -> "list[Image]":
+def _parsed(images: Sequence[str], files: Sequence[Path] | None) -> "list[Image]":
     from entrepot.oci.image_name import Image, ImageError
-    from entrepot.upstream.image_list import images_in
 
-    found = [*images, *(images_in(file) if file else [])]
+    found = listed(images, files)
     if not found:
         fail("name images, or a file with images: -f deployment.yaml")
     try:
