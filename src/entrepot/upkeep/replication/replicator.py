@@ -42,6 +42,8 @@ JOB = "replication"
 _LOOK = 5.0
 """Seconds after which it is looked which rules there are, where nothing was heard."""
 _AGAIN = 2.0
+_SHARE = 50
+"""How much longer than it took to count what waits, until it is counted again."""
 
 _EVERYTHING = Wanted((("", "\U0010ffff"),))
 
@@ -67,7 +69,7 @@ class Replicator:
         self._workers: dict[str, Worker] = {}
         self._here: Here | None = None
         self._stale = True
-        self._looked = float("-inf")
+        self._looked = self._measure_at = float("-inf")
         self._broken: set[str] = set()
 
     def job(self, pause: float) -> Job:
@@ -133,7 +135,15 @@ class Replicator:
         for name, rule in found.items():
             await self._learn(name, rule)
         self._looked = time.monotonic()
+        if self._looked >= self._measure_at:
+            await self._measure()
+
+    async def _measure(self) -> None:
+        """Count what waits: the more that is, the less often."""
+        began = time.monotonic()
         values = await self._database.scan(partial(_measured, now=time.time()))
+        now = time.monotonic()
+        self._measure_at = now + max(_LOOK, _SHARE * (now - began))
         await self._database.note(partial(gauges.put, values=values))
 
     async def _learn(self, name: str, rule: Replication) -> None:
