@@ -96,9 +96,9 @@ def test_pages(db: Connection) -> None:
     assert replication_tags.repositories(db, "far") == ["a", "b"]
 
 
-def push(db: Connection, word: str) -> str:
+def push(db: Connection, word: str, tag: Tag = TAG) -> str:
     manifest = Manifest.read(dump(image(annotations={"is": word})), "")
-    manifests.put(db, APP, manifest, [TAG], sparse=True)
+    manifests.put(db, APP, manifest, [tag], sparse=True)
     return str(manifest.digest)
 
 
@@ -162,3 +162,22 @@ def test_a_later_deletion_counts_where_it_is_said(db: Connection) -> None:
 
 def test_a_registry_keeps_its_name(db: Connection) -> None:
     assert replicated.own(db) == replicated.own(db)
+
+
+def test_where_a_tag_came_from_is_forgotten_when_it_is_no_copy(db: Connection) -> None:
+    for tag in ("kept", "moved", "gone"):
+        push(db, tag, Tag(tag))
+        replicated.note(db, APP, tag, Mark("o", 1000.0))
+    push(db, "elsewhere", Tag("moved"))
+    tags.remove(db, APP, Tag("gone"))
+    replicated.note(db, APP, "gone", Mark("o", 2000.0))
+    soon = time.time() + 1
+    assert replicated.past(db, soon - 1000, 10) == []
+    assert len(replicated.past(db, soon, 1)) == 1
+    past = replicated.past(db, soon, 10)
+    assert sorted(past) == [("team/app", "gone"), ("team/app", "moved")]
+    replicated.forget(db, past, soon)
+    assert replicated.past(db, soon, 10) == []
+    kept = replicated.moved(db, APP, "kept")
+    assert kept is not None
+    assert kept.origin == "o"

@@ -6,6 +6,7 @@ copy any more, and its time is that of the move.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entrepot.db.changes import Kind
@@ -113,6 +114,24 @@ def note(db: Connection, repository: Repository, tag: str, mark: Mark) -> None:
         "digest = excluded.digest, moved_at = excluded.moved_at, origin = excluded.origin, "
         "origin_at = excluded.origin_at",
         (repository.name, tag, digest, at, mark.origin, mark.at),
+    )
+
+
+def past(db: Connection, before: float, limit: int) -> list[tuple[str, str]]:
+    """Tags, by repository and name, that have not been such copies since then; some of them."""
+    return db.execute(
+        "select x.repository, x.tag from replicated_tag x where x.moved_at < ? and not exists "
+        "(select 1 from repository r join tag t on t.repository = r.id and t.name = x.tag "
+        "and t.digest = x.digest and t.moved_at = x.moved_at where r.name = x.repository) limit ?",
+        (before, limit),
+    ).fetchall()
+
+
+def forget(db: Connection, tags: Sequence[tuple[str, str]], before: float) -> None:
+    """Forget where they came from, unless they came again meanwhile."""
+    db.executemany(
+        "delete from replicated_tag where repository = ? and tag = ? and moved_at < ?",
+        [(repository, tag, before) for repository, tag in tags],
     )
 
 

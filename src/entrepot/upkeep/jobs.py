@@ -4,7 +4,7 @@ import time
 from functools import partial
 
 from entrepot.blobstore.store import Store
-from entrepot.db import fetches, gauges, quarantine
+from entrepot.db import fetches, gauges, quarantine, replicated
 from entrepot.db.database import Database
 from entrepot.db.sizes import measure
 from entrepot.db.terms import Terms
@@ -29,6 +29,10 @@ from entrepot.upkeep.tag_rules import DAY
 from entrepot.upkeep.unfinished import abandon
 
 HOUR = 3600.0
+_COPIES_KEPT = 365 * DAY
+"""Seconds for which it is known where a tag came from that is no copy any more."""
+_MOST = 10_000
+"""Of those that are forgotten at a time."""
 
 
 def jobs(  # noqa: C901 - a function of some lines for each of them
@@ -71,6 +75,9 @@ def jobs(  # noqa: C901 - a function of some lines for each of them
         await database.note(partial(gauges.put, values=values))
 
     async def retain_tags(run: Run) -> None:
+        before = time.time() - _COPIES_KEPT
+        gone = await database.scan(partial(replicated.past, before=before, limit=_MOST))
+        await database.note(partial(replicated.forget, tags=gone, before=before))
         count, last = 0, run.cursor
         while True:
             went, last = await tag_retention.retain(database, terms.trash, last)

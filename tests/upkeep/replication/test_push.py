@@ -1,6 +1,8 @@
 """Images that a registry copies to another one: to an Entrepot, and to a docker-registry."""
 
 import re
+from contextlib import closing
+from dataclasses import replace
 from random import Random
 
 import httpx
@@ -22,6 +24,8 @@ from tests.upkeep.replication.conftest import (
     whole,
 )
 from tests.upstream.cache.conftest import stand_for
+
+from entrepot.db import place, replications
 
 LAYERS = [Random(number).randbytes(100_000 + number) for number in range(3)]
 APP = "team/app"
@@ -78,6 +82,19 @@ def test_no_deletions_where_they_are_not(near: Served, far: str) -> None:
     assert near.client.delete(f"/v2/{APP}/manifests/1.0").status_code == 202
     until(lambda: not items(near.folder, "far"))
     assert held(far, APP, "1.0") == one
+
+
+def test_what_is_meant_no_more_is_left_alone(near: Served, peer: str) -> None:
+    one = put_image(near.client, APP, "1.0", LAYERS[0])
+    two = put_image(near.client, APP, "2.0", LAYERS[1])
+    rule(near.folder, "far", peer)
+    still(near.folder, "far")
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        replications.put(db, replace(found(near.folder, "far"), tags=("1*",)))
+    put_image(near.client, APP, "2.0", LAYERS[2])
+    compare(near.folder, "far")
+    until(lambda: [item.tag for item in items(near.folder, "far")] == ["1.0"])
+    assert (held(peer, APP, "1.0"), held(peer, APP, "2.0")) == (one, two)
 
 
 def test_a_compare_finds_what_is_missing_or_other(near: Served, far: str) -> None:

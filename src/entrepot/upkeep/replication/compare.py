@@ -55,12 +55,8 @@ def _repository(way: Way, pool: ThreadPoolExecutor, repository: str, *, deep: bo
         differs = partial(pull.differs, deep=deep)
     asked = {tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in tags}
     found = [(repository, tag, False) for tag, each in asked.items() if each.result()]
-    gone = known.keys() - asked.keys() if way.rule.deletions else ()
-    return [*found, *((repository, tag, True) for tag in gone if _stands(known[tag]))]
-
-
-def _stands(item: Item) -> bool:
-    return item.state is State.DONE
+    gone = [tag for tag in known.keys() - asked.keys() if known[tag].state is not State.WAITING]
+    return [*found, *((repository, tag, True) for tag in gone)]
 
 
 def _known(way: Way, repository: str) -> dict[str, Item]:

@@ -125,9 +125,8 @@ class Worker:
 
     async def _copy(self, item: Item) -> None:
         """Copy one, and write down what came of it."""
-        work = push.push if self.rule.direction is Direction.PUSH else pull.pull
         try:
-            outcome = await self._aside(lambda: work(self.way, self._copier, item))
+            outcome = await self._aside(lambda: self._copied(item))
             await self._ended(item, outcome)
         except Exception as error:  # noqa: BLE001 - it is tried again, and holds up no other
             await self._failed(item, error)
@@ -135,6 +134,13 @@ class Worker:
         finally:
             self._copier.forget()
         self._failures = 0
+
+    def _copied(self, item: Item) -> Outcome | None:
+        """What came of it; what the rule means no more is let go. Raises `UpstreamError`."""
+        if not self.way.wanted.tag(item.tag):
+            return None
+        work = push.push if self.rule.direction is Direction.PUSH else pull.pull
+        return work(self.way, self._copier, item)
 
     async def _ended(self, item: Item, outcome: Outcome | None) -> None:
         await self._database.note(partial(_end, item=item, outcome=outcome))
