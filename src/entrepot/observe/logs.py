@@ -92,6 +92,8 @@ def configure(*, as_json: bool, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # What it tells of starting and stopping, `app` tells in fewer lines.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # They tell each address that is gone to, and all headers: a webhook's address may be a secret.
-    for name in ("httpx2", "httpcore2"):
+    # They tell each address that is gone to, all headers, and Amazon's answers: a webhook's address
+    # may be a secret, and a login is one.
+    for name in ("httpx2", "httpcore2", "boto3", "botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("google").setLevel(logging.ERROR)  # it warns of each attempt

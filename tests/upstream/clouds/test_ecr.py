@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -177,6 +179,26 @@ def test_what_is_no_login(
             login_of(row(), ())()
         assert caught.type is raised
         assert "aws secret" not in str(caught.value)
+
+
+LOGS_IN = """
+from entrepot.db.upstreams import Kind, Upstream
+from entrepot.observe.logs import configure
+from entrepot.upstream.clouds.login import login_of
+configure(as_json=False, level="debug")
+row = Upstream("ecr", {url!r}, kind=Kind.ECR, login="AKIAEXAMPLE", secret="aws secret")
+print(login_of(row, ())().password)
+"""
+
+
+def test_a_login_is_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 logs answers, where it is let."""
+    with amazon(monkeypatch):
+        command = [sys.executable, "-c", LOGS_IN.format(url=URL)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "password-1\n"
+    for secret in ("password-1", base64.b64encode(b"AWS:password-1").decode(), "aws secret"):
+        assert secret not in done.stderr
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
