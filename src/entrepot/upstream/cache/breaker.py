@@ -29,6 +29,8 @@ class Breaker:
         self._until = self._failed_at = 0.0
         self.why = ""
         """What happened last."""
+        self.status = 0
+        """What it answered then; 0 where it did not."""
 
     def rests(self, now: float) -> float:
         """For how many seconds not to ask; 0 where one may, which counts as an attempt."""
@@ -58,12 +60,12 @@ class Breaker:
         with self._lock:
             self._failures, self._pause, self._until = 0, FIRST, 0.0
 
-    def failed(self, now: float, why: str) -> None:
+    def failed(self, now: float, why: str, status: int = 0) -> None:
         """It did not."""
         with self._lock:
             self._failures += 1
             self._failed_at = now
-            self.why = why
+            self.why, self.status = why, status
             if self._failures > LIMIT:
                 self._pause = min(self._pause * 2, LONGEST)
             if self._failures >= LIMIT:

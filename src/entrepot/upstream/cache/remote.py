@@ -4,6 +4,7 @@ What it is asked runs in threads. Next: `breaker` says when to ask; `upstream.ht
 """
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -107,7 +108,7 @@ class Remote:
         """
         rests = self._breaker.broke(since, time.monotonic())
         if rests:
-            raise RestingError(f"{self._breaker.why}; it is left alone", rests)
+            raise self._resting(rests)
 
     def missed(self, why: str) -> None:
         """It took longer than somebody would wait."""
@@ -117,7 +118,11 @@ class Remote:
         """Raise `RestingError` where it is not to be asked now."""
         rests = self._breaker.rests(time.monotonic())
         if rests:
-            raise RestingError(f"{self._breaker.why}; it is left alone", rests)
+            raise self._resting(rests)
+
+    def _resting(self, seconds: float) -> RestingError:
+        why = f"{self._breaker.why}; it is left alone for {math.ceil(seconds)} s"
+        return RestingError(why, seconds, self._breaker.status)
 
     def check_budget(self) -> None:
         """Raise `RestingError` where it allows no more pulls now."""
@@ -142,7 +147,7 @@ class Remote:
 
     def _failed(self, error: BrokenError) -> None:
         now = time.monotonic()
-        self._breaker.failed(now, str(error))
+        self._breaker.failed(now, str(error), error.status)
         if error.wait:
             self._breaker.told(now, error.wait, str(error))
 
