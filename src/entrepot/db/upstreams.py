@@ -61,8 +61,8 @@ class Upstream:
     created_by: str = ""
 
     def permits(self, name: str) -> bool:
-        """Whether a repository, by its name there, may be fetched."""
-        if any(covers(pattern, name) for pattern in self.deny):
+        """Whether a repository, by its name there, may be fetched; "" is none."""
+        if not name or any(covers(pattern, name) for pattern in self.deny):
             return False
         return not self.allow or any(covers(pattern, name) for pattern in self.allow)
 

@@ -100,7 +100,7 @@ async def _require(registry: Registry, request: Request) -> tuple[Blob, int | No
             headers,
             Kind.BLOB.value,
         )
-        registry.resolved.put(request.target.encode("latin-1"), answer, mark)
+        registry.resolved.keep(request, answer, mark)
     return blob, mark
 
 
@@ -123,7 +123,7 @@ def _redirect(registry: Registry, request: Request, signed: Signed, mark: int | 
             status=307,
             until=time.perf_counter() + signed.until - time.monotonic(),
         )
-        registry.resolved.put(request.target.encode("latin-1"), answer, mark)
+        registry.resolved.keep(request, answer, mark)
     return Response(307, [*headers])
 
 

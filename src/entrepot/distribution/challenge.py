@@ -29,14 +29,14 @@ MOUNT_SCOPE = f"{BLOBS}:mount"
 """For a mount that does not say from where: a token is good for named repositories alone else."""
 
 
-def scope_of(repository: Repository, action: Action) -> str:
+def scope_of(repository: Repository | str, action: Action) -> str:
     """What to ask a token for, to do this."""
     return f"repository:{repository}:{_SCOPES[action]}"
 
 
 def scopes_of(request: Request, action: Action) -> str:
     """What to ask a token for, for this request; a mount reads from elsewhere, too."""
-    own = scope_of(request.route.repository, action)
+    own = scope_of(request.asked or request.route.repository, action)
     if request.route.kind is not Kind.UPLOADS or request.parameter("mount") is None:
         return own
     source = request.parameter("from")

@@ -160,7 +160,8 @@ class Guard:
         barred = project and objection(actor, action, project, request.visit)
         sees = self.everyone or await self.directory.sees(actor, repository)
         if request.session.access is not None and not (barred and sees):
-            return self.challenge.insufficient(request, scope_of(repository, action))
+            asked = request.asked or repository
+            return self.challenge.insufficient(request, scope_of(asked, action))
         return OCIError(Code.DENIED, decision.reason if sees else "")
 
     def denied(self, request: Request, why: str) -> None:

@@ -44,8 +44,7 @@ async def get(registry: Registry, request: Request) -> Response:
 
 async def _resolve(registry: Registry, request: Request) -> Answer:
     """The answer that lies ready, else the one that the database gives."""
-    target = request.target.encode("latin-1")
-    answer = registry.resolved.get(target)
+    answer = registry.resolved.get(request.target.encode("latin-1"))
     if answer is None or answer.until < time.perf_counter():
         repository, reference = request.route.repository, request.route.reference
         mark = registry.resolved.mark()
@@ -63,7 +62,7 @@ async def _resolve(registry: Registry, request: Request) -> Answer:
         if found is not None:
             answer.until = min(answer.until, time.perf_counter() + found.seconds)
         if not kept:  # nobody knows for how long it holds
-            registry.resolved.put(target, answer, mark)
+            registry.resolved.keep(request, answer, mark)
     return answer
 
 

@@ -30,15 +30,29 @@ async def meant(registry: Registry, request: Request) -> Route:
     asked = request.parameter("ns") if b"ns=" in request.scope["query_string"] else None
     if asked in hosts:
         request.namespace = asked
-    elif asked and not _is_own(registry, request, asked):
-        raise OCIError(Code.NAME_UNKNOWN, f"no project here stands for {asked[:MAX_NAME]!r}")
-    return replace(route, name=await here(directory, route.name, request.namespace))
+    elif asked and not _is_own(registry, asked):
+        if asked != request.header(b"host"):
+            raise OCIError(Code.NAME_UNKNOWN, f"no project here stands for {asked[:MAX_NAME]!r}")
+        request.lasting = False  # others come by other names
+    name = await here(directory, route.name, request.namespace)
+    if name != route.name:  # a client that may not see the project does not learn its name
+        host = f"{request.namespace}/" if request.namespace else ""
+        request.asked = f"{host}{route.name}"
+    return replace(route, name=name)
 
 
-def _is_own(registry: Registry, request: Request, host: str) -> bool:
-    """Whether this registry itself goes by that name."""
-    public = urlsplit(registry.public_url).netloc
-    return host in {request.header(b"host"), public, *registry.known_as}
+def _is_own(registry: Registry, host: str) -> bool:
+    """Whether this registry itself goes by that name, whoever asks."""
+    return host in {urlsplit(registry.public_url).netloc, *registry.known_as}
+
+
+async def called(directory: Directory, text: str) -> Repository:
+    """What a scope calls so, as clients write it. Raises NAME_INVALID."""
+    hosts = await directory.hosts()
+    first, _, rest = text.partition("/")
+    if first in hosts:  # whose port is no part of a name
+        return _long(hosts, hosts[first], Repository.parse(rest).name)
+    return await here(directory, Repository.parse(text))
 
 
 async def here(directory: Directory, name: Repository, namespace: str = "") -> Repository:

@@ -42,6 +42,10 @@ class Request:
         self.session = NO_SESSION
         self.namespace = ""
         """The registry that is meant by one of its own names, where this one is its mirror."""
+        self.asked = ""
+        """What a client calls the repository, where that is not what it is called here."""
+        self.lasting = True
+        """Whether others who ask for the same target mean the same by it."""
         self.identity = ""
         """What logs and the audit call the request."""
 

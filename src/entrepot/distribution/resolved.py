@@ -14,6 +14,7 @@ from entrepot.db.database import Database
 from entrepot.db.log import EVERYTHING
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.conditions import etag
+from entrepot.distribution.request import Request
 from entrepot.distribution.response import API_VERSION
 
 MAX_ANSWER = 64 * 1024
@@ -88,6 +89,9 @@ class Resolved:
         for name in self._meant(kind, repository):
             for target in list(self._targets.get(name, ())):
                 self._drop(target)
+        if kind == Kind.ACCESS:  # maybe a project stands for a registry that nobody knew
+            for target in [each for each in self._answers if b"ns=" in each]:
+                self._drop(target)
 
     def _meant(self, kind: str, repository: str) -> list[str]:
         """The repository that changed; all of a project, where what may be pulled there did."""
@@ -104,6 +108,11 @@ class Resolved:
         """What `put` wants to know of the time before the answer was read."""
         self._follow()
         return self._log.state
+
+    def keep(self, request: Request, answer: Answer, mark: int) -> None:
+        """`put`, where whoever asks for the same target means the same by it."""
+        if request.lasting:
+            self.put(request.target.encode("latin-1"), answer, mark)
 
     def put(self, target: bytes, answer: Answer, mark: int) -> None:
         """Keep an answer that was read behind the `mark`, unless something changed since."""

@@ -175,7 +175,7 @@ async def _allowed(
 ) -> tuple[str, frozenset[str]]:
     """The repository that is meant, and what they may there."""
     try:
-        repository = await mirrored.here(registry.guard.directory, Repository.parse(name))
+        repository = await mirrored.called(registry.guard.directory, name)
     except OCIError:
         return name, frozenset()
     found: set[str] = set()

@@ -108,7 +108,7 @@ def test_roles_say_who_may(caching: Caching, tmp_path: Path) -> None:
             assert ask(client, path, authorization=f"Bearer {token(client, name, eve)}").is_error
         path = "/v2/library/nginx/manifests/1?ns=docker.io"
         challenge = ask(client, path).headers["www-authenticate"]
-        assert 'scope="repository:hub/library/nginx:pull"' in challenge
+        assert 'scope="repository:docker.io/library/nginx:pull"' in challenge
         basic = "Basic " + b64encode(":".join(alice).encode()).decode()
         assert ask(client, path, authorization=basic).content == MANIFEST
         other = ask(client, "/v2/team/app/manifests/1?ns=docker.io", authorization=basic)

@@ -73,9 +73,10 @@ class Remote:
         return self._breaker.trouble(time.monotonic()) or self._login.trouble
 
     def name_there(self, repository: Repository) -> Repository:
-        """What one of our repositories is called there."""
+        """What one of our repositories is called there; "" for one called as the project is."""
         name = repository.name.partition("/")[2]
-        return Repository(f"library/{name}" if self.has_library and "/" not in name else name)
+        short = name and self.has_library and "/" not in name
+        return Repository(f"library/{name}" if short else name)
 
     @property
     def has_library(self) -> bool:
