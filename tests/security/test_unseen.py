@@ -55,7 +55,7 @@ def told(answer: httpx.Response, name: str) -> tuple[object, ...]:
 @pytest.fixture(scope="module", autouse=True)
 def hidden(cast: Cast) -> None:
     """More that may not be seen: tags, referrers, a repository called as its project."""
-    with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair) as admin:
+    with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair, timeout=30) as admin:
         for name in ("team/app", "team"):
             put_image(admin, name, "t", b"layer")
 
@@ -63,7 +63,7 @@ def hidden(cast: Cast) -> None:
 @pytest.mark.parametrize(("there", "not_there"), PAIRS, ids=map(" ".join, PAIRS))
 @pytest.mark.parametrize(("who", "way"), COMING, ids=map("-".join, COMING))
 def test_every_route(cast: Cast, who: str, way: str, there: str, not_there: str) -> None:
-    with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair) as admin:
+    with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair, timeout=30) as admin:
         location = begin(admin, there)
         found = admin.head(f"/v2/{there}/manifests/t").headers["docker-content-digest"]
     upload, blob = location.rpartition("/")[2], digest(b"layer")
@@ -192,7 +192,7 @@ ADMIN_REQUESTS = [
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_admin_api(cast: Cast, policy: str, method: str, path: str, body: str) -> None:
     """Its policies do not betray a project either."""
-    with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair) as admin:
+    with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair, timeout=30) as admin:
         answer = admin.patch("/api/v1/projects/team", json=POLICIES[policy])
         assert answer.status_code == 200, answer.text
         try:
@@ -217,7 +217,7 @@ def test_the_admin_api(cast: Cast, policy: str, method: str, path: str, body: st
 
 @pytest.mark.parametrize("policy", [{"networks": ["10.0.0.0/8"]}, {"read_only": True}], ids=str)
 def test_policies_do_not_betray_a_project(cast: Cast, policy: dict[str, object]) -> None:
-    with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair) as admin:
+    with httpx.Client(base_url=cast.served.url, auth=ADMIN.pair, timeout=30) as admin:
         assert admin.patch("/api/v1/projects/team", json=policy).status_code == 200
         try:
             for who, way in COMING:
