@@ -106,3 +106,11 @@ def test_what_is_no_earlier_bundle(tmp_path: Path, text: bytes, says: str) -> No
     (tmp_path / "old").write_bytes(text)
     with pytest.raises(UpstreamError, match=says):
         Record.at(tmp_path / "old")
+
+
+def test_two_images_do_not_become_one(desk: Desk, host: str, peer: str, tmp_path: Path) -> None:
+    bundle = str(tmp_path / "both.tar")
+    desk.good("copy", f"{host}/x/y:2", f"{peer}/x/y:2")
+    desk.good("bundle", "create", bundle, f"{host}/x/y:2", f"{peer}/x/y:2")
+    said = desk.bad("bundle", "load", bundle, f"{peer}/site")
+    assert f"{host}/x/y:2 and {peer}/x/y:2 would both become {peer}/site/x/y:2" in said
