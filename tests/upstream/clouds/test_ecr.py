@@ -221,6 +221,23 @@ def test_addresses(url: str, *, is_amazons: bool) -> None:
     assert ecr.is_ecr(url) is is_amazons
 
 
+def test_what_is_kept_is_served_while_amazon_gives_no_login(
+    caching: Caching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop()
+    with amazon(monkeypatch) as (api, _), scripted(shop.answer) as server:
+        api.lasts = 0.5
+        client = caching(server.address, tag_seconds=0.1, **KEY).client
+        pull(client)
+        time.sleep(0.6)
+        api.says = error(500, "ServerException")
+        found = manifest(client)
+        assert found.content == MANIFEST
+        assert "gets no login" in found.headers["warning"]
+        assert "not you" not in found.headers["warning"], "it may name the server's own role"
+        assert blob(client, LAYER).content == LAYER
+
+
 def test_pulls_go_on_with_the_next_login(caching: Caching, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     with amazon(monkeypatch) as (api, _):

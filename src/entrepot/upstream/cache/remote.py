@@ -19,12 +19,13 @@ from entrepot.auth.oidc.answer import OutboundError
 from entrepot.auth.oidc.outbound import trust
 from entrepot.db.upstreams import Upstream
 from entrepot.oci.names import Repository
+from entrepot.upstream.access import Credential
 from entrepot.upstream.cache.breaker import Breaker
 from entrepot.upstream.cache.budget import Budget
 from entrepot.upstream.cache.leases import heard
 from entrepot.upstream.clouds.login import login_of
 from entrepot.upstream.http import Http
-from entrepot.upstream.place import BrokenError, UpstreamError
+from entrepot.upstream.place import BrokenError, RefusedError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Remote:
     @property
     def trouble(self) -> str:
         """Why it is not asked at present, or not logged in at; "" where it is."""
-        return self._breaker.trouble(time.monotonic()) or self._login.trouble
+        return self._login.trouble or self._breaker.trouble(time.monotonic())
 
     def name_there(self, repository: Repository) -> Repository:
         """What one of our repositories is called there; "" for one called as the project is."""
@@ -154,7 +155,7 @@ class Remote:
 
     @contextmanager
     def _opened(self, repository: Repository) -> Iterator[RegistryRepository]:
-        credential = self._login()
+        credential = self._credential()
         with self._lock:
             if self._http is None:
                 self._http = self._open()
@@ -167,6 +168,16 @@ class Remote:
             with self._lock:
                 self._asked -= 1
                 self._let_go()
+
+    def _credential(self) -> Credential | None:
+        """Why there is none may name the server's own role, and is for `trouble` alone."""
+        why = f"{urlsplit(self.row.url).netloc}: this registry gets no login for it"
+        try:
+            return self._login()
+        except BrokenError:
+            raise BrokenError(why) from None
+        except UpstreamError:
+            raise RefusedError(why) from None
 
     def _open(self) -> Http:
         from entrepot.upstream import guarded
