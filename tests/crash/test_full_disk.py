@@ -15,7 +15,7 @@ from tests.crash.ways import WAYS, Way, finish, forget, post_only, uploads
 from tests.registry import Registry, serving
 from tests.tools import as_root, lacking, run, tool
 
-from entrepot.distribution.room import RESERVE
+from entrepot.blobstore.store import RESERVE
 
 MIB = 1024 * 1024
 SIZE = 192 * MIB

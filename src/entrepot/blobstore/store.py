@@ -14,6 +14,9 @@ from typing import Protocol, Self
 from entrepot.oci.digest import Digest, Hasher
 from entrepot.oci.ranges import Span
 
+RESERVE = 32 * 1024 * 1024
+"""Bytes of a disk that are left free for the database, by whoever fills it with blobs."""
+
 
 class StoreError(OSError):
     """A store does not do what it is asked to; the message says why, and has no secret in it."""

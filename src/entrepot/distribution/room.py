@@ -8,14 +8,12 @@ import os
 from dataclasses import replace
 from functools import partial
 
+from entrepot.blobstore.store import RESERVE
 from entrepot.db import quotas
 from entrepot.distribution.registry import Registry
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
-
-RESERVE = 32 * 1024 * 1024
-"""Bytes that are left free for the database."""
 
 
 def check_disk(registry: Registry) -> None:

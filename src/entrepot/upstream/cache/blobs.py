@@ -8,6 +8,7 @@ is, since an upstream that lies would else be given what is not its own.
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import sqlite3
 import threading
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from entrepot.blobstore.aside import aside
-from entrepot.blobstore.store import Source, Store, StoreError
+from entrepot.blobstore.store import RESERVE, Source, Store, StoreError
 from entrepot.db import blobs, fetches, jobs, manifests, pieces, quotas
 from entrepot.db.blobs import SMALL
 from entrepot.db.blobs import Blob as Row
@@ -220,6 +221,7 @@ class Blobs:
 
     async def _large(self, pour: Pour) -> None:
         """One that lies in the store; the database knows of its piece before the store does."""
+        self._check_disk(pour.blob)
         owner, piece = secrets.token_hex(16), Piece.new(self._database.keyring)
         left = await self._leases.left(pour.what, pour.repository)
         pour.left = await aside(self._store.peek, left) if left else None
@@ -243,6 +245,14 @@ class Blobs:
             keeping.cancel()
             if pour.left is not None:
                 pour.left.close()
+
+    def _check_disk(self, blob: Blob) -> None:
+        """Raise UNAVAILABLE (507) for what cannot come to its end. Also what goes to an object
+        store lies here while it comes.
+        """
+        found = os.statvfs(self._folder)
+        if found.f_bavail * found.f_frsize < blob.size + RESERVE:
+            raise told.no_room(blob)
 
     async def _poured(self, pour: Pour, piece: Piece) -> Piece:
         """It must be out of the thread before anybody says what became of the piece."""

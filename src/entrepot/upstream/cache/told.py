@@ -4,7 +4,7 @@ from entrepot.db.upstreams import Upstream
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Reference, Repository, Tag
 from entrepot.upstream.cache.remote import BUSY
-from entrepot.upstream.place import BrokenError, RefusedError, UnknownError, UpstreamError
+from entrepot.upstream.place import Blob, BrokenError, RefusedError, UnknownError, UpstreamError
 
 _LATER = 5
 """Seconds until to try again, where the upstream has not said."""
@@ -32,6 +32,12 @@ def too_large(row: Upstream, size: int) -> OCIError:
         Code.DENIED,
         f"the image has {size} bytes, and project {row.project} fetches up to {row.largest}",
     )
+
+
+def no_room(blob: Blob) -> OCIError:
+    """The error for what no disk here can take: a manifest may say any size."""
+    why = f"the registry's disk has no room for the {blob.size} bytes of {blob.digest}"
+    return OCIError(Code.UNAVAILABLE, why, status=507)
 
 
 def failure(row: Upstream, repository: Repository, error: UpstreamError) -> OCIError:
