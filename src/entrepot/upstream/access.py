@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST = 1000
 """Scopes for which something is remembered: whoever pulls names the repositories."""
+_AT_ONCE = 16
 _LONGEST_CHALLENGE, _LONGEST_TOKEN = 8 * 1024, 64 * 1024
 """Characters."""
 
@@ -62,7 +63,8 @@ class Access:
         self._credential, self._fetch = credential, fetch
         self._known: OrderedDict[str, str] = OrderedDict()
         """By scope, a header."""
-        self._lock = threading.Lock()
+        self._locks = [threading.Lock() for _ in range(_AT_ONCE)]
+        """So that a scope is asked for once, and a service that hangs holds up few others."""
 
     @property
     def has_login(self) -> bool:
@@ -85,16 +87,15 @@ class Access:
 
     def log_in_as(self, credential: Credential | None) -> None:
         """Go on with another login, where it is another one."""
-        with self._lock:
-            if credential != self._credential:
-                self._credential = credential
-                self._known.clear()
+        if credential != self._credential:
+            self._credential = credential
+            self._known.clear()
 
     def renew(self, scope: str, sent: str | None, challenge: str) -> bool:
         """Whether there is something new to show to a registry that asked for a login; another
         thread may have got it meanwhile. Raises `UpstreamError`.
         """
-        with self._lock:
+        with self._locks[hash(scope) % _AT_ONCE]:
             if self._known.get(scope) != sent:
                 return True
             found = self._answered(challenge[:_LONGEST_CHALLENGE], scope)
