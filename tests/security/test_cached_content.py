@@ -12,17 +12,17 @@ from typing import Any
 import httpx
 import pytest
 from tests.accounts import ADMIN, Accounts, first_start
-from tests.content import begin, digest, dump, image, index, put_image
+from tests.content import OCI_MANIFEST, begin, descriptor, digest, dump, image, index, put_image
 from tests.registry import MANIFESTS
 from tests.served import Served, serving
 from tests.upkeep.replication.conftest import tell
 from tests.upstream.cache.conftest import HOST, stand_for
 from tests.upstream.cache.shop import LAYER, MANIFEST, SMALL, Shop
-from tests.upstream.scripted import Asked, Say, Scripted, scripted
+from tests.upstream.scripted import Say, Scripted, scripted
 
 CHILD = dump(image(SMALL))
 ROOT = dump(index(image(SMALL)))
-REFERRER = image(b"{}", subject={"digest": digest(MANIFEST), "size": len(MANIFEST)})
+REFERRER = image(b"{}", subject=descriptor(MANIFEST, OCI_MANIFEST))
 HAS = {"1": MANIFEST, "2": ROOT}
 WHO = ("anonymous", "eve", "limited", "robot")
 """`eve` owns another project, `limited` reads one other repository of the cache."""
@@ -202,18 +202,6 @@ def test_what_is_no_manifest_is_not_kept(play: Play, says: Say) -> None:
     assert name not in play.ask("GET", "/v2/_catalog", play.basic("reader")).text
 
 
-def test_tags_that_are_none_are_not_told(tmp_path: Path) -> None:
-    names = ["1", "a\r\nx: y", "<script>", 'a"', "../b", "", "é"]
-
-    def answer(asked: Asked) -> Say:
-        return Say(200, dump({"name": "x", "tags": names}))
-
-    with scripted(answer) as server:
-        stand_for(tmp_path, server.address)
-        with serving(tmp_path, "own", **ALLOWED) as served:
-            assert served.client.get("/v2/hub/team/app/tags/list").json()["tags"] == ["1"]
-
-
 def test_what_a_name_means_to_one_is_kept_for_no_other(tmp_path: Path) -> None:
     """By Host somebody may call this registry what they like; nodes then ask for that name."""
     with scripted(Shop().answer) as server:
@@ -253,3 +241,41 @@ def test_a_token_for_what_a_challenge_names(tmp_path: Path) -> None:
             found = served.client.get("/token", params={"scope": scope}, auth=ADMIN.pair)
             shown = {"authorization": f"Bearer {found.json()['token']}", "accept": MANIFESTS}
             assert served.client.get(path, headers=shown).content == MANIFEST
+
+
+@pytest.fixture(scope="module")
+def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
+    folder, shop = tmp_path_factory.mktemp("open"), Shop()
+    with ExitStack() as stack:
+        server = stack.enter_context(scripted(shop.answer))
+        stand_for(folder, server.address)
+        yield Play(stack.enter_context(serving(folder, "own", **ALLOWED)), server, shop, {})
+
+
+def test_a_layer_that_no_disk_can_take_is_not_begun(open_to_all: Play) -> None:
+    """What a manifest says of sizes is what somebody wrote."""
+    part = {**image(b"x" * 9000)["layers"][0], "size": 10**16}
+    open_to_all.shop.tags["huge"] = dump({**image(), "layers": [part]})
+    client = open_to_all.served.client
+    assert client.get("/v2/hub/team/app/manifests/huge").status_code == 200
+    found = client.get(f"/v2/hub/team/app/blobs/{part['digest']}")
+    assert found.status_code == 507
+    assert not [each for each in open_to_all.upstream.asked if each.path.endswith(part["digest"])]
+
+
+def test_one_referrer_that_is_missing_does_not_hide_the_others(open_to_all: Play) -> None:
+    shop, client = open_to_all.shop, open_to_all.served.client
+    shop.referrers = [image(b"gone"), REFERRER]
+    shop.manifests.append(dump(REFERRER))
+    found = client.get(f"/v2/hub/team/app/referrers/{digest(MANIFEST)}")
+    assert [each["digest"] for each in found.json()["manifests"]] == [digest(dump(REFERRER))]
+    assert "only what is kept" in found.headers["warning"]
+    shop.referrers = []
+
+
+def test_tags_that_are_none_are_not_told(open_to_all: Play) -> None:
+    names = ["1", "a\r\nx: y", "<script>", 'a"', "../b", "", "é"]
+    open_to_all.shop.says = Say(200, dump({"name": "x", "tags": names}))
+    found = open_to_all.served.client.get("/v2/hub/team/listed/tags/list")
+    open_to_all.shop.says = None
+    assert found.json()["tags"] == ["1"]

@@ -10,12 +10,13 @@ from functools import partial
 from typing import TypeVar
 
 from entrepot.oci.digest import Digest
+from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository, Tag
 from entrepot.upstream.cache import told
 from entrepot.upstream.cache.flights import Flights
 from entrepot.upstream.cache.manifests import Manifests, Question
 from entrepot.upstream.cache.remote import Remote
-from entrepot.upstream.place import UnknownError
+from entrepot.upstream.place import UnknownError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 
 V = TypeVar("V")
@@ -64,8 +65,14 @@ class Lists:
             found = await remote.ask(repository, lambda there: there.referrers(digest))
         except UnknownError:
             found = []
+        failed = ""
         for each in found[:MOST]:
-            await self._manifests.find(Question(remote, repository, each))
+            try:
+                await self._manifests.find(Question(remote, repository, each))
+            except OCIError as error:  # those that come are told all the same
+                failed = error.message
+        if failed:
+            raise UpstreamError(failed)
         _keep(self._looked, f"{repository}@{digest}", time.monotonic())
 
     def _check(self, remote: Remote, repository: Repository) -> None:
