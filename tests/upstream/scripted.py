@@ -36,7 +36,7 @@ Answer = Callable[[Asked], Say]
 
 class Scripted:
     def __init__(self, server: ThreadingHTTPServer) -> None:
-        self.address = f"127.0.0.1:{server.server_port}"
+        self.address = f"{server.server_address[0]!s}:{server.server_port}"
         self.asked: list[Asked] = []
 
     def paths(self, method: str = "GET") -> list[str]:
@@ -44,7 +44,9 @@ class Scripted:
 
 
 @contextmanager
-def scripted(answer: Answer, tls: Pair | None = None) -> Iterator[Scripted]:
+def scripted(
+    answer: Answer, tls: Pair | None = None, where: tuple[str, int] = ("127.0.0.1", 0)
+) -> Iterator[Scripted]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -75,7 +77,7 @@ def scripted(answer: Answer, tls: Pair | None = None) -> Iterator[Scripted]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(where, Handler)
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.cert, tls.key)

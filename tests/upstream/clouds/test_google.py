@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.upstream.cache.test_fetching import blob, manifest, pull
 from tests.upstream.cache.test_real import push
 from tests.upstream.clouds.google_cloud import EMAIL, Google, private_key
 from tests.upstream.peer import docker_registry
-from tests.upstream.scripted import Asked, Say, Scripted, scripted
+from tests.upstream.scripted import Answer, Asked, Say, Scripted, scripted
 
 from entrepot.addresses import Network, network
 from entrepot.auth.oidc.answer import OutboundError
@@ -234,23 +235,35 @@ def test_a_server_that_stops_waits_for_no_token(google: tuple[Google, Scripted])
     assert "does not answer" in login.trouble
 
 
-def test_pulls_go_on_with_the_next_token(caching: Caching, google: tuple[Google, Scripted]) -> None:
-    """A registry as Google's: it trades access tokens for its own, which end with them."""
-    cloud, _ = google
+def registry(cloud: Google, login: Callable[[], Credential]) -> Answer:
+    """A registry as Google's: it trades a login for a token of its own, which ends with it."""
     shop = Shop()
 
     def answer(asked: Asked) -> Say:
         here = asked.headers["host"]
         given = asked.headers.get("authorization", "")
         if asked.path.startswith("/v2/token"):
-            good = given == Credential("oauth2accesstoken", cloud.token).basic
+            good = given == login().basic
             return Say(200, json.dumps({"token": cloud.token}).encode()) if good else Say(403)
         if given == f"Bearer {cloud.token}":
             return shop.answer(asked)
         challenge = f'Bearer realm="http://{here}/v2/token",service="{here}"'
         return Say(401, headers={"www-authenticate": challenge})
 
-    with scripted(answer) as server:
+    return answer
+
+
+def test_a_key_as_a_password_that_stays(caching: Caching, google: tuple[Google, Scripted]) -> None:
+    key = json.dumps(google[0].service_key(), indent=2)
+    with scripted(registry(google[0], lambda: Credential("_json_key", key))) as server:
+        pull(caching(server.address, login="_json_key", secret=key).client)
+    assert google[1].asked == []
+
+
+def test_pulls_go_on_with_the_next_token(caching: Caching, google: tuple[Google, Scripted]) -> None:
+    cloud, _ = google
+    login = partial(Credential, "oauth2accesstoken")
+    with scripted(registry(cloud, lambda: login(cloud.token))) as server:
         cloud.lasts = 1
         secret = json.dumps(cloud.service_key())
         client = caching(server.address, tag_seconds=0.1, kind=Kind.GOOGLE, secret=secret).client
