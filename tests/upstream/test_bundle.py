@@ -113,4 +113,4 @@ def test_two_images_do_not_become_one(desk: Desk, host: str, peer: str, tmp_path
     desk.good("copy", f"{host}/x/y:2", f"{peer}/x/y:2")
     desk.good("bundle", "create", bundle, f"{host}/x/y:2", f"{peer}/x/y:2")
     said = desk.bad("bundle", "load", bundle, f"{peer}/site")
-    assert f"{host}/x/y:2 and {peer}/x/y:2 would both become {peer}/site/x/y:2" in said
+    assert f"would both become {peer}/site/x/y:2" in said

@@ -4,6 +4,8 @@ What takes the internet, a cloud or a cluster is left out here by what it begins
 `--help` by `tests/cli/test_documents`.
 """
 
+import base64
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from tests.cli.guide import follow, steps
 from tests.cluster.guide import page
 from tests.content import EMPTY, image, put_blob, put_manifest
 from tests.registry import free_port
+from tests.upstream.clouds.google_cloud import Google, private_key
 from tests.upstream.test_copy import served
 
 from entrepot.auth.ca_folder import Folder
@@ -66,8 +69,10 @@ def write(path: Path, *images: str) -> None:
 def test_cache(desk: Desk, peer: str, work: Path, certificates: Folder) -> None:
     write(work / "deployment.yaml", "nginx:1.29")
     (work / "old-ca.pem").write_text(certificates.ca.cert.read_text())
-    for name in ("token", "secret-key", "key.json"):
-        (work / name).write_text('{"client_email": "x", "private_key": "y"}')
+    for name in ("token", "secret-key"):
+        (work / name).write_text("secret")
+    key = Google(private_key()).service_key(token_uri="https://oauth2.googleapis.com/token")
+    (work / "key.json").write_text(json.dumps(key))
     host = desk.url.removeprefix("http://")
     for name, tag in IMAGES[3:]:
         desk.good("copy", f"{host}/{name}:{tag}", f"{peer}/{name}:{tag}")
@@ -122,7 +127,8 @@ def test_failover(desk: Desk, peer: str, work: Path) -> None:
     desk.good("copy", copied, f"{peer}/team/web:7")
     write(work / "deployment.yaml", copied, other)
     followed = []
-    for step in steps(page("failover.md", there)):
+    text = page("failover.md", there).partition("## In a Kubernetes cluster\n")[0]
+    for step in steps(text):  # the other half is followed in a cluster
         if step.startswith("entrepot mirror-config"):
             followed.append(follow(desk, step, work))
         elif step.startswith("entrepot drill -f deployment.yaml"):
@@ -143,3 +149,16 @@ def test_backup(desk: Desk, work: Path) -> None:
         followed.append(follow(desk, there.replace("/srv/entrepot", new if whole else data), work))
     assert len(followed) >= 6
     assert re.search(r"backup \S+ is restored to ", "".join(followed))
+
+
+def test_drill_through_a_cache_that_wants_a_login(desk: Desk, peer: str, tmp_path: Path) -> None:
+    """Its names for repositories are others than those that it is asked by."""
+    host = desk.url.removeprefix("http://")
+    login = base64.b64encode(":".join(ADMIN.pair).encode()).decode()
+    (tmp_path / ".docker").mkdir()
+    known = json.dumps({"auths": {host: {"auth": login}}})
+    (tmp_path / ".docker" / "config.json").write_text(known)
+    desk.good("copy", f"{host}/team/app:1.2", f"{peer}/drilled/app:1")
+    desk.good("upstream", "add", "drilled", f"http://{peer}", "--for", "drilled.example")
+    words = ("drilled.example/drilled/app:1", "--cache", host, "--no-upstream", "--now")
+    assert "all 1 served now" in desk.good("drill", *words, "--platform", "linux/amd64")

@@ -120,7 +120,8 @@ class Access:
         realm = challenge.get("realm", "")
         if not realm.startswith(("https://", f"{self._origin}/")):
             raise UpstreamError(f"{self._host} sends logins to {told(realm)!r}, which is no https")
-        answer = self._traded(realm, {"service": challenge.get("service", "")}, scope)
+        wanted = _joined(scope, challenge.get("scope", ""))
+        answer = self._traded(realm, {"service": challenge.get("service", "")}, wanted)
         answer.checked(self._host, logged_in=self.has_login)
         try:
             document = parsed(answer.body) if answer.status == 200 else {}
@@ -148,6 +149,13 @@ class Access:
             "client_id": "entrepot",
         }
         return self._fetch("POST", realm, {"data": form})
+
+
+def _joined(scope: str, asked: str) -> str:
+    """Ours, and what a registry asks for besides: a mirror has other names for its repositories."""
+    ours = scope.split()
+    known = {each.rpartition(":")[0] for each in ours}
+    return " ".join([*ours, *(x for x in asked.split() if x.rpartition(":")[0] not in known)])
 
 
 def _is_header(text: str) -> bool:

@@ -78,6 +78,8 @@ class NewTarFiles:
         if path.exists() and not replace:
             raise UpstreamError(f"{path} is there already: remove it, or say --replace")
         self._path, self._made = path, path.with_name(f".{path.name}.{os.getpid()}")
+        if not path.parent.is_dir():
+            raise UpstreamError(f"there is no folder {path.parent} for {path.name}")
         self._file = self._made.open("xb")
         self._lock = Lock()
         self._places: dict[str, tuple[int, int]] = {}
