@@ -7,7 +7,9 @@ from entrepot.db import eviction, quotas, retention
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.eviction import START
+from entrepot.db.upstreams import Upstream
 
+HUB = Upstream("team", "https://up.test")
 BY = By("entrepot", via="cache")
 SOON = 4e9
 
@@ -34,7 +36,7 @@ def test_what_an_index_lists_goes_after_it(db: Connection) -> None:
     above = manifest(db, index(child), "1", sparse=True)
     assert unused(db) == [str(above)]
     (found,) = eviction.unused(db, "team", SOON, 10)
-    assert eviction.evict(db, found, BY) == len(dump(index(child)))
+    assert eviction.evict(db, found, HUB, BY) == len(dump(index(child)))
     assert unused(db) == [str(below)]
 
 
@@ -45,7 +47,7 @@ def test_its_room_is_free_at_once(db: Connection) -> None:
     manifest(db, image(b"shared"), "2")
     before = quotas.find(db, "team").bytes
     found = eviction.unused(db, "team", SOON, 10)[0]
-    freed = eviction.evict(db, found, BY)
+    freed = eviction.evict(db, found, HUB, BY)
     assert freed == len(dump(image(b"shared", b"own"))) + len(b"own")
     assert quotas.find(db, "team").bytes == before - freed
     assert quotas.miscounted(db) == []
@@ -53,4 +55,4 @@ def test_its_room_is_free_at_once(db: Connection) -> None:
     assert left == (2,)
     for table in ("trash", "idle_manifest"):
         assert db.execute(f"select count(*) from {table}").fetchone() == (0,)
-    assert eviction.evict(db, found, BY) == 0
+    assert eviction.evict(db, found, HUB, BY) == 0

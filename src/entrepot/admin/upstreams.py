@@ -28,6 +28,7 @@ from entrepot.admin.page import (
 )
 from entrepot.admin.problem import Problem
 from entrepot.admin.projects import ProjectName
+from entrepot.auth import pattern
 from entrepot.auth.oidc.answer import OutboundError
 from entrepot.auth.oidc.outbound import trust
 from entrepot.db import fetches, projects, upstreams
@@ -37,6 +38,8 @@ from entrepot.db.connection import Connection
 from entrepot.db.projects import Project
 from entrepot.db.upstreams import Kind
 from entrepot.db.upstreams import Upstream as Row
+from entrepot.oci.errors import OCIError
+from entrepot.oci.names import Tag
 from entrepot.upstream.clouds import login
 from entrepot.upstream.clouds.account import Account
 from entrepot.upstream.place import UpstreamError
@@ -61,6 +64,23 @@ def _host(text: str) -> str:
     return name
 
 
+def _pin(text: str) -> str:
+    of, colon, tag = text.partition(":")
+    pattern.parse(of)
+    if colon:
+        _check_tag(tag)
+    return text
+
+
+def _check_tag(text: str) -> None:
+    """All of a tag, or its beginning with a *."""
+    if text != pattern.ANY:
+        try:
+            Tag.parse(text.removesuffix(pattern.ANY))
+        except OCIError as error:
+            raise ValueError(error.message) from None
+
+
 def _ca(text: str) -> str:
     try:
         trust(text or None)
@@ -72,6 +92,7 @@ def _ca(text: str) -> str:
 Url = Annotated[str, Field(max_length=2048), AfterValidator(_url)]
 Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], Field(max_length=100)]
 Patterns = Annotated[list[Pattern], Field(max_length=100)]
+Pins = Annotated[list[Annotated[str, AfterValidator(_pin)]], Field(max_length=100)]
 Seconds = Annotated[float, Field(ge=0, le=30 * 24 * 3600)]
 Size = Annotated[int, Field(ge=1, le=2**62)]
 Login = Annotated[str, Field(max_length=1000)]
@@ -104,8 +125,10 @@ class NewUpstream(Model):
     """Which of its repositories may be fetched, by their names there; all where there are none."""
     deny: Patterns = Field(default_factory=list)
     """Which may not."""
-    pinned: Patterns = Field(default_factory=list)
-    """Which are never given up, when the project's quota is nearly used up."""
+    pinned: Pins = Field(default_factory=list)
+    """Which are never given up, when the project's quota is nearly used up; maybe with a tag or the
+    beginning of one: library/nginx:1.29*
+    """
     largest: Size | None = None
     """Bytes of an image; null for no limit."""
     everything: bool = False
@@ -123,7 +146,7 @@ class UpstreamChange(Model):
     tag_seconds: Seconds | None = None
     allow: Patterns | None = None
     deny: Patterns | None = None
-    pinned: Patterns | None = None
+    pinned: Pins | None = None
     largest: Size | None = None
     """Null takes the limit away."""
     everything: bool | None = None

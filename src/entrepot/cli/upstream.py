@@ -64,7 +64,9 @@ Allow = Annotated[
 Deny = Annotated[list[str] | None, typer.Option(help="But not these; may be repeated.")]
 Pin = Annotated[
     list[str] | None,
-    typer.Option(help="Never give these up when room is short: library/*; may be repeated."),
+    typer.Option(
+        help="Never give these up when room is short: library/*, team/app:1.29*; repeatable."
+    ),
 ]
 Largest = Annotated[
     str | None, typer.Option(help="The largest image that is fetched: 10GiB; 0 for any.")

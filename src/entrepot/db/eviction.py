@@ -9,6 +9,7 @@ from entrepot.db import blobs, manifests, purge, quotas, trash
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.trash import Keep
+from entrepot.db.upstreams import Upstream
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 
@@ -58,13 +59,15 @@ def unused(
     ]
 
 
-def evict(db: Connection, found: Unused, by: By) -> int:
+def evict(db: Connection, found: Unused, row: Upstream, by: By) -> int:
     """Take a manifest away with its tags, and the blobs that only it needs; the bytes that the
-    project has more then. 0 where it has gone.
+    project has more then. 0 where it has gone, or its upstream's row pins it.
 
     Raises DENIED where it is to stay: a rule holds it, or a cluster has it. Nothing may be kept of
     the transaction then.
     """
+    if row.pins(found.repository.name.partition("/")[2], _tags(db, found)):
+        return 0
     project = found.repository.project
     before = quotas.find(db, project).bytes
     for blob, size, stored in _alone(db, found):
@@ -83,6 +86,13 @@ def evict(db: Connection, found: Unused, by: By) -> int:
         while not purge.purge(db, ended, _PAGE):
             pass
     return before - quotas.find(db, project).bytes
+
+
+def _tags(db: Connection, found: Unused) -> list[str]:
+    rows = db.execute(
+        "select name from tag where repository = ? and digest = ?", (found.number, found.digest)
+    )
+    return [name for (name,) in rows]
 
 
 def _alone(db: Connection, found: Unused) -> list[tuple[int, int, str | None]]:

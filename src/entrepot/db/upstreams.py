@@ -4,6 +4,7 @@ Their passwords lie sealed, where there are keys (`db.sealed`). Next: `db.fetche
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -52,7 +53,9 @@ class Upstream:
     deny: tuple[str, ...] = ()
     """Patterns of those that may not."""
     pinned: tuple[str, ...] = ()
-    """Patterns of those that are never given up for want of room."""
+    """Patterns of those that are never given up for want of room, maybe with one of a tag:
+    library/nginx:1.29*
+    """
     largest: int | None = None
     """Bytes of an image; None for no limit."""
     everything: bool = False
@@ -66,9 +69,13 @@ class Upstream:
             return False
         return not self.allow or any(covers(pattern, name) for pattern in self.allow)
 
-    def pins(self, name: str) -> bool:
-        """Whether a repository, by its name there, is never given up."""
-        return any(covers(pattern, name) for pattern in self.pinned)
+    def pins(self, name: str, tags: Iterable[str] = ()) -> bool:
+        """Whether an image with these tags is never given up; its repository by its name there."""
+        for pattern in self.pinned:
+            of, colon, tag = pattern.partition(":")
+            if covers(of, name) and (not colon or any(covers(tag, each) for each in tags)):
+                return True
+        return False
 
 
 def _read(db: Connection, row: Any) -> Upstream:

@@ -51,13 +51,13 @@ async def _evict(database: Database, row: Upstream) -> int:
             break
         for each in page:
             if freed < left and not row.pins(each.repository.name.partition("/")[2]):
-                freed += await _take(database, each)
+                freed += await _take(database, row, each)
         mark = page[-1].used_at, page[-1].id
     return freed
 
 
-async def _take(database: Database, found: Unused) -> int:
-    take = partial(eviction.evict, found=found, by=_BY)
+async def _take(database: Database, row: Upstream, found: Unused) -> int:
+    take = partial(eviction.evict, found=found, row=row, by=_BY)
     try:
         return await database.write(take, large=True)
     except OCIError as error:

@@ -1,6 +1,5 @@
 """What is asked for comes from upstream, once, as its digests say, and is kept."""
 
-import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -281,32 +280,3 @@ def test_what_is_lost_here_is_fetched_again(damage: str, caching: Caching) -> No
         Generation(served.folder).bump()
         time.sleep(0.2)
         pull(served.client)
-
-
-def test_a_thousand_nodes_cost_one_fetch(caching: Caching) -> None:
-    """Each with a connection of its own, all of them before there is a first byte."""
-    with opened() as (shop, server):
-        shop.gate = threading.Event()
-        served = caching(server.address)
-        manifest(served.client)
-        path = f"/v2/{APP}/blobs/{digest(LAYER)}"
-        request = f"GET {path} HTTP/1.1\r\nhost: t\r\nrange: bytes=0-9999\r\n\r\n".encode()
-
-        async def node() -> bytes:
-            reader, writer = await asyncio.open_connection(*served.address)
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 206 ")
-            found = await reader.readexactly(10_000)
-            writer.close()
-            return found
-
-        async def nodes() -> list[bytes]:
-            tasks = [asyncio.create_task(node()) for _ in range(1000)]
-            await asyncio.sleep(1)
-            assert shop.gate is not None
-            shop.gate.set()
-            return await asyncio.gather(*tasks)
-
-        assert set(asyncio.run(nodes())) == {LAYER[:10_000]}
-        assert len(asked(server, LAYER)) == 1

@@ -87,6 +87,16 @@ def test_the_longest_unused_go(caching: Caching) -> None:
         assert len(server.asked) == before + 2
 
 
+def test_images_are_pinned_by_their_tags(caching: Caching) -> None:
+    with opened() as (shop, server):
+        pinned = ("team/app:0", "team/other:*")
+        served = caching(server.address, settings={"upkeep_pause": 0.2}, pinned=pinned)
+        fill(served, shop, 3)
+        limit(served, 2 * SIZE)
+        until(served, int(1.6 * SIZE))
+        assert kept(served) == ["0"]
+
+
 def test_what_is_pinned_stays(caching: Caching) -> None:
     with opened() as (shop, server):
         served = caching(server.address, settings={"upkeep_pause": 0.2}, pinned=("team/app",))
