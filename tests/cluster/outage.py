@@ -4,6 +4,7 @@ All is set up as docs/failover.md says it, and the drill says what will be. Then
 """
 
 import json
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -129,11 +130,10 @@ class Outage:
             each["image"]: each["then_served_by"] for each in json.loads(done.output)
         }
 
-    def warm(self, image: str) -> None:
-        """Have the cache keep all of it."""
-        done = entrepot(
-            "--context", self.replica.address, "upstream", "warm", image, **self.operator.env
-        )
+    def hub(self, *words: str) -> None:
+        """Change something of the cache in front of Docker Hub."""
+        where = ("--context", self.replica.address, "upstream")
+        done = entrepot(*where, *words, **self.operator.env)
         assert done.status == 0, done.error
 
     def strike(self) -> None:
@@ -141,15 +141,23 @@ class Outage:
         self.primary.registry.kill()
         self._away.close()
 
-    def pulled(self, repository: str) -> list[Any]:
-        """What the replica's audit says of pulls."""
+    def pulled(self, repository: str) -> None:
+        """Return when the replica's audit says that a node has pulled from there."""
         where = ("--context", self.replica.address, "audit", "list", "--action", "pull")
-        return list(self.operator.said(*where, "--repo", repository))
 
-    def metrics(self) -> str:
-        """The replica's."""
+        def told() -> bool:
+            rows = self.operator.said(*where, "--repo", repository)
+            return "robot:nodes" in {row["actor"] for row in rows}
+
+        self.cluster.until(f"a pull of {repository} by a node", told, within=20)
+
+    def counted(self, project: str, result: str) -> float:
+        """Manifests that the cache looked for, as its metrics have them."""
         registry = self.replica.registry
-        return httpx.get(f"{registry.url}/metrics", verify=registry.verify).text
+        text = httpx.get(f"{registry.url}/metrics", verify=registry.verify).text
+        labels = f'project="{project}",result="{result}",what="manifest"'
+        found = re.search(rf"entrepot_cache_answers_total{{{labels}}} (\S+)", text)
+        return float(found[1]) if found else 0.0
 
     def _kubectl(self, *words: str) -> str:
         return self.cluster.kubectl(*words, f"--namespace={self.namespace}")
