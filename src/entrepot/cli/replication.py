@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from entrepot.cli.client import connect
-from entrepot.cli.duration import parse_duration
+from entrepot.cli.duration import parse_duration, show_duration
 from entrepot.cli.options import Json, Yes, confirm, read_text
 from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
 from entrepot.cli.password import FromStdin
@@ -17,6 +17,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Replication: the same images here and in another registry, kept so all the time.",
 )
+
+
+_DAY = 24 * 3600.0
 
 
 def _lag(row: Row) -> str:
@@ -34,7 +37,13 @@ def _state(row: Row) -> str:
 def _hears(row: Row) -> str:
     """How soon it knows of them."""
     followed = row["follows"] or row["direction"] == "push"
-    return "at once" if followed else f"each {row['every']:g}s"
+    return "at once" if followed else f"each {show_duration(row['every'])}"
+
+
+def _every(row: Row) -> float:
+    """What tells of its changes is compared once a day at most."""
+    every: float = row["every"]
+    return max(every, _DAY) if row["follows"] else every
 
 
 COLUMNS: Columns = {
@@ -54,7 +63,7 @@ ALL: Columns = {
     "trouble": "error",
     "compared": when("compared_at"),
     "hears of changes": _hears,
-    "compared every": lambda row: f"{row['every']:g}s",
+    "compared every": lambda row: show_duration(_every(row)),
     "under": "target",
     "tags": "tags",
     "versions": "versions",

@@ -134,6 +134,14 @@ def whole(url: str, repository: str, reference: str) -> set[str]:
     return seen
 
 
+def referrers(url: str, repository: str, reference: str) -> list[str]:
+    """What refers to a manifest, by the API or, where there is none, by the tag for that."""
+    answer = httpx.get(f"{url}/v2/{repository}/referrers/{reference}")
+    if answer.status_code == 404:
+        answer = document(url, repository, reference.replace(":", "-"))
+    return [each["digest"] for each in answer.json()["manifests"]]
+
+
 def give(http: httpx.Client, repository: str, tag: str, *layers: bytes) -> str:
     """Push an image to any registry; its digest."""
     for part in (EMPTY, *layers):

@@ -56,3 +56,21 @@ def test_one_that_pulls(tmp_path: Path) -> None:
         assert {item.state.value for item in items(near.data, "far")} == {"done"}
         for number in range(6):
             whole(near.url, APP, f"1.{number}")
+
+
+def test_the_one_that_is_pushed_to(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "far") as far,
+        serving(tmp_path / "near", **SETTINGS) as near,
+    ):
+        far.may_fail = True
+        with httpx.Client(base_url=near.url) as client:
+            pushed = [put_image(client, APP, f"1.{at}", each) for at, each in enumerate(LAYERS)]
+        rule(near.data, "far", far.url, rate=RATE)
+        until(lambda: any(held(far.url, APP, f"1.{number}") for number in range(6)))
+        far.kill()
+        far.start()
+        still(near.data, "far")
+        assert [held(far.url, APP, f"1.{number}") for number in range(6)] == pushed
+        for number in range(6):
+            whole(far.url, APP, f"1.{number}")

@@ -1,6 +1,7 @@
 """Images that a registry copies to another one: to an Entrepot, and to a docker-registry."""
 
 import re
+import time
 from contextlib import closing
 from dataclasses import replace
 from random import Random
@@ -16,6 +17,7 @@ from tests.upkeep.replication.conftest import (
     held,
     items,
     push_index,
+    referrers,
     rule,
     sign,
     standing,
@@ -47,11 +49,15 @@ def far(request: pytest.FixtureRequest, office: Office) -> str:
 def test_what_is_there_and_what_comes(near: Served, far: str) -> None:
     root = push_index(near.client, APP, "1.0", LAYERS[0], LAYERS[1])
     signature = sign(near.client, APP, root)
+    cosign = f"{root.replace(':', '-')}.sig"
+    by_cosign = put_image(near.client, APP, cosign, b"by cosign")
     rule(near.folder, "far", far, target="copies")
     still(near.folder, "far")
     assert held(far, f"copies/{APP}", "1.0") == root
     assert whole(far, f"copies/{APP}", "1.0") == whole(near.url, APP, "1.0")
     assert whole(far, f"copies/{APP}", signature) == whole(near.url, APP, signature)
+    assert held(far, f"copies/{APP}", cosign) == by_cosign
+    assert referrers(far, f"copies/{APP}", root) == [signature]
 
     new = put_image(near.client, APP, "1.1", LAYERS[2])
     until(lambda: held(far, f"copies/{APP}", "1.1") == new)
@@ -170,9 +176,11 @@ def _error(near: Served) -> str:
     return found(near.folder, "far").error or standing(near.folder, "far").error
 
 
-def test_large_layers_come_whole(near: Served, far: str) -> None:
+def test_large_layers_come_whole_and_no_faster_than_they_may(near: Served, far: str) -> None:
     layer = Random(9).randbytes(3_000_000)
     put_image(near.client, APP, "big", layer)
-    rule(near.folder, "far", far, rate=8_000_000)
+    began = time.monotonic()
+    rule(near.folder, "far", far, rate=2_000_000)
     still(near.folder, "far")
+    assert time.monotonic() - began > 0.8  # what is sent first goes at once
     assert digest(layer) in whole(far, APP, "big")

@@ -133,7 +133,7 @@ class Worker:
             return
         finally:
             self._copier.forget()
-        self._failures = 0
+        self._went_on()
 
     def _copied(self, item: Item) -> Outcome | None:
         """What came of it; what the rule means no more is let go. Raises `UpstreamError`."""
@@ -187,7 +187,8 @@ class Worker:
             self.rule = replace(self.rule, asked_at=now)
         if self._troubled and found.end is not None:
             await self._end_compare(None, "")
-        self._troubled, self._failures = False, 0
+        self._troubled = False
+        self._went_on()
 
     async def _compare(self) -> None:
         """Have all compared, and what differs put in line as it is found."""
@@ -224,7 +225,7 @@ class Worker:
         name = self.rule.name
         await self._database.note(partial(replications.compared, name=name, at=at, error=error))
         if at is not None:
-            self._failures = 0
+            self._went_on()
             self.rule = replace(self.rule, compared_at=at)
 
     async def _aside(self, work: Callable[[], T]) -> T:
@@ -239,14 +240,21 @@ class Worker:
             await asyncio.wait([running])
             raise
 
+    def _went_on(self) -> None:
+        """The other registry does what it is asked for."""
+        if self._failures:
+            _log.info("replication %s goes on", self.rule.name)
+        self._failures = 0
+
     def _rest(self, error: Exception) -> None:
         """Ask the other registry nothing for a while."""
         now = time.time()
         if now >= self._rests_until:
             self._failures += 1
             if self._failures == 1:
-                told = why(error)
-                _log.warning("replication %s waits for %s: %s", self.rule.name, self.rule.url, told)
+                _log.warning(
+                    "replication %s waits, and tries again: %s", self.rule.name, why(error)
+                )
         wait = error.wait if isinstance(error, BrokenError) else 0.0
         self._rests_until = now + max(wait, delay(self._failures))
 
