@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.accounts import ADMIN, first_start
+from tests.accounts import ADMIN, Accounts, first_start
 from tests.content import put_image
 from tests.served import Served, serving
 from tests.upkeep.replication.conftest import (
@@ -76,7 +76,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[End, End]]:
 def test_each_change_is_heard_of(pair: tuple[End, End]) -> None:
     near, far = pair
     first = put_image(far.client, "heard/app", "1.0", b"a")
-    near.pulls("heard", far, deletions=True)
+    robot = Accounts(far.folder).robot("copier", "reader:heard/*")
+    near.pulls("heard", far, deletions=True, login=robot.name, secret=robot.secret)
     assert near.tag("heard/app", "1.0") == first
     moved = put_image(far.client, "heard/app", "1.0", b"b")
     until(lambda: near.tag("heard/app", "1.0") == moved)
