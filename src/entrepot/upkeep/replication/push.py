@@ -30,7 +30,7 @@ def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
     found = _planned(way, item, moved)
     there = _repository(way, item, moved.at)
     digest, before = moved.digest, there.look(item.tag)
-    left = missing(found, there)
+    left = missing(found, there, before)
     names = {tag: each for tag, each in left.names.items() if there.look(tag) != str(each.digest)}
     if before == digest and not left.manifests and not names:
         return Outcome(State.DONE, digest, parts_of(found), item.error)
@@ -56,7 +56,7 @@ def differs(way: Way, repository: str, tag: str, known: Item | None) -> bool:
     return (
         parts_of(found) != known.parts
         or there.look(tag) != moved.digest
-        or bool(missing(found, there).manifests)
+        or bool(missing(found, there, moved.digest).manifests)
     )
 
 

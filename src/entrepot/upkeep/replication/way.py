@@ -87,7 +87,11 @@ def why(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def missing(plan: Plan, target: Target) -> Plan:
-    """What of an image is not at the target, and the root."""
-    lacks = tuple(each for each in plan.manifests if not target.has_manifest(each.digest))
+def missing(plan: Plan, target: Target, known: str | None = None) -> Plan:
+    """What of an image is not at the target, where one digest is known to be, and the root."""
+    lacks = tuple(
+        each
+        for each in plan.manifests
+        if str(each.digest) != known and not target.has_manifest(each.digest)
+    )
     return Plan(plan.root, lacks, plan.names)
