@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from . import listings, machine, peers, plot, report, stock
+from . import backups, listings, machine, peers, plot, report, stock
 from .bars import figures, judge
-from .cases import LISTINGS, Bench, Sample, run_round, select
+from .cases import BACKUPS, LISTINGS, Bench, Sample, run_round, select
 from .content import Content
 from .peers import SUBJECT
 
@@ -26,7 +26,7 @@ EXAMPLES = """\
 Measure Entrepot beside its peers and write docs/benchmarks.md and docs/benchmarks.svg.
 
 \b
-Everything, as it stands in docs/ (about 15 minutes):
+Everything, as it stands in docs/ (about 20 minutes):
     python -m benchmarks
 Does it work at all (2 minutes, writes nothing):
     python -m benchmarks --quick
@@ -109,6 +109,9 @@ def _measure(
         if not only or LISTINGS in only:
             long = listings.LONG // 20 if quick else listings.LONG
             samples += listings.measure(chosen, Path(place), rounds, long, say)
+        if not only or BACKUPS in only:
+            images = backups.IMAGES // 20 if quick else backups.IMAGES
+            samples += backups.measure(chosen, Path(place), rounds, images, say)
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     date = datetime.now(UTC).date().isoformat()
     return report.Run(date, command, rounds, workers, facts, problems, samples)

@@ -20,6 +20,7 @@ METRICS = {
     "p99_ms": ("ms, p99", "lower"),
     "mb": ("MB", "lower"),
     "pss_mb": ("MB, shared pages divided", "lower"),
+    "cpu_s": ("CPU-s", "lower"),
     "seconds": ("s", "lower"),
 }
 """The unit of each metric, and which way is better."""
@@ -51,6 +52,11 @@ CASES = {
     "stalled-uploads": "64 stalled uploads, more memory",
     "memory": "memory after all of this",
     "start": "start to first answer",
+    "backup-folder": "first backup of 10,000 small images, to a folder",
+    "backup-folder-next": "the next one after 1 % of them changed, to a folder",
+    "backup-bucket": "first backup of 10,000 small images, to a bucket",
+    "backup-bucket-next": "the next one after 1 % of them changed, to a bucket",
+    "backup-start": "start of the command alone",
 }
 """How each case is called in the report."""
 NOISE = 1.15
@@ -144,6 +150,11 @@ BARS = (
     Bar("stalled-uploads", "mb", 30),
     Bar("memory", "mb", 100),
     Bar("start", "seconds", 0.5),
+    *(
+        Bar(f"backup-{place}-next", metric, 0.05, SUBJECT, other=f"backup-{place}")
+        for place in ("folder", "bucket")
+        for metric in ("cpu_s", "seconds")
+    ),
 )
 Figures = dict[tuple[str, str, str], Figure]
 """By case, peer and metric."""

@@ -117,6 +117,7 @@ CASES = (
     Case("start", lambda s, _: memory.restart(s)),
 )
 LISTINGS = "listings"
+BACKUPS = "backup"
 
 
 def select(only: list[str]) -> list[Case]:

@@ -39,6 +39,12 @@ def create(
     keep: Annotated[
         int | None, typer.Option(min=1, help="Prune then: how many backups stay.")
     ] = None,
+    look_at_all: Annotated[
+        bool,
+        typer.Option(
+            "--look-at-all", help="Send again what is missing at DEST; else that is weekly."
+        ),
+    ] = False,
     key_file: KeyFile = None,
     endpoint: Endpoint = "",
     region: Region = "",
@@ -73,7 +79,7 @@ def create(
         )
         here = settings.load(config, data=data)
         with shown() as show:
-            made = make(end_of(here), here.keyring(), vault, show)
+            made = make(end_of(here), here.keyring(), vault, show, look_at_all=look_at_all)
             removed, stay = list[str](), ""
             keep = keep or (0 if dest else here.backup_keep)
             if keep and not made.lost:

@@ -4,7 +4,7 @@ A page of them is a few numbers each; the bytes, or where they lie, are asked fo
 mostly the copy has them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from entrepot.db import quarantine
@@ -22,14 +22,29 @@ class Content:
     size: int
 
 
-def pages(db: Connection, limit: int) -> Iterator[list[Content]]:
-    """All blobs, then all manifests."""
+def pages(
+    db: Connection, limit: int, behind: Callable[[Kind], int] = lambda _: 0
+) -> Iterator[list[Content]]:
+    """All blobs, then all manifests, behind some number of each."""
     for kind in Kind:
-        last = 0
+        last = behind(kind)
         query = f"select id, digest, size from {kind.value} where id > ? order by id limit ?"
         while rows := db.execute(query, (last, limit)).fetchall():
             yield [Content(kind, *row) for row in rows]
             last = rows[-1][0]
+
+
+def total(db: Connection, behind: Callable[[Kind], int] = lambda _: 0) -> int:
+    """Bytes of the same."""
+    return sum(
+        int(
+            db.execute(
+                f"select cast(coalesce(sum(size), 0) as bigint) from {kind.value} where id > ?",
+                (behind(kind),),
+            ).fetchone()[0]
+        )
+        for kind in Kind
+    )
 
 
 def find(db: Connection, wanted: Content) -> Kept | None:
@@ -39,6 +54,16 @@ def find(db: Connection, wanted: Content) -> Kept | None:
 
 
 _SECRETS = ("signing_key", "webhook", "upstream", "replication")
+
+
+def only_manifests(db: Connection) -> tuple[int, int]:
+    """How many digests are of manifests, and of no blob, and their bytes."""
+    row = db.execute(
+        "select count(*), cast(coalesce(sum(size), 0) as bigint) from "
+        "(select distinct digest, size from manifest) m "
+        "where not exists (select 1 from blob b where b.digest = m.digest)"
+    ).fetchone()
+    return int(row[0]), int(row[1])
 
 
 @dataclass(frozen=True, slots=True)

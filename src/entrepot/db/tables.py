@@ -36,6 +36,7 @@ class Table:
 def tables(version: int = VERSION) -> tuple[Table, ...]:
     """All of them, as they were in a version; SQLite reads the scripts, in memory."""
     with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("begin")
         for script in SCRIPTS[:version]:
             for statement in statements(script, "sqlite"):
                 db.execute(statement)

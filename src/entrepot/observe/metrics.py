@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from entrepot.observe import tally
+from entrepot.observe.names import BACKUP_AT
 from entrepot.observe.tally import BUCKETS, SECONDS, SENT, Tally
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -19,7 +20,6 @@ UPLOADS_OPEN = "entrepot_uploads_open"
 STORE_BYTES = "entrepot_store_bytes"
 STORE_BLOBS = "entrepot_store_blobs"
 SCRUB_DAMAGED = "entrepot_scrub_damaged"
-BACKUP_AT = "entrepot_backup_timestamp_seconds"
 WEBHOOK_LAG = "entrepot_webhook_lag_seconds"
 REPLICATION_LAG = "entrepot_replication_lag_seconds"
 REPLICATION_WAITING = "entrepot_replication_waiting"

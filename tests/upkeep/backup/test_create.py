@@ -18,7 +18,7 @@ from tests.upkeep.filled import BIG
 from tests.upkeep.spoilt import spoil
 
 from entrepot.db import engine, hold, pieces
-from entrepot.observe.metrics import BACKUP_AT
+from entrepot.observe.names import BACKUP_AT
 
 
 def test_the_next_one_sends_what_is_new(site: Site) -> None:

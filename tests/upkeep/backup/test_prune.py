@@ -8,6 +8,7 @@ from tests.content import put_blob
 from tests.upkeep.backup.site import Site
 from tests.upkeep.filled import APP
 
+from entrepot.upkeep.backup import document
 from entrepot.upkeep.backup.folder import FolderVault
 from entrepot.upkeep.backup.prune import plan
 from entrepot.upkeep.backup.turn import Work, turn
@@ -44,12 +45,13 @@ def test_a_later_one_is_whole_behind_it(site: Site, tmp_path: Path) -> None:
 def test_nothing_goes_while_one_that_stays_cannot_be_read(site: Site) -> None:
     site.create()
     made = site.create()
-    file = Path(site.dest) / "backups" / made["id"] / "contents.txt"
+    backup = document.read(FolderVault(Path(site.dest)), made["id"])
+    file = Path(site.dest) / backup.tables["blob"].parts[0].name
     file.write_bytes(file.read_bytes()[:-80])
     before = sorted(Path(site.dest).rglob("*"))
     done = site.run("prune", "--keep", "1")
     assert done.status == 2
-    assert "contents.txt is not as it was written" in done.error
+    assert f"{backup.tables['blob'].parts[0].name} is not as it was written" in done.error
     assert sorted(Path(site.dest).rglob("*")) == before
 
 

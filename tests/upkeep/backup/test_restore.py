@@ -17,6 +17,8 @@ from tests.upkeep.filled import APP
 
 from entrepot.db import engine, hold, keyed, moving, replications, upstreams
 from entrepot.encryption.keys import Keyring, MasterKey
+from entrepot.upkeep.backup import document
+from entrepot.upkeep.backup.folder import FolderVault
 
 
 def test_all_of_it_comes_back(site: Site, tmp_path: Path) -> None:
@@ -114,11 +116,12 @@ def test_what_is_killed_goes_on(site: Site, tmp_path: Path) -> None:
 def test_nobody_serves_what_is_half_restored(site: Site, tmp_path: Path) -> None:
     made = site.create()
     new = tmp_path / "new"
-    folder = Path(site.dest) / "backups" / made["id"]
-    (folder / "tables" / "tag.jsonl").write_bytes(b"{}\n")
+    backup = document.read(FolderVault(Path(site.dest)), made["id"])
+    (tags,) = backup.tables["tag"].parts
+    (Path(site.dest) / tags.name).write_bytes(b"{}\n")
     refused = site.run("restore", "--data", str(new))
     assert refused.status == 2
-    assert "tables/tag.jsonl is not as it was written" in refused.error
+    assert f"{tags.name} is not as it was written" in refused.error
     served = entrepot("serve", "--data", str(new), "--listen", "127.0.0.1:0")
     assert served.status == 2
     assert f"backup {made['id']}" in served.error

@@ -8,6 +8,9 @@ from tests.content import digest
 from tests.upkeep.backup.site import Site
 from tests.upkeep.filled import BIG
 
+from entrepot.upkeep.backup import document
+from entrepot.upkeep.backup.folder import FolderVault
+
 
 def flip(file: Path) -> None:
     content = bytearray(file.read_bytes())
@@ -15,8 +18,10 @@ def flip(file: Path) -> None:
     file.write_bytes(content)
 
 
-FILES = ("contents.txt", "index.json", "oci-layout", "tables/audit.jsonl")
-"""Some of all; without a `backup.json` there is no backup."""
+FILES = ("index.json", "oci-layout")
+"""Of a backup's own; without a `backup.json` there is no backup."""
+TABLES = ("audit", "blob", "tag")
+"""Some of all."""
 
 SPOILT: dict[str, Callable[[Path], object]] = {
     "flipped": flip,
@@ -33,7 +38,7 @@ def test_whatever_is_spoilt_is_told(site: Site, how: str) -> None:
     folder = Path(site.dest) / "backups" / made["id"]
     blob = Path(site.dest) / "blobs" / digest(BIG).replace(":", "/")
     files = [folder / name for name in (*FILES, *(["backup.json"] if how != "missing" else []))]
-    for file in (blob, *files):
+    for file in (blob, *files, *(part(site, made["id"], table) for table in TABLES)):
         content = file.read_bytes()
         SPOILT[how](file)
         done = site.run("verify")
@@ -41,6 +46,29 @@ def test_whatever_is_spoilt_is_told(site: Site, how: str) -> None:
         assert (digest(BIG) if file == blob else made["id"]) in done.output, done
         file.write_bytes(content)
     assert site.run("verify").status == 0
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_the_next_one_heals_what_was_found(site: Site, how: str) -> None:
+    made = site.create()
+    blob = Path(site.dest) / "blobs" / digest(BIG).replace(":", "/")
+    tags = part(site, made["id"], "tag")
+    for file in (blob, tags):
+        SPOILT[how](file)
+    assert site.create()["added"] == 0
+    assert site.run("verify").status == 1
+    assert site.create()["added"] == len(BIG)
+    assert site.run("verify").status == 0
+    assert not list(Path(site.dest).glob("damaged/**/*.*"))
+    SPOILT[how](blob)
+    wanted = 0 if how == "flipped" else len(BIG)
+    assert site.create("--look-at-all")["added"] == wanted
+
+
+def part(site: Site, id_: str, table: str) -> Path:
+    """The last file with rows of a table."""
+    vault = FolderVault(Path(site.dest))
+    return Path(site.dest) / document.read(vault, id_).tables[table].parts[-1].name
 
 
 def test_one_that_is_damaged_hides_no_other(site: Site) -> None:

@@ -3,8 +3,8 @@
     blobs/sha256/ab12…            all content, of all backups, each digest once
     backups/ID/backup.json        what the backup is, with the checksums of its files; comes last
     backups/ID/oci-layout, index.json   an OCI image layout over those blobs
-    backups/ID/contents.txt       the digests that it has, and their bytes
-    backups/ID/tables/NAME.jsonl  everything else: a line for each row
+    parts/ab12….jsonl             everything else: rows of tables, each part once
+    damaged/NAME                  a file that is not as it was written
     working/NAME                  somebody makes a backup, or prunes
 
 No file is ever changed, and a backup is one once its `backup.json` is there. docs/backup.md has

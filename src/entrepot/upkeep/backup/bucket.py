@@ -40,6 +40,14 @@ class BucketVault:
             for stride in obstore.get(self._clients.reading, name).stream(STRIDE):
                 yield memoryview(stride)
 
+    def size(self, name: str) -> int | None:
+        """Bytes of an object; None where there is none."""
+        try:
+            with told(f"looking for {name}"):
+                return int(obstore.head(self._clients.reading, name)["size"])
+        except FileNotFoundError:
+            return None
+
     def files(self, folder: str) -> Iterator[File]:
         """All objects below a prefix."""
         try:

@@ -5,7 +5,7 @@ cannot be read right is told, and holds up nothing else.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -19,14 +19,12 @@ from entrepot.encryption import envelope
 from entrepot.encryption.envelope import BrokenSealError
 from entrepot.encryption.keys import Keyring
 from entrepot.oci.digest import Digest
-from entrepot.oci.layout import BLOBS
 from entrepot.oci.ranges import Span
 from entrepot.upkeep.backup.document import place_of
 from entrepot.upkeep.backup.vault import BackupError, Bytes, LostError, Vault
 from entrepot.upkeep.backup.verified import verified
 
 _THREADS = 8
-_PAGE = 1000
 _MOST_MISSING = 20
 """Objects that may be missing from the store; then it is rather not the right one."""
 
@@ -41,13 +39,22 @@ class Pass:
     """Digests that the vault has, of those that were seen, and their bytes."""
     lost: dict[str, str] = field(default_factory=dict)
     """Digests that could not be read right, and why."""
+    lost_bytes: int = 0
+    """Of those."""
 
 
 class Copying:
-    """The copying of one backup, in several passes."""
+    """The copying of one backup, in several passes. Of what is not known to be there the vault is
+    asked, unless all that it has is known.
+    """
 
     def __init__(
-        self, store: Store, keyring: Keyring, vault: Vault, told: Callable[[int], None]
+        self,
+        store: Store,
+        keyring: Keyring,
+        vault: Vault,
+        told: Callable[[int], None],
+        there: dict[str, int] | None,
     ) -> None:
         self.added = 0
         """Bytes that were written by all passes."""
@@ -55,15 +62,22 @@ class Copying:
         self._keyring = keyring
         self._vault = vault
         self._told = told
-        self._there = dict(_sizes(vault))
+        self._asks = there is None
+        self._there = there if there is not None else {}
 
-    def copy(self, db: Connection, is_wanted: Callable[[], bool]) -> Pass:
-        """A pass over all rows; ends early when it is not wanted any more. Raises `StoreError`,
+    def know(self, found: Iterable[tuple[str, int]]) -> None:
+        """Digests that are there, and their bytes."""
+        self._there.update(found)
+
+    def copy(
+        self, db: Connection, rows: Iterable[list[Content]], is_wanted: Callable[[], bool]
+    ) -> Pass:
+        """A pass over some rows; ends early when it is not wanted any more. Raises `StoreError`,
         `EncryptionError` for a missing key.
         """
         found, under_way = Pass(), deque[Future[tuple[Content, int, str]]]()
         with ThreadPoolExecutor(_THREADS, "entrepot-backup") as pool:
-            for page in contents.pages(db, _PAGE):
+            for page in rows:
                 for content in self._new(page, found):
                     kept = contents.find(db, content)
                     if kept is not None:
@@ -91,7 +105,9 @@ class Copying:
     def _end(self, done: tuple[Content, int, str], found: Pass) -> None:
         content, added, why = done
         if why:
-            if content.digest not in found.there:  # in another repository it was whole
+            # In another repository it may be whole, or may have been told.
+            if content.digest not in found.there and content.digest not in found.lost:
+                found.lost_bytes += content.size
                 found.lost[content.digest] = why
             if len(found.lost) >= _MOST_MISSING and set(found.lost.values()) == {_MISSING}:
                 raise BackupError(
@@ -101,18 +117,20 @@ class Copying:
             return
         if content.digest not in found.there:  # two repositories may have it
             found.added += added
-        found.lost.pop(content.digest, None)
+        if found.lost.pop(content.digest, None) is not None:
+            found.lost_bytes -= content.size
         self._there[content.digest] = found.there[content.digest] = content.size
 
     def _write(self, content: Content, kept: Kept) -> tuple[Content, int, str]:
         """Copy it: bytes that were written, or why it cannot be read right."""
         if kept.empty:
             return content, 0, "its bytes are lost"
-        digest = Digest.parse(content.digest)
+        digest, place = Digest.parse(content.digest), place_of(content.digest)
+        if self._asks and self._vault.size(place) == content.size:
+            self._told(content.size)
+            return content, 0, ""
         try:
-            self._vault.put(
-                place_of(content.digest), verified(self._whole(kept), digest), content.size
-            )
+            self._vault.put(place, verified(self._whole(kept), digest), content.size)
         except LostError as error:
             return content, 0, str(error)
         return content, content.size, ""
@@ -151,9 +169,3 @@ class Copying:
 
 
 _MISSING = "its object is missing"
-
-
-def _sizes(vault: Vault) -> Iterator[tuple[str, int]]:
-    for file in vault.files(BLOBS):
-        # Not parsed, which takes long: what is no digest is never looked for.
-        yield file.name.removeprefix(f"{BLOBS}/").replace("/", ":", 1), file.size

@@ -6,28 +6,32 @@ the backup is as the registry was at one moment, and it is one once its last fil
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 
 from entrepot import __version__
-from entrepot.db import contents, gauges, keyed, moving, quarantine, tables
+from entrepot.db import contents, gauges, keyed, moving, tables
 from entrepot.db.audit import By, Event
 from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
+from entrepot.db.contents import Content
 from entrepot.db.schema import VERSION
 from entrepot.encryption.keys import Keyring
-from entrepot.observe.metrics import BACKUP_AT
+from entrepot.observe.names import BACKUP_AT
 from entrepot.oci.layout import INDEX, MARK, SAYS
-from entrepot.upkeep.backup import document, layout, rows
+from entrepot.upkeep.backup import document, layout, reading, rows
 from entrepot.upkeep.backup.copying import Copying, Pass
-from entrepot.upkeep.backup.document import CONTENTS, Backup, Rows, Sum
+from entrepot.upkeep.backup.document import Backup, Rows, Sum
 from entrepot.upkeep.backup.held import Held, holding
+from entrepot.upkeep.backup.parts import Changed, Parts
+from entrepot.upkeep.backup.past import Past, look
+from entrepot.upkeep.backup.reading import NAMING
+from entrepot.upkeep.backup.spool import Spool
 from entrepot.upkeep.backup.turn import Work, turn
-from entrepot.upkeep.backup.vault import BackupError, Bytes, Vault
+from entrepot.upkeep.backup.vault import BackupError, Vault
 from entrepot.upkeep.moving.end import End
 from entrepot.upkeep.moving.move import Show
 
@@ -35,7 +39,7 @@ _BY = By("entrepot", via="backup create")
 _FEW = 64 * 1024 * 1024
 """Bytes that may be left to copy while the state of the database is held."""
 _PASSES = 5
-_CHUNK = 1024 * 1024
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,14 @@ class State:
     files: dict[str, Sum]
     tags: int
     keys: tuple[str, ...]
-    copied: Pass
+    lost: tuple[str, ...]
+    contents: int
+    size: int
 
 
-def create(source: End, keyring: Keyring, vault: Vault, show: Show) -> Backup:
+def create(
+    source: End, keyring: Keyring, vault: Vault, show: Show, *, look_at_all: bool = False
+) -> Backup:
     """Make one. Raises `BackupError`, `SchemaError`, `EncryptionError`, `OSError` (of which is
     `StoreError`), `sqlite3.Error`; then there is none, but the next finds what was copied.
     """
@@ -58,24 +66,27 @@ def create(source: End, keyring: Keyring, vault: Vault, show: Show) -> Backup:
     with (
         turn(vault, Work.CREATE) as renew,
         holding(source.place, renew) as held,
-        TemporaryDirectory(prefix="entrepot-") as spool,
+        TemporaryFile(prefix="entrepot-") as out,
     ):
-        copying = Copying(source.store, keyring, vault, show.add)
+        past = look(vault, str(source), datetime.now(UTC), all_of_it=look_at_all)
+        copying, spool = Copying(source.store, keyring, vault, show.add, past.content), Spool(out)
         with source.reading() as db:
             moving.check(db)
             keyed.check(db)
-            _copy(db, copying, held, show)
+            _copy(db, copying, past, held, show)
             held.check()
             now = datetime.now(UTC)
             with db.snapshot():
-                state = _write_down(db, copying, held, Path(spool), show)
-        made = _made(source, now, state, copying.added)
-        _put_all(vault, made, Path(spool), show)
+                state = _Writing(db, vault, past, copying, held, spool, show).state()
+        made = _made(source, now, state, past, copying.added)
+        show.begin("sending tables", spool.size, "bytes")
+        spool.send(vault, made.folder, show.add)
         vault.settle()
         held.check()
         text = made.dump()
         vault.put(f"{made.folder}/{document.FILE}", [text], len(text))
         vault.settle()
+        vault.delete(list(past.marks))
     _tell(source, made, str(vault), now)
     return made
 
@@ -87,58 +98,84 @@ def _tell(source: End, made: Backup, where: str, now: datetime) -> None:
         record_access(db, Event("backup create", _BY, reference=f"{made.id} {where}"))
 
 
-def _copy(db: Connection, copying: Copying, held: Held, show: Show) -> None:
+def _copy(db: Connection, copying: Copying, past: Past, held: Held, show: Show) -> None:
     """Pass after pass, while much is new."""
     for _ in range(_PASSES):
-        show.begin("copying images, pushes go on", quarantine.total(db), "bytes")
-        if copying.copy(db, held.is_good).added < _FEW:
+        total = contents.total(db, past.highest)
+        show.begin("copying images, pushes go on", total, "bytes")
+        new = contents.pages(db, _PAGE, past.highest)
+        if copying.copy(db, new, held.is_good).added < _FEW:
             return
 
 
-def _write_down(db: Connection, copying: Copying, held: Held, spool: Path, show: Show) -> State:
-    """Tables and tags, and what is still to be copied, as they are now."""
-    kept = rows.kept()
-    show.begin("writing down tables", sum(tables.count(db, table) for table in kept), "rows")
-    found, files = dict[str, Rows](), dict[str, Sum]()
-    for table in kept:
-        name = rows.file_of(table.name)
-        found[table.name], files[name] = rows.dump(db, table, spool / name, show.add)
-    written, files[INDEX] = rows.write_lines(spool / INDEX, layout.index(contents.tagged(db)))
-    _, files[MARK] = rows.write_lines(spool / MARK, [f"{SAYS}\n"])
-    show.begin("copying what came meanwhile", quarantine.total(db), "bytes")
-    copied = copying.copy(db, held.is_good)
-    lines = (f"{digest} {size}\n" for digest, size in sorted(copied.there.items()))
-    _, files[CONTENTS] = rows.write_lines(spool / CONTENTS, lines)
-    return State(found, files, written - 2, tuple(contents.keys(db)), copied)
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """One state of the database is written down."""
+
+    db: Connection
+    vault: Vault
+    past: Past
+    copying: Copying
+    held: Held
+    spool: Spool
+    show: Show
+
+    def state(self) -> State:
+        """Tables and tags, and what is still to be copied, as they are now."""
+        kept = rows.kept()
+        before = self.past.backup.tables if self.past.backup else {}
+        total = sum(
+            before[each.name].rows if each.name in before else tables.count(self.db, each)
+            for each in kept
+        )
+        self.show.begin("writing down tables", total, "rows")
+        parts = Parts(self.db, self.spool, self.show.add, named=self.past.there is None)
+        found = {table.name: parts.of(table, self.past.parts(table.name)) for table in kept}
+        index, named = self.spool.file(INDEX, layout.index(contents.tagged(self.db)))
+        _, mark = self.spool.file(MARK, [f"{SAYS}\n"])
+        copied = self._copy(parts.changed)
+        only, size = contents.only_manifests(self.db)
+        blobs = found["blob"]
+        return State(
+            tables=found,
+            files={INDEX: named, MARK: mark},
+            tags=index - 2,
+            keys=tuple(contents.keys(self.db)),
+            lost=tuple(sorted(copied.lost)),
+            contents=blobs.rows + only - len(copied.lost),
+            size=sum(part.content for part in blobs.parts) + size - copied.lost_bytes,
+        )
+
+    def _copy(self, changed: Changed) -> Pass:
+        """What came meanwhile."""
+        before = self.past.backup
+        if before is None or self.past.there is not None:
+            new: Iterable[list[Content]] = contents.pages(self.db, _PAGE)
+            total = contents.total(self.db)
+        else:
+            total = sum(each.size for each in changed.contents)
+            for part in (part for name in NAMING for part in changed.parts.get(name, ())):
+                with suppress(BackupError):  # then the vault is asked for each
+                    self.copying.know(list(reading.contents_of(self.vault, before, part)))
+            new = [changed.contents]
+        self.show.begin("copying what came meanwhile", total, "bytes")
+        return self.copying.copy(self.db, new, self.held.is_good)
 
 
-def _made(source: End, now: datetime, state: State, added: int) -> Backup:
+def _made(source: End, now: datetime, state: State, past: Past, added: int) -> Backup:
     return Backup(
         id=document.new_id(now),
         created_at=now.isoformat(timespec="microseconds"),
+        looked_at=past.looked_at.isoformat(timespec="seconds"),
         source=str(source),
         version=__version__,
         schema=VERSION,
         keys=state.keys,
-        lost=tuple(sorted(state.copied.lost)),
-        contents=len(state.copied.there),
-        size=sum(state.copied.there.values()),
+        lost=state.lost,
+        contents=state.contents,
+        size=state.size,
         added=added,
         tags=state.tags,
         tables=state.tables,
         files=state.files,
     )
-
-
-def _put_all(vault: Vault, made: Backup, spool: Path, show: Show) -> None:
-    total = sum(each.size for each in made.files.values())
-    show.begin("sending tables", total, "bytes")
-    for name, each in made.files.items():
-        vault.put(f"{made.folder}/{name}", _strides(spool / name), each.size)
-        show.add(each.size)
-
-
-def _strides(file: Path) -> Iterator[Bytes]:
-    with file.open("rb") as stream:
-        while stride := stream.read(_CHUNK):
-            yield stride

@@ -23,8 +23,8 @@ FORMAT = 1
 """Of backups. What reads one refuses a higher number."""
 
 FILE = "backup.json"
-CONTENTS = "contents.txt"
 FOLDER = "backups"
+PARTS = "parts"
 
 _id = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{4}").fullmatch
 
@@ -38,12 +38,34 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a table, in a file that all backups share in which these rows are the same."""
+
+    sha256: str
+    """Of the file, by which it is named."""
+    size: int
+    rows: int
+    last: tuple[Any, ...]
+    """The key of the last row, in the table's order (`db.stretches`)."""
+    mark: str
+    """What the rows came to in the database: while that is so the part is good."""
+    content: int = 0
+    """Bytes of the content that its rows name, of blobs."""
+
+    @property
+    def name(self) -> str:
+        """Where it lies."""
+        return f"{PARTS}/{self.sha256}.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """A table in a backup."""
 
     rows: int
     highest: int
     """The highest number that a row was ever given, where the database gives them; else 0."""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +76,8 @@ class Backup:
     """Which begins with the moment, so that ids sort by time."""
     created_at: str
     """RFC 3339; whatever came before is in it."""
+    looked_at: str
+    """RFC 3339; when all that lies at its place was looked at last."""
     source: str
     """Which registry it is of."""
     version: str
@@ -73,7 +97,7 @@ class Backup:
     tags: int
     tables: dict[str, Rows]
     files: dict[str, Sum]
-    """All others, by their names in the backup's folder."""
+    """All others of its folder, by their names there."""
 
     @property
     def folder(self) -> str:
@@ -102,9 +126,14 @@ class Backup:
         if checksum != _checksum({"format": number, **document}) or document.get("id") != id_:
             raise BackupError(f"backup {id_} is damaged: its {FILE} is not as it was written")
         document["keys"], document["lost"] = tuple(document["keys"]), tuple(document["lost"])
-        document["tables"] = {name: Rows(**each) for name, each in document["tables"].items()}
+        document["tables"] = {name: _rows(each) for name, each in document["tables"].items()}
         document["files"] = {name: Sum(**each) for name, each in document["files"].items()}
         return cls(**document)
+
+
+def _rows(document: dict[str, Any]) -> Rows:
+    parts = (Part(**{**each, "last": tuple(each["last"])}) for each in document["parts"])
+    return Rows(document["rows"], document["highest"], tuple(parts))
 
 
 def _checksum(document: dict[str, Any]) -> str:
@@ -163,34 +192,6 @@ def read(vault: Vault, id_: str) -> Backup:
         ) from None
     except LostError as error:
         raise BackupError(f"backup {id_} is damaged: its {FILE}: {error}") from None
-
-
-def lines(vault: Vault, backup: Backup, name: str) -> Iterator[bytes]:
-    """The lines of a file of a backup. Raises `BackupError` where it is not as it was written,
-    which shows at its end.
-    """
-    wanted, hashed, rest = backup.files[name], hashlib.sha256(), b""
-    try:
-        for stride in vault.read(f"{backup.folder}/{name}"):
-            hashed.update(stride)
-            *whole, rest = (rest + bytes(stride)).split(b"\n")
-            yield from whole
-    except FileNotFoundError:
-        raise BackupError(f"backup {backup.id} is damaged: its {name} is missing") from None
-    except LostError as error:
-        raise BackupError(f"backup {backup.id} is damaged: its {name}: {error}") from None
-    if rest or hashed.hexdigest() != wanted.sha256:
-        raise BackupError(f"backup {backup.id} is damaged: its {name} is not as it was written")
-
-
-def contents(vault: Vault, backup: Backup) -> Iterator[tuple[str, int]]:
-    """Digests that it has, and their bytes."""
-    for line in lines(vault, backup, CONTENTS):
-        digest, _, size = line.decode("ascii", "replace").partition(" ")
-        try:
-            yield str(Digest.parse(digest)), int(size)
-        except (OCIError, ValueError):
-            raise BackupError(f"backup {backup.id} is damaged: its {CONTENTS} is wrong") from None
 
 
 def paged(found: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

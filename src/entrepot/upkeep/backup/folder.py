@@ -65,6 +65,13 @@ class FolderVault:
             while count := file.readinto(buffer):
                 yield memoryview(buffer)[:count]
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None where there is none."""
+        try:
+            return (self._folder / name).stat().st_size
+        except FileNotFoundError:
+            return None
+
     def files(self, folder: str) -> Iterator[File]:
         """All files below a folder."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self._folder / folder) as found:

@@ -2,8 +2,8 @@
 share. Source: OCI Image Specification, "Image Layout".
 """
 
-import json
 from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii as _text
 
 from entrepot.db.contents import Tagged
 from entrepot.oci.layout import NAME
@@ -15,17 +15,15 @@ def index(found: Iterator[Tagged]) -> Iterator[str]:
     yield f'{{"schemaVersion": 2, "mediaType": "{OCI_INDEX}", "manifests": ['
     separator = "\n"
     for each in found:
-        yield separator + json.dumps(_descriptor(each))
+        yield separator + _descriptor(each)
         separator = ",\n"
     yield "\n]}\n"
 
 
-def _descriptor(found: Tagged) -> dict[str, object]:
-    artifact = {"artifactType": found.artifact_type} if found.artifact_type else {}
-    return {
-        "mediaType": found.media_type,
-        "digest": found.digest,
-        "size": found.size,
-        **artifact,
-        "annotations": {NAME: f"{found.repository}:{found.tag}"},
-    }
+def _descriptor(found: Tagged) -> str:
+    artifact = f'"artifactType": {_text(found.artifact_type)}, ' if found.artifact_type else ""
+    return (
+        f'{{"mediaType": {_text(found.media_type)}, "digest": "{found.digest}", '
+        f'"size": {found.size}, {artifact}'
+        f'"annotations": {{"{NAME}": {_text(f"{found.repository}:{found.tag}")}}}}}'
+    )

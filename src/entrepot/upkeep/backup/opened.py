@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from entrepot.oci.digest import Digest
-from entrepot.upkeep.backup import document, rows
+from entrepot.upkeep.backup import document, reading
 from entrepot.upkeep.backup.document import Backup
 from entrepot.upkeep.backup.vault import Bytes, LostError, Vault
 from entrepot.upkeep.backup.verified import verified
@@ -23,13 +23,11 @@ class Opened:
 
     def contents(self) -> dict[str, int]:
         """Digests that it should have, and their bytes."""
-        return dict(document.contents(self.vault, self.backup))
+        return dict(reading.contents(self.vault, self.backup))
 
     def pages(self, table: str, size: int) -> Iterator[list[dict[str, Any]]]:
         """The rows of a table, so many at a time."""
-        if rows.file_of(table) not in self.backup.files:
-            return
-        lines = document.lines(self.vault, self.backup, rows.file_of(table))
+        lines = reading.rows(self.vault, self.backup, table)
         for page in document.paged(lines, size):
             yield [json.loads(line) for line in page]
 

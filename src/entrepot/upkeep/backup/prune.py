@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entrepot.oci.layout import BLOBS
-from entrepot.upkeep.backup import document
-from entrepot.upkeep.backup.document import FILE, FOLDER
+from entrepot.upkeep.backup import document, reading
+from entrepot.upkeep.backup.document import FILE, FOLDER, PARTS
+from entrepot.upkeep.backup.reading import NAMING
 from entrepot.upkeep.backup.turn import Work, turn
 from entrepot.upkeep.backup.vault import Vault
 from entrepot.upkeep.moving.move import Show
@@ -50,16 +51,15 @@ def prune(vault: Vault, keep: int, show: Show) -> Pruned:
         if not whole:  # one is being begun, perhaps: the next goes on from its content
             return Pruned((), (), 0, 0)
         chosen = plan(whole, keep)
-        needed: set[str] = set()
-        for id_ in chosen.keep:
-            backup = document.read(vault, id_)
-            needed.update(digest for digest, _ in document.contents(vault, backup))
+        needed = _needed(vault, chosen.keep)
         vault.delete([f"{FOLDER}/{id_}/{FILE}" for id_ in chosen.remove])
         vault.settle()
         for id_ in (*chosen.remove, *unfinished):
             vault.delete([each.name for each in vault.files(f"{FOLDER}/{id_}")])
         renew()
         contents, size = 0, 0
+        parts = [f.name for f in vault.files(PARTS) if f.name not in needed]
+        vault.delete(parts)
         gone = [(f.name, f.size) for f in vault.files(BLOBS) if _is_unneeded(f.name, needed)]
         show.begin("deleting content that no backup needs", sum(s for _, s in gone), "bytes")
         for start in range(0, len(gone), _PAGE):
@@ -69,6 +69,20 @@ def prune(vault: Vault, keep: int, show: Show) -> Pruned:
             show.add(sum(each for _, each in page))
             renew()
     return Pruned(chosen.keep, chosen.remove, contents, size)
+
+
+def _needed(vault: Vault, keep: Sequence[str]) -> set[str]:
+    """Digests and parts that backups have."""
+    needed = set[str]()
+    for id_ in keep:
+        backup = document.read(vault, id_)
+        for name, table in backup.tables.items():
+            for part in table.parts:
+                if part.name not in needed and name in NAMING:
+                    found = reading.contents_of(vault, backup, part)
+                    needed.update(digest for digest, _ in found)
+                needed.add(part.name)
+    return needed
 
 
 def _is_unneeded(name: str, needed: set[str]) -> bool:

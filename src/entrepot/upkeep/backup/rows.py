@@ -1,4 +1,4 @@
-"""Rows as lines of JSON: a file for each table, an object with the columns for each row.
+"""Rows as lines of JSON, an object with the columns for each row.
 
 What content has of its own, and where it lies, is left out: it is found under its digest. So is
 what belongs to the one place alone: objects and garbage, uploads under way, jobs, the quarantine.
@@ -6,10 +6,8 @@ what belongs to the one place alone: objects and garbage, uploads under way, job
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii
-from pathlib import Path
 from typing import Any
 
 from entrepot.db import blobs, moving, sealed, tables
@@ -17,12 +15,6 @@ from entrepot.db.connection import Connection
 from entrepot.db.schema import VERSION
 from entrepot.db.sealed import Sealed
 from entrepot.db.tables import Row, Table
-from entrepot.upkeep.backup.document import Rows, Sum
-
-Told = Callable[[int], None]
-
-_AT_ONCE = 500
-"""Lines that are written at once."""
 
 _LEFT = {
     "fetching",
@@ -43,54 +35,31 @@ def kept(version: int = VERSION) -> list[Table]:
     return [table for table in tables.tables(version) if table.name not in _LEFT]
 
 
-def file_of(table: str) -> str:
-    """The name of a table's file."""
-    return f"tables/{table}.jsonl"
-
-
-def write_lines(file: Path, lines: Iterable[str]) -> tuple[int, Sum]:
-    """Write a file; how many lines it has, and what it comes to."""
-    file.parent.mkdir(exist_ok=True)
-    count, size, hashed, rest = 0, 0, hashlib.sha256(), iter(lines)
-    with file.open("wb") as out:
-        while some := tuple(islice(rest, _AT_ONCE)):
-            encoded = "".join(some).encode()
-            out.write(encoded)
-            hashed.update(encoded)
-            count, size = count + len(some), size + len(encoded)
-    return count, Sum(size, hashed.hexdigest())
-
-
-def dump(db: Connection, table: Table, file: Path, told: Told) -> tuple[Rows, Sum]:
-    """Write a table to a file. Raises `EncryptionError`."""
-    highest = tables.highest(db, table) if table.counted else 0
-    count, total = write_lines(file, _lines(db, table, told))
-    return Rows(count, highest), total
-
-
-def _lines(db: Connection, table: Table, told: Told) -> Iterator[str]:
-    without = _WITHOUT.get(table.name, ())
-    places = [i for i, column in enumerate(table.columns) if column not in without]
-    line = "{" + ", ".join(f"{json.dumps(table.columns[i])}: %s" for i in places) + "}\n"
-    for page in tables.pages(db, table):
-        for values in page:
-            row = values
-            if table.name == "marker" and row[table.columns.index("name")] in moving.OWN:
-                continue
-            if table.name == "manifest":
-                found = dict(zip(table.columns, values, strict=True))
-                row = tuple({**found, "annotations": _opened(db, found)}.values())
-            yield line % tuple([_written(row[i]) for i in places])
-        told(len(page))
+def lines(
+    db: Connection, table: str, columns: tuple[str, ...], found: Iterable[Row]
+) -> Iterator[str]:
+    """Rows as lines of JSON. Raises `EncryptionError`."""
+    without = _WITHOUT.get(table, ())
+    places = [i for i, column in enumerate(columns) if column not in without]
+    line = "{" + ", ".join(f"{json.dumps(columns[i])}: %s" for i in places) + "}\n"
+    for values in found:
+        row = values
+        if table == "marker" and row[columns.index("name")] in moving.OWN:
+            continue
+        if table == "manifest":
+            named = dict(zip(columns, values, strict=True))
+            row = tuple({**named, "annotations": _opened(db, named)}.values())
+        yield line % tuple([_written(row[i]) for i in places])
 
 
 def _written(value: Any) -> str:
     """As JSON has it; a backup writes millions of them."""
-    if type(value) is int:
-        return str(value)
-    if value is None:
-        return "null"
-    return encode_basestring_ascii(value) if type(value) is str else json.dumps(value)
+    kind = type(value)
+    if kind is str:
+        return encode_basestring_ascii(value)
+    if kind is int or kind is float:
+        return repr(value)
+    return "null" if value is None else json.dumps(value)
 
 
 def _opened(db: Connection, row: Mapping[str, Any]) -> str | None:

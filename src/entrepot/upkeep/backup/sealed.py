@@ -64,6 +64,11 @@ class SealedVault:
         if stored.take(1):
             raise LostError("it is longer than it was")
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file's content; None where there is none."""
+        stored = self._vault.size(f"{FOLDER}/{name}")
+        return None if stored is None else content_size(max(stored - HEAD, 0))
+
     def files(self, folder: str) -> Iterator[File]:
         """All files below a folder, with the bytes of their content."""
         for file in self._vault.files(f"{FOLDER}/{folder}"):

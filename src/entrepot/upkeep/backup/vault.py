@@ -48,6 +48,9 @@ class Vault(Protocol):
         `LostError` where it can be seen that they are not what was written.
         """
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None where there is none."""
+
     def files(self, folder: str) -> Iterator[File]:
         """All files below a folder; none where there is none."""
 
