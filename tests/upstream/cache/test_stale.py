@@ -128,7 +128,10 @@ def test_what_is_not_kept_says_what_is_wrong(caching: Caching) -> None:
         assert len(server.asked) == before, "it was asked again before its time"
 
 
-def test_a_failing_upstream_is_left_alone(caching: Caching) -> None:
+def test_a_failing_upstream_is_left_alone(
+    caching: Caching, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "entrepot.cache")
     with opened() as (shop, server):
         client = caching(server.address).client
         shop.says = Say(500)
@@ -139,6 +142,11 @@ def test_a_failing_upstream_is_left_alone(caching: Caching) -> None:
         time.sleep(1.2)
         assert manifest(client).content == MANIFEST
         assert manifest(client, "1").status_code == 200
+        said = [each for each in caplog.messages if each.startswith("project hub")]
+        assert said == [
+            f"project hub serves what it has: {server.address}: HTTP status 500",
+            f"project hub: {server.address} answers again",
+        ]
 
 
 @pytest.mark.parametrize("reference", ["2", digest(b"nothing")])

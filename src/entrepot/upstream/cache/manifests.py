@@ -37,6 +37,8 @@ STALE_SECONDS = 10.0
 """For which what may be old is served before its upstream is asked again."""
 MISSING_SECONDS = 60.0
 """For which what is not there is not asked for again."""
+_LOGS = 3600.0
+"""Seconds after which the log says again that a tag may be old; the audit has each time."""
 PATIENCE = 4.0
 """Seconds that an upstream has to answer where something is kept."""
 
@@ -86,6 +88,7 @@ class Manifests:
         """Is told of each manifest that was fetched for a tag."""
         self._missing = Lately(MISSING_SECONDS)
         self._old = Lately(STALE_SECONDS)
+        self._logged = Lately(_LOGS)
         self._slow: set[str] = set()
         """What takes long, and is under way."""
 
@@ -116,7 +119,7 @@ class Manifests:
                 asked.remote.missed(_SLOW)
         if task.done():
             return task.result()
-        return self._stale(asked, kept, f"{asked.remote.row.url} {_SLOW}")
+        return self._stale(asked, kept, f"{asked.remote.host} {_SLOW}")
 
     async def close(self) -> None:
         """Stop what is under way."""
@@ -167,6 +170,8 @@ class Manifests:
 
     def _failed(self, asked: Question, error: UpstreamError) -> OCIError:
         gone = isinstance(error, UnknownError | RefusedError)
+        if not gone and not isinstance(error, BrokenError):  # it lies, or is misconfigured
+            _log.warning("%s was not kept: %s", asked, error)
         if gone:
             self._missing.add(str(asked))
         self._count(asked, "missing" if gone else "failed")
@@ -223,7 +228,9 @@ class Manifests:
             detail={"why": why},
         )
         self._trail.note(event)
-        _log.warning("%s is served as it was last: %s", asked, why)
+        if self._logged.get(str(asked)) is None:
+            self._logged.add(str(asked))
+            _log.warning("%s is served as it was last: %s", asked, why)
         warning = f"{asked} may be old: {why}"
         self._old.add(str(asked), warning)
         return Found(kept, STALE_SECONDS, warning)

@@ -4,6 +4,7 @@ What it is asked runs in threads. Next: `breaker` says when to ask; `upstream.ht
 """
 
 import asyncio
+import logging
 import math
 import threading
 import time
@@ -45,6 +46,9 @@ _ATTEMPTS = 2
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
 
 
+_log = logging.getLogger("entrepot.cache")
+
+
 class RestingError(BrokenError):
     """It failed so often, or said so, that it is not asked for a while."""
 
@@ -64,7 +68,10 @@ class Remote:
         """How many questions are under way."""
         self._retired = False
         self._ways: Mapping[str, Way] = {}
+        self.host = urlsplit(row.url).netloc
         self._breaker = Breaker()
+        self._told = False
+        """Whether the log knows that it fails."""
         self.budget = Budget()
         self._login = login_of(row, allow)
 
@@ -114,7 +121,8 @@ class Remote:
 
     def missed(self, why: str) -> None:
         """It took longer than somebody would wait."""
-        self._breaker.failed(time.monotonic(), f"{urlsplit(self.row.url).netloc} {why}")
+        self._breaker.failed(time.monotonic(), f"{self.host} {why}")
+        self._tell()
 
     def check(self) -> None:
         """Raise `RestingError` where it is not to be asked now."""
@@ -130,8 +138,7 @@ class Remote:
         """Raise `RestingError` where it allows no more pulls now."""
         rests = self.budget.rests(time.monotonic())
         if rests:
-            host = urlsplit(self.row.url).netloc
-            raise RestingError(f"{host} allows no more pulls at present", rests, BUSY)
+            raise RestingError(f"{self.host} allows no more pulls at present", rests, BUSY)
 
     def do(self, repository: Repository, work: Callable[[RegistryRepository], T]) -> T:
         """The same in a thread, however it does and however long that takes."""
@@ -142,16 +149,30 @@ class Remote:
             self._failed(error)
             raise
         except UpstreamError:
-            self._breaker.succeeded()
+            self._succeeded()
             raise
-        self._breaker.succeeded()
+        self._succeeded()
         return found
+
+    def _succeeded(self) -> None:
+        self._breaker.succeeded()
+        if self._told:
+            self._told = False
+            _log.info("project %s: %s answers again", self.row.project, self.host)
 
     def _failed(self, error: BrokenError) -> None:
         now = time.monotonic()
         self._breaker.failed(now, str(error), error.status)
         if error.wait:
             self._breaker.told(now, error.wait, str(error))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say in the log that it is left alone: once, and not for each who asks meanwhile."""
+        why = self._breaker.trouble(time.monotonic())
+        if why and not self._told:
+            self._told = True
+            _log.warning("project %s serves what it has: %s", self.row.project, why)
 
     @contextmanager
     def _opened(self, repository: Repository) -> Iterator[RegistryRepository]:
