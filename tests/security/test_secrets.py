@@ -6,6 +6,7 @@ keeps is searched for them.
 
 import os
 import re
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,9 +16,10 @@ import httpx
 import pytest
 from tests.accounts import Credential
 from tests.cli.command import entrepot
-from tests.content import put_image
+from tests.content import dump, put_image
 from tests.registry import Registry, serving
 from tests.security.cast import basic
+from tests.upstream.scripted import Asked, Say, scripted
 
 from entrepot.auth import secrets
 from entrepot.db.secrets import Kind
@@ -29,6 +31,8 @@ WRONG = "Planted-but-wrong-4"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 AS_NAME = "Planted-as-a-name-5"
 IN_QUERY = "Planted-in-a-query-6"
+UPSTREAM, RULE = "Planted-for-an-upstream-7", "Planted-for-a-copy-9"
+"""Which have to be shown to others: without keys they lie in the data as they are."""
 STRANGE = secrets.make(Kind.PERSONAL)
 """Looks like ours, and is not."""
 WORKLOAD = (
@@ -38,7 +42,8 @@ WORKLOAD = (
 
 LISTS = (
     "session", "users", "users/alice", "groups", "projects", "projects/team", "grants", "robots",
-    "robots/ci", "tokens", "certificates", "audit", "openapi.json",
+    "robots/ci", "tokens", "certificates", "audit", "openapi.json", "upstreams", "upstreams/hub",
+    "replications", "replications/copy", "replications/copy/tags",
 )  # fmt: skip
 
 
@@ -67,14 +72,24 @@ def telling(answer: httpx.Response) -> str:
     return f"{answer.status_code} {answer.headers} {answer.text}"
 
 
-def plant(registry: Registry) -> Planted:
+def echo(asked: Asked) -> Say:
+    """Another registry, which says what was shown to it."""
+    shown = asked.headers.get("authorization")
+    if shown is None:
+        return Say(401, headers={"www-authenticate": 'Basic realm="x"'})
+    return Say(403, dump({"errors": [{"message": f"{shown} is not good"}]}))
+
+
+def plant(registry: Registry, other: str) -> Planted:
     """Bring every kind of secret in by every way that there is."""
     planted = Planted(
-        registry, {ADMIN, PASSWORD, CHANGED, WRONG, AS_NAME, IN_QUERY, STRANGE, WORKLOAD}
+        registry,
+        {ADMIN, PASSWORD, CHANGED, WRONG, AS_NAME, IN_QUERY, UPSTREAM, RULE, STRANGE, WORKLOAD},
     )
-    with httpx.Client(base_url=registry.url, auth=("admin", ADMIN)) as admin:
+    with httpx.Client(base_url=registry.url, auth=("admin", ADMIN), timeout=30) as admin:
         _make(admin, planted)
-    with httpx.Client(base_url=registry.url) as client:
+        _show_to_others(admin, planted, f"http://{other}")
+    with httpx.Client(base_url=registry.url, timeout=30) as client:
         _log_in(client, planted)
         _misplace(client, planted)
     return planted
@@ -104,6 +119,27 @@ def _make(admin: httpx.Client, planted: Planted) -> None:
             planted.secrets.add(answer.json()["secret"])
     planted.admins = made[-1].json()["secret"]
     put_image(admin, "team/app", "t")
+
+
+def _show_to_others(admin: httpx.Client, planted: Planted, url: str) -> None:
+    """Logins at other registries, and what these say of them."""
+    api, given = "/api/v1", {"url": url, "login": "alice"}
+    hub = {**given, "project": "hub", "password": UPSTREAM}
+    copy = {**given, "name": "copy", "direction": "push", "pattern": "team/*", "password": RULE}
+    for path, document in (("upstreams", hub), ("replications", copy)):
+        answer = admin.post(f"{api}/{path}", json=document)
+        assert answer.status_code == 201, answer.text
+        wrong = [{**document, "url": "nowhere"}, {**document, "password": [document["password"]]}]
+        answers = [answer, *(admin.post(f"{api}/{path}", json=each) for each in wrong)]
+        planted.said += [telling(each) for each in answers]
+    for path in ("manifests/1", "tags/list"):
+        answer = admin.get(f"/v2/hub/team/app/{path}")
+        assert answer.status_code in (200, 404)
+        planted.said.append(telling(answer))
+    deadline = time.monotonic() + 30
+    while not (found := admin.get(f"{api}/replications/copy")).json()["error"]:
+        assert time.monotonic() < deadline, found.text
+        time.sleep(0.05)
 
 
 def _log_in(client: httpx.Client, planted: Planted) -> None:
@@ -178,14 +214,19 @@ def planted(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Planted]:
     folder = tmp_path_factory.mktemp("secrets")
-    with serving(
-        folder,
-        dangerously_without_accounts=False,
-        admin_password=ADMIN,
-        log_format=request.param,
-        log_level="debug",
-    ) as registry:
-        yield plant(registry)
+    with (
+        scripted(echo) as other,
+        serving(
+            folder,
+            dangerously_without_accounts=False,
+            admin_password=ADMIN,
+            log_format=request.param,
+            log_level="debug",
+            outbound_allow="127.0.0.0/8",
+            upkeep_pause=1,
+        ) as registry,
+    ):
+        yield plant(registry, other.address)
 
 
 def test_answers(planted: Planted) -> None:
@@ -195,7 +236,7 @@ def test_answers(planted: Planted) -> None:
 
 
 def test_lists_and_metrics(planted: Planted) -> None:
-    with httpx.Client(base_url=planted.registry.url, auth=("admin", ADMIN)) as admin:
+    with httpx.Client(base_url=planted.registry.url, auth=("admin", ADMIN), timeout=30) as admin:
         for path in LISTS:
             answer = admin.get(f"/api/v1/{path}")
             assert answer.status_code == 200, path
@@ -205,7 +246,8 @@ def test_lists_and_metrics(planted: Planted) -> None:
 
 
 def test_command_line(planted: Planted) -> None:
-    for words in ("user list", "robot list", "robot show ci", "token list", "grant list"):
+    shown = ("upstream list", "upstream show hub", "replication list", "replication show copy")
+    for words in ("user list", "robot list", "robot show ci", "token list", "grant list", *shown):
         done = entrepot(
             *words.split(),
             "--json",
@@ -246,12 +288,12 @@ def test_the_data(planted: Planted) -> None:
     assert any(path.name == "entrepot.sqlite" for path in files)
     for path in files:
         text = path.read_bytes().decode("latin-1")
-        assert not planted.searched(text), path
+        assert not planted.searched(text) - {UPSTREAM, RULE}, path
     planted.registry.start()
 
 
 def test_the_audit(planted: Planted) -> None:
-    with httpx.Client(base_url=planted.registry.url, auth=("admin", ADMIN)) as admin:
+    with httpx.Client(base_url=planted.registry.url, auth=("admin", ADMIN), timeout=30) as admin:
         answer = admin.get("/api/v1/audit", params={"limit": "1000"})
         assert len(answer.json()["items"]) > 40
         assert not planted.searched(answer.text)
