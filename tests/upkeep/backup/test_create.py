@@ -134,6 +134,14 @@ def test_what_is_no_place_is_told(site: Site, dest: str) -> None:
     assert f"{dest} is no place for backups" in done.error
 
 
+@pytest.mark.parametrize("command", ["create", "list", "verify", "restore", "prune"])
+def test_without_a_place_it_asks_for_one(tmp_path: Path, command: str) -> None:
+    (tmp_path / "none.toml").touch()
+    done = entrepot("backup", command, "--config", str(tmp_path / "none.toml"))
+    assert done.status == 2
+    assert "name DEST, where the backups are, or set backup_to" in done.error
+
+
 def test_nothing_is_deleted_from_the_store_meanwhile(tmp_path: Path) -> None:
     engine.prepare(tmp_path)
     with closing(engine.connect(tmp_path)) as db:

@@ -10,18 +10,22 @@ from typing import Any
 import pytest
 from tests.accounts import ADMIN
 from tests.cli.command import entrepot
-from tests.content import put_image
+from tests.content import digest, put_image
 from tests.registry import Registry, serving
 from tests.upkeep.backup.site import Site, write
+from tests.upkeep.filled import BIG
+from tests.upkeep.spoilt import spoil
 
+from entrepot.blobstore.place import Place
 from entrepot.db import engine, hold
-from entrepot.encryption.keys import MasterKey
+from entrepot.encryption.keys import Keyring, MasterKey
+from entrepot.upkeep.backup.order import Order, lines_of
 from entrepot.upkeep.backup.scheduled import JOB
 
 
 @pytest.fixture
-def nightly(tmp_path: Path) -> Iterator[Site]:
-    """A registry of two processes that makes backups, by a key of their own."""
+def nightly(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """A registry of one process, or so many, that makes backups by a key of their own."""
     keys = {"encryption_key_file": tmp_path / "keys", "backup_key_file": tmp_path / "backup-keys"}
     for file in keys.values():
         file.touch(0o600)
@@ -32,7 +36,7 @@ def nightly(tmp_path: Path) -> Iterator[Site]:
         tmp_path / "old",
         admin_password=ADMIN.secret,
         dangerously_without_accounts=False,
-        workers=2,
+        workers=getattr(request, "param", 1),
         **settings,
     ) as registry:
         found = Site(registry, tmp_path, "")
@@ -80,6 +84,32 @@ def again(site: Site) -> dict[str, Any]:
     return found
 
 
+def test_an_order_arrives_as_it_was_given() -> None:
+    bucket = Place("s3", "blobs", "a/b", "https://s3.test", "eu-1", Path("/ca.pem"), "path")
+    keys = lines_of(Keyring((MasterKey.new(), MasterKey.new())))
+    url = "postgresql://u:p@h/d"
+    for storage in (bucket, None):
+        order = Order("s3://backups", bucket, 3, Path("data"), storage, url, keys, "")
+        assert Order.parse(order.dump()) == order
+        assert keys not in repr(order)
+        assert url not in repr(order)
+
+
+def test_damage_is_told_and_nothing_is_pruned(nightly: Site) -> None:
+    until(nightly, "0 tags")
+    nightly.fill()
+    again(nightly)
+    spoil(nightly.registry.data, BIG)
+    found = again(nightly)
+    assert "1 contents are damaged: entrepot check" in found["note"]
+    assert found["state"] == "waiting", "another would have no more"
+    assert len(made(nightly)) == 3
+    assert f"lacks 1 contents that are damaged in the registry, such as {digest(BIG)}" in (
+        nightly.registry.log.read_text()
+    )
+
+
+@pytest.mark.parametrize("nightly", [2], indirect=True, ids=["two-processes"])
 def test_it_makes_them_and_all_of_it_comes_back(nightly: Site) -> None:
     found = until(nightly, "0 tags")
     assert found["next_at"].endswith("T02:00:00Z")

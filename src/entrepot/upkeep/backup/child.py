@@ -22,8 +22,9 @@ from entrepot.upkeep.backup.prune import prune
 from entrepot.upkeep.backup.vault import BackupError, BusyError
 from entrepot.upkeep.moving.end import MoveError
 
-_NICE = 10
+_NICE = 19
 """Requests go first."""
+_SHOWN = 5
 _EACH = 1.0
 """Seconds between two lines that say how far it is."""
 
@@ -31,6 +32,7 @@ _EACH = 1.0
 def main() -> int:
     """Do it; 0 where a backup was made."""
     os.nice(_NICE)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service is stopped as a whole
     order = Order.parse(sys.stdin.buffer.readline())
     threading.Thread(target=_follow, name="entrepot-server", daemon=True).start()
     try:
@@ -59,7 +61,8 @@ def _made(order: Order) -> dict[str, Any]:
         "made": made.id,
         "tags": made.tags,
         "added": made.added,
-        "lost": list(made.lost),
+        "lost": len(made.lost),
+        "such": made.lost[:_SHOWN],
         "removed": removed,
         "stay": stay,
     }

@@ -26,7 +26,6 @@ _BUSY = 15.0
 """Seconds until it is tried again where somebody else makes a backup, or prunes."""
 _PATIENCE = 5.0
 """Seconds that the child has to end by itself."""
-_SHOWN = 5
 _DAY = 24 * 3600.0
 _BY = By("entrepot", via=JOB)
 
@@ -59,8 +58,8 @@ class Scheduled:
             _log.error(
                 "backup %s lacks %d contents that are damaged in the registry, such as %s",
                 said["made"],
-                len(said["lost"]),
-                ", ".join(said["lost"][:_SHOWN]),
+                said["lost"],
+                ", ".join(said["such"]),
             )
 
     async def _try(self, run: Run) -> dict[str, Any]:
@@ -112,7 +111,7 @@ async def _end(process: Process) -> None:
 def _words(said: dict[str, Any]) -> str:
     words = f"{said['made']}: {said['tags']} tags, {said['added']} bytes are new"
     if said["lost"]:
-        words += f"; {len(said['lost'])} contents are damaged: entrepot check"
+        words += f"; {said['lost']} contents are damaged: entrepot check"
     if said["removed"]:
         words += f"; {said['removed']} older ones are gone"
     return words + (f"; older ones stay for now: {said['stay']}" if said["stay"] else "")
