@@ -97,8 +97,8 @@ def test_an_order_arrives_as_it_was_given() -> None:
 
 def test_damage_is_told_and_nothing_is_pruned(nightly: Site) -> None:
     until(nightly, "0 tags")
-    nightly.fill()
     again(nightly)
+    nightly.fill()
     spoil(nightly.registry.data, BIG)
     found = again(nightly)
     assert "1 contents are damaged: entrepot check" in found["note"]
