@@ -5,7 +5,7 @@ most parts of the backup before are good for the next.
 """
 
 import hashlib
-import marshal
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -113,5 +113,4 @@ class Reading:
 
 
 def _mark(found: list[Any]) -> str:
-    """Only compared, never read; another Python may come to something else, which costs a part."""
-    return hashlib.sha256(marshal.dumps(found, 2)).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:32]
