@@ -7,7 +7,6 @@ What takes the internet, a cloud or a cluster is left out here by what it begins
 import base64
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,12 +107,21 @@ def test_replication(desk: Desk, peer: str, work: Path) -> None:
         "team/app" in said["entrepot replication list"]
         or "team/*" in said["entrepot replication list"]
     )
-    until = time.monotonic() + 20
-    while any(served(peer, name, tag).status_code != 200 for name, tag in IMAGES[:2]):
-        assert time.monotonic() < until, desk.json("replication", "show", "office")
-        time.sleep(0.05)
+    done = desk.run("replication", "run", "office", "--wait")
+    assert (done.status, done.output) == (0, "replication office is in step: 2 tags\n"), done
+    assert all(served(peer, name, tag).status_code == 200 for name, tag in IMAGES[:2])
     assert served(peer, "base/debian", "13").status_code == 404
     desk.good("replication", "remove", "office", "--yes")
+
+
+def test_a_replication_that_does_not_get_on_is_not_waited_for(desk: Desk) -> None:
+    gone = f"http://127.0.0.1:{free_port()}"
+    desk.good("replication", "add", "gone", gone, "team/*")
+    done = desk.run("replication", "run", "gone", "--wait")
+    desk.good("replication", "remove", "gone", "--yes")
+    assert done.status == 1
+    assert "replication gone is not in step: 2 tags wait; " in done.error
+    assert "Connection refused" in done.error
 
 
 def test_failover(desk: Desk, peer: str, work: Path) -> None:

@@ -7,10 +7,11 @@ import typer
 
 from entrepot.cli.client import connect
 from entrepot.cli.duration import parse_duration, show_duration
-from entrepot.cli.options import Json, Yes, confirm, read_text
+from entrepot.cli.options import Json, Yes, confirm, fail, read_text
 from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
 from entrepot.cli.password import FromStdin
 from entrepot.cli.registry_login import Ecr, Google, read_login
+from entrepot.cli.replication_wait import wait_for
 from entrepot.cli.size import parse_size, show_size
 
 app = typer.Typer(
@@ -192,13 +193,36 @@ def add(
 
 
 @app.command()
-def run(ctx: typer.Context, name: Name, *, as_json: Json = False) -> None:
+def run(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Until all is copied; ends with 1 where it is not."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Compare everything now, and try again at once what failed.
 
-    Example: `entrepot replication run office`
+    Examples: `entrepot replication run office`, `entrepot replication run office --wait`
     """
-    found = connect(ctx).post(f"/replications/{name}/run", {})
-    done(f"replication {name} compares everything", found, as_json=as_json)
+    client = connect(ctx)
+    before = client.get(f"/replications/{name}") if wait else {}
+    found = client.post(f"/replications/{name}/run", {})
+    if not wait:
+        done(f"replication {name} compares everything", found, as_json=as_json)
+        return
+    found = wait_for(client, name, before["compared_at"])
+    if found["paused"] or found["waiting"] or found["error"]:
+        fail(f"replication {name} is not in step: {_why(found)}", 1)
+    done(f"replication {name} is in step: {found['done']} tags", found, as_json=as_json)
+
+
+def _why(row: Row) -> str:
+    if row["paused"]:
+        return "it is paused"
+    return f"{row['waiting']} tags wait; {row['error'] or 'it is not compared'}"
 
 
 @app.command()
