@@ -23,6 +23,13 @@ def test_the_life_of_a_rule(desk: Desk) -> None:
     assert (shown["rate"], shown["deletions"]) == (10 * 2**20, True)
     assert (shown["direction"], shown["every"], shown["has_password"]) == ("push", 86400, True)
     assert "10.0 MiB" in desk.good("replication", "show", "far")
+    other = ("--rate", "0", "--tag", "", "--no-deletions", "--user", "ada", "--password-stdin")
+    said = desk.good("replication", "set", "far", *other, stdin="another\n")
+    assert said == "replication far is changed\n"
+    shown = desk.json("replication", "show", "far")
+    assert (shown["rate"], shown["tags"], shown["versions"]) == (None, [], "^1.2")
+    assert (shown["deletions"], shown["login"]) == (False, "ada")
+    assert not desk.json("replication", "set", "far", "--user", "")["has_password"]
     assert desk.good("replication", "pause", "far") == "replication far is paused\n"
     assert "paused" in desk.good("replication", "list")
     assert desk.good("replication", "resume", "far") == "replication far goes on\n"
@@ -49,6 +56,8 @@ def test_one_that_pulls(desk: Desk) -> None:
         (("add", "bad", "https://up.test", "*", "--every", "soon"), "write 30s"),
         (("add", "bad", "https://up.test", "*", "--versions", "old"), "is no range"),
         (("remove", "not-there", "--yes"), "there is no replication"),
+        (("set", "not-there", "--every", "1h"), "there is no replication"),
+        (("set", "not-there"), "say what to change"),
     ],
 )
 def test_what_is_refused(desk: Desk, words: tuple[str, ...], says: str) -> None:

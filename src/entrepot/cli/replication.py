@@ -1,18 +1,16 @@
 """`entrepot replication`: rules by which images are copied to other registries, and from them."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from entrepot.cli.client import connect
-from entrepot.cli.duration import parse_duration, show_duration
-from entrepot.cli.options import Json, Yes, confirm, fail, read_text
+from entrepot.cli.duration import show_duration
+from entrepot.cli.options import Json, Yes, confirm, fail
 from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
-from entrepot.cli.password import FromStdin
-from entrepot.cli.registry_login import Ecr, Google, read_login
+from entrepot.cli.replication_rule import Name, add, set_replication
 from entrepot.cli.replication_wait import wait_for
-from entrepot.cli.size import parse_size, show_size
+from entrepot.cli.size import show_size
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -86,8 +84,6 @@ TAGS: Columns = {
     "why": "error",
 }
 
-Name = Annotated[str, typer.Argument(help="The rule's name, such as office.")]
-
 
 @app.command("list")
 def list_replications(ctx: typer.Context, *, as_json: Json = False) -> None:
@@ -126,70 +122,8 @@ def tags(
     show_list(connect(ctx).every(f"/replications/{name}/tags", **query), TAGS, as_json=as_json)
 
 
-@app.command()
-def add(
-    ctx: typer.Context,
-    name: Name,
-    url: Annotated[str, typer.Argument(help="The other registry: https://HOST[:PORT].")],
-    pattern: Annotated[
-        str, typer.Argument(help="Repositories, by their names at the source: team/*, team/app, *.")
-    ],
-    *,
-    pull: Annotated[bool, typer.Option("--pull", help="Copy from there, not to there.")] = False,
-    target: Annotated[
-        str | None, typer.Option(help="What comes before the names at the other end.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="Only such tags: v*, latest; may be repeated.")
-    ] = None,
-    versions: Annotated[str | None, typer.Option(help="Only such versions: ^1.2, '>=2'.")] = None,
-    referrers: Annotated[
-        bool, typer.Option(help="Copy signatures and the like with their images.")
-    ] = True,
-    deletions: Annotated[
-        bool, typer.Option("--deletions", help="Delete what was copied where the source does.")
-    ] = False,
-    rate: Annotated[str | None, typer.Option(help="At most so many bytes a second: 10MiB.")] = None,
-    every: Annotated[
-        str | None, typer.Option(help="How often all is compared: 24h; 5m where it pulls.")
-    ] = None,
-    user: Annotated[str | None, typer.Option(help="Who logs in there.")] = None,
-    password_stdin: FromStdin = False,
-    ca: Annotated[Path | None, typer.Option(help="File with its private CA, in PEM.")] = None,
-    ecr: Ecr = False,
-    google: Google = False,
-    as_json: Json = False,
-) -> None:
-    """Have images copied from now on: first what is there, then each change as it comes.
-
-    Examples: `entrepot replication add office https://registry.office.example 'team/*' --user bot
-    --password-stdin < password`,
-    `entrepot replication add base https://quay.io prometheus/prometheus --pull --versions '>=3'
-    --target mirror`,
-    `entrepot replication add far https://far.example '*' --deletions --rate 10MiB`,
-    `entrepot replication add gar https://europe-docker.pkg.dev 'team/*' --target my-project/images
-    --google --password-stdin < key.json`
-    """
-    wanted: dict[str, Any] = {
-        "name": name,
-        "url": url,
-        "pattern": pattern,
-        "direction": "pull" if pull else "push",
-        "target": target,
-        "tags": tag,
-        "versions": versions,
-        "referrers": referrers,
-        "deletions": deletions,
-        "rate": parse_size(rate, "--rate") if rate else None,
-        "every": None if every is None else parse_duration(every, "--every"),
-        "login": user,
-        "ca": None if ca is None else read_text(ca),
-    }
-    wanted |= read_login(url, user, stdin=password_stdin, ecr=ecr, google=google)
-    given = {key: value for key, value in wanted.items() if value is not None}
-    made = connect(ctx).post("/replications", given)
-    way = "from" if pull else "to"
-    done(f"{pattern} is copied {way} {made['url']} from now on", made, as_json=as_json)
+app.command()(add)
+app.command("set")(set_replication)
 
 
 @app.command()
