@@ -140,6 +140,8 @@ def list_backups(
                 found.append(_row(document.read(vault, id_)))
             except BackupError as error:
                 faults.append(str(error))
+    if not (found or faults):
+        typer.echo(f"there is no backup at {vault}", err=True)
     show_list(found, LIST, as_json=as_json)
     if faults:
         fail("; ".join(faults), 1)

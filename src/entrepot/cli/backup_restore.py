@@ -1,7 +1,7 @@
 """`entrepot backup restore`: the whole registry, or some images of it, from a backup."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -70,25 +70,6 @@ def restore(
     `entrepot backup restore s3://backups/registry --backup 20260131T020000.481516Z-3f9a`,
     `entrepot backup restore /mnt/backup --only team/app:1.2 --move-tags`
     """
-    if only:
-        with told("the restore is not finished; run it again to go on"):
-            vault = vault_of(
-                dest,
-                key_file,
-                endpoint=endpoint,
-                region=region,
-                ca=ca,
-                addressing=addressing,
-                config=config,
-            )
-            here = settings.load(config, data=data)
-            _merge(vault, backup, here, only, move_tags=move_tags, as_json=as_json)
-        return
-    from entrepot.upkeep.backup import document
-    from entrepot.upkeep.backup.older import opened
-    from entrepot.upkeep.backup.restore import is_taken
-    from entrepot.upkeep.backup.restore import restore as make_anew
-
     with told("the restore is not finished; run it again to go on"):
         vault = vault_of(
             dest,
@@ -100,16 +81,36 @@ def restore(
             config=config,
         )
         there = settings.load(config, data=data)
-        target = end_of(there)
-        if if_empty and is_taken(target):
-            found_one = {"database": str(target.place), "backup": None}
-            done(f"{target.place} holds a registry already", found_one, as_json=as_json)
-            return
-        chosen = document.read(vault, backup)
-        with shown() as show, opened(vault, chosen, show) as tables:
-            found = make_anew(
-                tables, target, there.keyring(), show, without_damaged=without_damaged
-            )
+        if only:
+            words, found, lost = _merge(vault, backup, there, only, move_tags=move_tags)
+        elif if_empty and _is_taken(there):
+            database = str(end_of(there).place)
+            words, lost = f"{database} holds a registry already", False
+            found = {"database": database, "backup": None}
+        else:
+            words, found, lost = _whole(vault, backup, there, without_damaged=without_damaged)
+    done(words, found, as_json=as_json)
+    raise typer.Exit(1 if lost else 0)
+
+
+Told = tuple[str, dict[str, Any], bool]
+"""In words, as JSON, and whether something is lost."""
+
+
+def _is_taken(there: settings.Settings) -> bool:
+    from entrepot.upkeep.backup.restore import is_taken
+
+    return is_taken(end_of(there))
+
+
+def _whole(vault: "Vault", backup: str, there: settings.Settings, *, without_damaged: bool) -> Told:
+    from entrepot.upkeep.backup import document
+    from entrepot.upkeep.backup.older import opened
+    from entrepot.upkeep.backup.restore import restore as make_anew
+
+    chosen, target = document.read(vault, backup), end_of(there)
+    with shown() as show, opened(vault, chosen, show) as tables:
+        found = make_anew(tables, target, there.keyring(), show, without_damaged=without_damaged)
     words = (
         f"backup {chosen.id} is restored to {target}: {found.rows} rows, {chosen.tags} tags, "
         f"{show_size(found.bytes)} of objects"
@@ -120,7 +121,7 @@ def restore(
     if missing:
         words += f"\n{len(missing)} contents are lost, and pushed again are healed:\n  "
         words += "\n  ".join(missing[:10])
-    document_ = {
+    plain = {
         "backup": chosen.id,
         "database": str(target.place),
         "blobs": target.blobs,
@@ -130,8 +131,7 @@ def restore(
         "paused": found.paused,
         "lost": missing,
     }
-    done(words, document_, as_json=as_json)
-    raise typer.Exit(1 if missing else 0)
+    return words, plain, bool(missing)
 
 
 _PAUSED = """
@@ -146,8 +146,7 @@ def _merge(
     only: list[str],
     *,
     move_tags: bool,
-    as_json: bool,
-) -> None:
+) -> Told:
     from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.choice import Choice
     from entrepot.upkeep.backup.merge import merge
@@ -164,5 +163,4 @@ def _merge(
         lines += [f"  not {words}, who is not here" for words in each.skipped]
     lines += [f"{tag} points elsewhere by now, and is left so: --move-tags" for tag in found.left]
     lines += [f"{digest} cannot be restored: {why}" for digest, why in found.lost.items()]
-    done("\n".join(lines), {"backup": chosen.id, **asdict(found)}, as_json=as_json)
-    raise typer.Exit(1 if found.lost else 0)
+    return "\n".join(lines), {"backup": chosen.id, **asdict(found)}, bool(found.lost)
