@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import httpx2
 import pytest
-from tests.content import digest, put_image
+from tests.content import digest, dump, image, put_image
 from tests.upstream.cache.conftest import Caching, caching
 from tests.upstream.cache.shop import LAYER, MANIFEST, Shop
 from tests.upstream.cache.test_fetching import blob, manifest
@@ -146,6 +146,25 @@ def test_an_upstream_that_hangs_holds_up_nobody_else(caching: Caching) -> None:
             shop.hangs.set()
             assert {each.result().status_code for each in cold} == {503}
         assert len(server.asked) < 60
+
+
+def test_layers_in_line_for_an_upstream_that_fails_are_not_tried(caching: Caching) -> None:
+    """Each would take as long as those before it."""
+    layers = [bytes([n]) * 100_000 for n in range(40)]
+    many = dump(image(*layers))
+    shop = Shop({"1": many}, blobs=layers)
+    with scripted(shop.answer) as server, ThreadPoolExecutor(40) as threads:
+        served = caching(server.address)
+        with httpx.Client(base_url=served.url, limits=MANY, timeout=60) as client:
+            assert manifest(client).status_code == 200
+            shop.hangs = threading.Event()
+            cold = [threads.submit(blob, client, each) for each in layers]
+            until(lambda: len(server.asked) > 8)
+            shop.says = Say(503)
+            shop.hangs.set()
+            assert {each.result().status_code for each in cold} == {503}
+    tried = {asked.path for asked in server.asked if "/blobs/" in asked.path}
+    assert len(tried) == 8
 
 
 def until(holds: Callable[[], object]) -> None:

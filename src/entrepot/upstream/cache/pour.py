@@ -30,8 +30,6 @@ from entrepot.upstream.registry import RegistryRepository
 
 _PATIENCE = 10.0
 """Seconds that one who is busy is waited for, in the middle of a blob."""
-_SLOWEST, _WATCH = 1024, 30.0
-"""Bytes a second, and seconds after which somebody looks: who is slower counts as broken."""
 
 
 class WrongError(UpstreamError):
@@ -57,6 +55,8 @@ class Pour:
     """Bytes so far."""
     adopted: int = 0
     """Of these, bytes that were left."""
+    since: float = field(default_factory=time.monotonic)
+    """When it got in line."""
 
     @property
     def what(self) -> str:
@@ -65,6 +65,7 @@ class Pour:
 
     def into(self, store: Store, piece: Piece, folder: Path) -> Piece:
         """Fetch all of it, and make it durable. Raises `UpstreamError`, OSError."""
+        self.remote.check_turn(self.since)
         with store.part(piece, hasher(self.blob.digest.algorithm), self.blob.size) as part:
             reader = part.reader()
             lies: Lies = Bare(reader) if reader is not None else Veil(folder)
@@ -110,7 +111,6 @@ class Pour:
 
     def _once(self, there: RegistryRepository, part: Part, lies: Lies) -> None:
         """As much as comes in one request."""
-        began, had = time.monotonic(), self.size
         for chunk in there.blob(self.blob, self.size):
             if self.stop.is_set():
                 raise UnreachableError("the server stops")
@@ -121,9 +121,6 @@ class Pour:
             self.size += len(chunk)
             self.come(len(chunk))
             self.tail.reach(self.size)
-            took = time.monotonic() - began
-            if took > _WATCH and self.size - had < took * _SLOWEST:
-                raise UnreachableError(f"{there} sends less than {_SLOWEST} bytes a second")
         if self.size < self.blob.size:
             raise UnreachableError(f"{there} ended {self.blob.digest} after {self.size} bytes")
 
