@@ -7,20 +7,17 @@ once more, and finds most of it there. Next: `worker` does what one rule has to 
 
 import asyncio
 import logging
-import sqlite3
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from entrepot.addresses import Network
 from entrepot.blobstore.store import Store
-from entrepot.db import changes, gauges, moving, replicated, replication_tags, replications
-from entrepot.db.changes import Kind, Wanted
+from entrepot.db import changes, gauges, replicated, replication_tags, replications
+from entrepot.db.changes import Wanted
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
-from entrepot.db.log import EVERYTHING
-from entrepot.db.news import News
+from entrepot.db.news import News, Watch
 from entrepot.db.replications import Direction, Replication
 from entrepot.db.trash import Keep
 from entrepot.encryption.keys import EncryptionError
@@ -30,7 +27,8 @@ from entrepot.observe.metrics import (
     REPLICATION_WAITING,
     Metrics,
 )
-from entrepot.upkeep.job import Job, Run
+from entrepot.upkeep.follower import LOOK, Follower
+from entrepot.upkeep.job import Job
 from entrepot.upkeep.replication import line
 from entrepot.upkeep.replication.line import WINDOW
 from entrepot.upkeep.replication.local import Local
@@ -39,9 +37,6 @@ from entrepot.upkeep.replication.worker import Worker
 
 JOB = "replication"
 
-_LOOK = 5.0
-"""Seconds after which it is looked which rules there are, where nothing was heard."""
-_AGAIN = 2.0
 _SHARE = 50
 """How much longer than it took to count what waits, until it is counted again."""
 
@@ -64,66 +59,33 @@ class Replicator:
         address: str,
         keep: Keep,
     ) -> None:
-        self._database, self._store, self._news, self._metrics = database, store, news, metrics
+        self._database, self._store, self._metrics = database, store, metrics
         self._allow, self._address, self._keep = allow, address, keep
         self._workers: dict[str, Worker] = {}
         self._here: Here | None = None
-        self._stale = True
-        self._looked = self._measure_at = float("-inf")
+        self._follower = Follower(JOB, self, database, news)
+        self._measure_at = float("-inf")
         self._broken: set[str] = set()
 
     def job(self, pause: float) -> Job:
         """What runs it, and looks so often whether there are rules."""
-        return Job(JOB, self.run, pause, "Copies images to other registries, and from them.")
+        return self._follower.job(pause, "Copies images to other registries, and from them.")
 
-    async def run(self, run: Run) -> None:
-        """Copy until cancelled, or there are no rules."""
-        failing, self._stale = False, True
-        try:
-            with self._news.watch(self._hear) as watch:
-                while True:
-                    try:
-                        pause = await self._step(watch.wake)
-                        failing = False
-                        run.report(error="")
-                    except sqlite3.Error as error:
-                        if not failing:  # told once, not each time
-                            _log.error("replication waits: %s; it is tried again", error)
-                        failing, pause = True, _AGAIN
-                        run.report(error=f"replication waits: {error}")
-                    if pause is None:
-                        return
-                    await watch.wait(pause)
-        finally:
-            await self._finish()
-
-    def _hear(self, kind: str, _repository: str) -> bool:
-        if kind in (Kind.ACCESS, EVERYTHING):
-            self._stale = True
-        return True
-
-    async def _finish(self) -> None:
+    async def finish(self) -> None:
+        """Cut off what is under way."""
         workers, self._workers = self._workers, {}
         await asyncio.gather(*(each.close() for each in workers.values()))
 
-    async def _step(self, wake: Callable[[], None]) -> float | None:
-        """Do what there is to do; for how long there is nothing more, None for ever."""
-        if self._news.closed:
-            await asyncio.sleep(_LOOK)  # the server stops, and another goes on
-            return _LOOK
-        if await self._database.read(moving.frozen) is not None:
-            return _LOOK
-        if self._stale or time.monotonic() - self._looked > _LOOK:
-            self._stale = False
-            await self._look()
+    async def step(self, watch: Watch) -> float | None:
+        """Put in line what came, and have it copied."""
         if not self._workers:
             return None
         more = await self._forward()
-        pauses = [await each.launch(wake) for each in list(self._workers.values())]
-        return 0.0 if more else min([_LOOK, *pauses])
+        pauses = [await each.launch(watch.wake) for each in list(self._workers.values())]
+        return 0.0 if more else min([LOOK, *pauses])
 
-    async def _look(self) -> None:
-        """Which rules there are by now, and how they stand."""
+    async def look(self) -> None:
+        """Learn which rules there are by now, and how they stand."""
         if self._here is None:
             name = await self._database.write(replicated.own)
             loop = asyncio.get_running_loop()
@@ -134,8 +96,7 @@ class Replicator:
             await self._workers.pop(name).close()
         for name, rule in found.items():
             await self._learn(name, rule)
-        self._looked = time.monotonic()
-        if self._looked >= self._measure_at:
+        if time.monotonic() >= self._measure_at:
             await self._measure()
 
     async def _measure(self) -> None:
@@ -143,7 +104,7 @@ class Replicator:
         began = time.monotonic()
         values = await self._database.scan(partial(_measured, now=time.time()))
         now = time.monotonic()
-        self._measure_at = now + max(_LOOK, _SHARE * (now - began))
+        self._measure_at = now + max(LOOK, _SHARE * (now - began))
         await self._database.note(partial(gauges.put, values=values))
 
     async def _learn(self, name: str, rule: Replication) -> None:

@@ -9,7 +9,6 @@ it down.
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Set
@@ -17,16 +16,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from entrepot.auth.oidc.outbound import Outbound
-from entrepot.db import deliveries, gauges, moving
-from entrepot.db.changes import Kind
+from entrepot.db import deliveries, gauges
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.deliveries import Delivery, Outcome
-from entrepot.db.log import EVERYTHING
 from entrepot.db.news import News, Watch
 from entrepot.db.webhooks import Webhook
 from entrepot.observe.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_LAG, Metrics
-from entrepot.upkeep.job import Job, Run
+from entrepot.upkeep.follower import AGAIN, AWAY, LOOK, Follower
+from entrepot.upkeep.job import Job
 from entrepot.upkeep.webhooks import attempt, event, turns
 from entrepot.upkeep.webhooks.event import Event
 from entrepot.upkeep.webhooks.pace import Pace
@@ -35,12 +33,8 @@ from entrepot.upkeep.webhooks.settle import settle
 
 JOB = "webhooks"
 
-_LOOK = 5.0
-"""Seconds after which it is looked who there is, where nothing was heard."""
 _EXPIRE = 600.0
 _PAGE = 1000
-_AGAIN = 2.0
-"""Seconds until what could not be written down is written once more."""
 _FINISH = 5.0
 """Seconds that messages under way have in the end."""
 
@@ -48,9 +42,6 @@ _log = logging.getLogger("entrepot.webhooks")
 
 Line = tuple[str, str]
 """Webhook and repository."""
-
-_AWAY = (sqlite3.Error, moving.FrozenError)
-"""What says that nothing can be written now: the database is away, or frozen while it is moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +66,12 @@ class Sender:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
-        self._news = news
         self._metrics = metrics
         self._outlet = outlet
         self._now = now
         self._roster = Roster(database)
-        self._stale = True
-        """Whether there may be other webhooks by now."""
-        self._looked = self._expired = float("-inf")
+        self._follower = Follower(JOB, self, database, news)
+        self._expired = float("-inf")
         self._under_way: dict[Line, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
         self._failing: set[str] = set()
@@ -90,35 +79,10 @@ class Sender:
 
     def job(self, pause: float) -> Job:
         """What runs it, and looks so often whether there is anybody to send to."""
-        return Job(JOB, self.run, pause, "Tells webhooks what has changed.")
+        return self._follower.job(pause, "Tells webhooks what has changed.")
 
-    async def run(self, run: Run) -> None:
-        """Send until cancelled, or there is nobody to send to."""
-        failing, self._stale = False, True
-        try:
-            with self._news.watch(self._hear) as watch:
-                while True:
-                    try:
-                        pause = await self._step(watch)
-                        failing = False
-                        run.report(error="")
-                    except _AWAY as error:
-                        if not failing:  # told once, not each time
-                            _log.error("webhooks wait: %s; it is tried again", error)
-                        failing, pause = True, _AGAIN
-                        run.report(error=f"webhooks wait: {error}")
-                    if pause is None:
-                        return
-                    await watch.wait(pause)
-        finally:
-            await self._finish()
-
-    def _hear(self, kind: str, _repository: str) -> bool:
-        if kind in (Kind.ACCESS, EVERYTHING):
-            self._stale = True
-        return True
-
-    async def _finish(self) -> None:
+    async def finish(self) -> None:
+        """Have messages under way end, within seconds."""
         tasks = list(self._under_way.values())
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_FINISH)
@@ -126,33 +90,26 @@ class Sender:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _step(self, watch: Watch) -> float | None:
-        """Do what there is to do; for how long there is nothing more, None for ever."""
-        if self._news.closed:
-            await asyncio.sleep(_LOOK)  # the server stops, and another goes on
-            return _LOOK
-        if await self._database.read(moving.frozen) is not None:
-            return _LOOK
-        if self._stale or time.monotonic() - self._looked > _LOOK:
-            self._stale = False
-            await self._look()
+    async def step(self, watch: Watch) -> float | None:
+        """Put in line what came, and send what may be sent."""
         if not (self._roster.members or self._under_way):
             return None
         more = await self._roster.forward()
         pause = await self._launch(watch)
         return 0.0 if more else pause
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Learn which webhooks there are, and let old messages go."""
         await self._roster.learn()
         self._failing &= self._roster.members.keys()
-        self._looked = time.monotonic()
         lag = await self._database.scan(partial(deliveries.lag, now=self._now()))
         await self._database.note(partial(gauges.put, values={WEBHOOK_LAG: lag}))
-        if self._looked - self._expired > _EXPIRE:
+        now = time.monotonic()
+        if now - self._expired > _EXPIRE:
             before = self._now() - self._outlet.pace.kept
             expire = partial(deliveries.expire, before=before, limit=_PAGE)
             if await self._database.note(expire) < _PAGE:
-                self._expired = self._looked
+                self._expired = now
 
     async def _launch(self, watch: Watch) -> float:
         """Send the first of each line whose time has come, as many as may be under way."""
@@ -166,7 +123,7 @@ class Sender:
             self._under_way[line] = task
             self._busy[delivery.webhook] += 1
             task.add_done_callback(partial(self._done, line, watch))
-        return _LOOK if next_at is None else min(_LOOK, max(0.0, next_at - self._now()))
+        return LOOK if next_at is None else min(LOOK, max(0.0, next_at - self._now()))
 
     def _done(self, line: Line, watch: Watch, task: "asyncio.Task[None]") -> None:
         self._under_way.pop(line, None)
@@ -196,13 +153,13 @@ class Sender:
         while True:
             try:
                 await (self._database.write if told else self._database.note)(write)
-            except _AWAY as error:
+            except AWAY as error:
                 if not said:
                     _log.warning("what came of a webhook cannot be written down: %s", error)
                 said = True
-                await asyncio.sleep(_AGAIN)
+                await asyncio.sleep(AGAIN)
             else:
-                self._stale = self._stale or told
+                self._follower.stale = self._follower.stale or told
                 return
 
 
