@@ -21,6 +21,7 @@ METRICS = {
     "mb": ("MB", "lower"),
     "pss_mb": ("MB, shared pages divided", "lower"),
     "cpu_s": ("CPU-s", "lower"),
+    "work_s": ("CPU-s without start", "lower"),
     "seconds": ("s", "lower"),
 }
 """The unit of each metric, and which way is better."""
@@ -153,7 +154,7 @@ BARS = (
     *(
         Bar(f"backup-{place}-next", metric, 0.05, SUBJECT, other=f"backup-{place}")
         for place in ("folder", "bucket")
-        for metric in ("cpu_s", "seconds")
+        for metric in ("cpu_s", "work_s", "seconds")
     ),
 )
 Figures = dict[tuple[str, str, str], Figure]

@@ -162,8 +162,8 @@ $machine
 - Pages of lists have 100 entries from the middle of the list, so the shortest list has 200. Both
   servers of different length are asked in turn.
 - Images that are backed up are those small ones, in 100 repositories. The next backup comes after
-  1 % of the tags, anywhere, was pushed anew. CPU is that of `entrepot backup create`, its start
-  included; the bucket's store is another process. Each round has new places for backups.
+  1 % of the tags, anywhere, was pushed anew. CPU is that of `entrepot backup create`, with its
+  start and without; the bucket's store is another process. Each round has new places for backups.
 - Differences under 15 % are noise. On rented machines disks and memory may be slower in one
   minute than in the next: trust ratios before figures, and no single round.
 
