@@ -8,7 +8,7 @@ run: .venv/run        ## the registry on 127.0.0.1:5000, its data in ./data
 	$(BIN)/entrepot serve
 
 test: install         ## every test whose tools are here; the others say what they miss
-	$(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses auto --no-loadscope-reorder
 
 check: install        ## style, types, directions of imports
 	$(BIN)/ruff check

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -30,19 +30,33 @@ def pytest_report_header() -> str:
 
 
 _FIRST = ("cluster", "clients", "crash", "upkeep", "replicas", "security")
-"""Folders that take long. Those that share a cluster or daemons (the first two) stay together."""
+"""Folders that take long."""
+_TOGETHER = _FIRST[:2]
+"""Folders that share a cluster, or daemons."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Over several processes (`make test`) a file's tests share what they have set up."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _group
+    return scheduler
+
+
+def _group(test: str) -> str:
+    path = test.partition("::")[0]
+    folder = path.split("/")[1]
+    return folder if folder in _TOGETHER else path
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Over several processes (`make test`) a file's tests share what they have set up."""
-    if not hasattr(config, "workerinput"):
-        return
-    rank = {name: place for place, name in enumerate(_FIRST)}
-    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
-    for item, folder in folders.items():
-        group = folder if folder in _FIRST[:2] else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: rank.get(folders[item], len(rank)))
+    """What takes long begins first, so that no process waits for another in the end."""
+    if hasattr(config, "workerinput"):
+        rank = {name: place for place, name in enumerate(_FIRST)}
+        root = Path(__file__).parent
+        items.sort(key=lambda it: rank.get(it.path.relative_to(root).parts[0], len(rank)))
 
 
 @pytest.fixture(scope="session")
