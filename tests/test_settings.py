@@ -225,7 +225,7 @@ def test_the_guide_has_every_setting_as_it_is() -> None:
     assert sorted(rows[2:]) == sorted(
         [f"`{name}`", f"`ENTREPOT_{name.upper()}`", f"`{written(field.default)}`", said]
         for name, field in Settings.model_fields.items()
-        if (said := field.description)
+        if (said := field.description) is not None
     )
     assert len(rows[2:]) == len(Settings.model_fields)
 

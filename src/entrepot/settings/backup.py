@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from entrepot import addresses
 from entrepot.blobstore.place import SCHEMES, Addressing, Place
@@ -19,6 +19,8 @@ _moment = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII).fullmatch
 
 class BackupSettings(BaseSettings):
     """The settings of backups, a part of all of them."""
+
+    model_config = SettingsConfigDict(use_attribute_docstrings=True)
 
     backup_to: str = ""
     """Folder, or s3://BUCKET/PREFIX, gs://… or az://…, where backups are made; none where empty."""

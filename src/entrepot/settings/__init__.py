@@ -5,7 +5,6 @@ nobody knows is an error, since a mistyped one that is silently ignored is worse
 environment and the file say is read by `configuration`.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,13 +22,13 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from entrepot import addresses
 from entrepot.addresses import Address
-from entrepot.backup_settings import BackupSettings
-from entrepot.blobstore.place import Addressing, Place
 from entrepot.configuration import FILE, PREFIX, SettingsError, check_names, read, variables
 from entrepot.db import place as metadata
 from entrepot.encryption import source
 from entrepot.encryption.keys import NO_KEYS, Keyring
 from entrepot.encryption.source import SourceError
+from entrepot.settings.backup import BackupSettings
+from entrepot.settings.storage import StorageSettings
 
 __all__ = ["FILE", "PREFIX", "Settings", "SettingsError", "load"]
 
@@ -37,7 +36,7 @@ SECRETS = ("admin_password", "database_url", "sso_client_secret", "encryption_ke
 """What no error may show."""
 
 
-class Settings(BackupSettings):
+class Settings(StorageSettings, BackupSettings):
     """Every setting, with its default. docs/settings.md shows the same as a table."""
 
     model_config = SettingsConfigDict(
@@ -48,22 +47,6 @@ class Settings(BackupSettings):
     """Folder for the database and the blobs; made where it is missing."""
     listen: str = "127.0.0.1:5000"
     """HOST:PORT to listen on."""
-    storage_url: str = ""
-    """s3://BUCKET/PREFIX, gs://… or az://… for large blobs; where empty they lie in the folder."""
-    storage_endpoint: str = ""
-    """https://HOST[:PORT] of that store, where it is not the provider's own."""
-    storage_region: str = ""
-    """Its region, where the environment does not say it."""
-    storage_ca: Path | None = None
-    """File with CAs in PEM that its certificate may be from, beside the system's."""
-    storage_addressing: Addressing = "auto"
-    """Where S3's URLs have the bucket: in the path, virtual (before the host), or as it suits."""
-    storage_redirect: Annotated[tuple[str, ...], NoDecode] = ()
-    """all, or networks of clients that reach the store and get blobs from it, by a redirect."""
-    storage_redirect_seconds: int = Field(default=900, ge=60, le=7 * 24 * 3600)
-    """How long the URL of such a redirect is good."""
-    storage_memory: int = Field(default=1024**3, ge=64 * 1024**2)
-    """Bytes of uploads that wait in a worker's memory for the store; beyond them it says 429."""
     database_url: SecretStr | None = None
     """postgresql://… of the database; SQLite in the data folder where unset."""
     encryption_key: SecretStr | None = None
@@ -180,7 +163,6 @@ class Settings(BackupSettings):
         "webhook_networks",
         "known_as",
         "sso_scopes",
-        "storage_redirect",
         mode="before",
     )
     @classmethod
@@ -192,21 +174,7 @@ class Settings(BackupSettings):
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(addresses.network(text)) for text in value if text)
 
-    @field_validator("storage_url")
-    @classmethod
-    def _check_place(cls, value: str) -> str:
-        if value:
-            Place.parse(value)
-        return value
-
-    @field_validator("storage_redirect")
-    @classmethod
-    def _check_redirect(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if value in (("all",), ("none",)):
-            return value[: value[0] == "all"]
-        return tuple(str(addresses.network(text)) for text in value if text)
-
-    @field_validator("public_url", "storage_endpoint")
+    @field_validator("public_url")
     @classmethod
     def _check_url(cls, value: str) -> str:
         return addresses.url(value) if value else value
@@ -236,13 +204,6 @@ class Settings(BackupSettings):
         for name in ("tls_client_ca", "redirect_listen", "hsts"):
             if self.tls_cert is None and getattr(self, name):
                 raise ValueError(f"{name} is for TLS: give tls_cert and tls_key, too")
-        return self
-
-    @model_validator(mode="after")
-    def _check_storage(self) -> "Settings":
-        for name in ("endpoint", "region", "ca", "redirect"):
-            if not self.storage_url and getattr(self, f"storage_{name}"):
-                raise ValueError(f"storage_{name} is for a store of objects: give storage_url, too")
         return self
 
     @model_validator(mode="after")
@@ -287,21 +248,6 @@ class Settings(BackupSettings):
             return source.load(text, self.encryption_key_file, self.encryption_key_command)
         except SourceError as error:
             raise SettingsError(str(error)) from None
-
-    @property
-    def place(self) -> Place | None:
-        """Where large blobs lie, if not in the folder."""
-        if not self.storage_url:
-            return None
-        return replace(
-            Place.parse(self.storage_url),
-            endpoint=self.storage_endpoint,
-            region=self.storage_region,
-            ca=self.storage_ca,
-            addressing=self.storage_addressing,
-            signed_seconds=self.storage_redirect_seconds,
-            memory=self.storage_memory,
-        )
 
     @property
     def address(self) -> Address:
