@@ -37,6 +37,15 @@ def test_the_life_of_an_upstream(desk: Desk) -> None:
     assert "stands for no other registry" in desk.bad("upstream", "show", "hub")
 
 
+def test_one_that_may_not_be_asked_is_told_at_once(desk: Desk) -> None:
+    said = desk.good("upstream", "add", "near", "https://192.168.7.7")
+    assert "but it is not asked: 192.168.7.7 has an address that is not global" in said
+    assert "ENTREPOT_OUTBOUND_ALLOW" in desk.json("upstream", "show", "near")["trouble"]
+    said = desk.good("upstream", "set", "near", "--url", "https://127.0.0.7")
+    assert said == "upstream near is changed\n"
+    desk.good("upstream", "remove", "near", "--yes")
+
+
 def test_clouds(desk: Desk) -> None:
     key = dump(Google(private_key()).service_key()).decode()
     gar = ("gar", "https://europe-docker.pkg.dev", "--google")

@@ -143,7 +143,8 @@ def add(
     wanted |= read_login(url, user, stdin=password_stdin, ecr=ecr, google=google)
     made = connect(ctx).post("/upstreams", {"project": project, "url": url, **wanted})
     names = ", ".join(made["hosts"])
-    done(f"project {project} stands for {made['url']} ({names})", made, as_json=as_json)
+    words = f"project {project} stands for {made['url']} ({names})"
+    done(words + _but(made), made, as_json=as_json)
 
 
 @app.command("set")
@@ -190,7 +191,11 @@ def set_upstream(
     if not wanted:
         fail("say what to change: entrepot upstream set --help")
     changed = connect(ctx).patch(f"/upstreams/{project}", wanted)
-    done(f"upstream {project} is changed", changed, as_json=as_json)
+    done(f"upstream {project} is changed{_but(changed)}", changed, as_json=as_json)
+
+
+def _but(made: Row) -> str:
+    return f"; but it is not asked: {made['trouble']}" if made["trouble"] else ""
 
 
 def _wanted(

@@ -17,7 +17,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
+from entrepot import addresses
 from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import Answer, OutboundError, receive, status_alone
 from entrepot.auth.oidc.reach import Address, is_within, may_reach
@@ -74,6 +76,18 @@ class Rules:
         allowed = is_within(address, allow) and (self.plain or address.is_loopback)
         if scheme == "http" and not allowed:
             raise OutboundError(f"{host} is to be reached by https, not http")
+
+    def bars(self, url: str, allow: tuple[Network, ...]) -> str:
+        """Why a URL will not be asked, where its host is an address, or this machine; else ""."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        address = addresses.ip("127.0.0.1" if host == "localhost" else host)
+        try:
+            if address is not None:
+                self.check(host, parts.scheme, address, allow)
+        except OutboundError as error:
+            return str(error)
+        return ""
 
 
 PROVIDERS = Rules("ENTREPOT_OUTBOUND_ALLOW")

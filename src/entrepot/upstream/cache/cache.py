@@ -7,6 +7,7 @@ It has nothing of its own to lose: what is kept lies where everything lies. Next
 from pathlib import Path
 
 from entrepot.addresses import Network
+from entrepot.auth.oidc.outbound import UPSTREAMS
 from entrepot.auth.trail import Trail
 from entrepot.blobstore.store import Store
 from entrepot.db.database import Database
@@ -69,7 +70,8 @@ class Cache:
     def trouble(self, row: Upstream) -> str:
         """Why an upstream is not asked at present; "" where it is."""
         found = self._remotes.get(row.project)
-        return found.trouble if found is not None and found.row == row else ""
+        trouble = found.trouble if found is not None and found.row == row else ""
+        return trouble or UPSTREAMS.bars(row.url, self._allow)
 
     def pulls_left(self, row: Upstream) -> int | None:
         """How many more pulls an upstream allows, where it has said so."""
