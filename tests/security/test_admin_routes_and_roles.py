@@ -175,8 +175,13 @@ ROUTES = {
             Row("pull other", f"{path}?repository=other/secret&tag=not-there"),
             Row("known", f"{path}?repository=open/app&tag=not-there"),
         ]
-        for path in ("/tags/history", "/tags/moved", "/tags/resolve")
+        for path in ("/tags/history", "/tags/resolve")
     },
+    ("GET", "/tags/moved"): [
+        Row("pull team", "/tags/moved?repository=team/app&tag=t"),
+        Row("pull other", "/tags/moved?repository=other/secret&tag=t"),
+        Row("known", "/tags/moved?repository=open/app&tag=never"),
+    ],
     ("GET", "/tags/diff"): [
         Row("pull team", "/tags/diff?repository=team/app&old=t&new=t"),
         Row("pull other", "/tags/diff?repository=other/secret&old=not-there&new=t"),
