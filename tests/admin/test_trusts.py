@@ -1,7 +1,7 @@
 """Trust rules over the admin API, and the test of a token against them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -113,15 +113,15 @@ def token(key: Any = KEY, **changes: Any) -> str:
     return sign(claims(CLUSTER, **{**KUBERNETES, **changes}), key)
 
 
-PROBES: dict[str, tuple[str, bool, str, list[tuple[str, bool, str]]]] = {
+PROBES: dict[str, tuple[Callable[[], str], bool, str, list[tuple[str, bool, str]]]] = {
     "it matches": (
-        token(),
+        token,
         True,
         "",
         [("other", False, "sub is 'system:s"), ("team", True, "")],
     ),
     "another namespace": (
-        token(**{"kubernetes.io": {"namespace": "b"}}),
+        lambda: token(**{"kubernetes.io": {"namespace": "b"}}),
         False,
         "",
         [
@@ -130,25 +130,25 @@ PROBES: dict[str, tuple[str, bool, str, list[tuple[str, bool, str]]]] = {
         ],
     ),
     "another audience": (
-        token(aud="else"),
+        lambda: token(aud="else"),
         False,
         "the token is not good: it is for another audience",
         [("other", False, "aud is 'else'"), ("team", False, f"aud is 'else', not '{AUDIENCE}'")],
     ),
     "expired": (
-        token(exp=int(time.time()) - 60),
+        lambda: token(exp=int(time.time()) - 60),
         False,
         "the token has expired",
         [("other", False, "sub is"), ("team", True, "")],
     ),
     "forged": (
-        token(STRANGER),
+        lambda: token(STRANGER),
         False,
         "the token's signature is wrong",
         [("other", False, "sub is"), ("team", True, "")],
     ),
     "another issuer": (
-        token(iss="https://elsewhere.example.com"),
+        lambda: token(iss="https://elsewhere.example.com"),
         False,
         "the token's issuer is not trusted here",
         [],
@@ -156,16 +156,17 @@ PROBES: dict[str, tuple[str, bool, str, list[tuple[str, bool, str]]]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "good", "why", "verdicts"), PROBES.values(), ids=PROBES)
+@pytest.mark.parametrize(("make", "good", "why", "verdicts"), PROBES.values(), ids=PROBES)
 def test_why_a_token_matches_or_does_not(
     admin: httpx.Client,
-    text: str,
+    make: Callable[[], str],
     good: bool,
     why: str,
     verdicts: list[tuple[str, bool, str]],
 ) -> None:
     admin.put("/trusts/team", json=RULE)
     admin.put("/trusts/other", json={**RULE, "claims": {"sub": "nobody"}})
+    text = make()
     found = admin.post("/trusts/test", json={"token": text}).json()
     assert (found["good"], found["why"]) == (good, why)
     assert found["says"]["pod" if "namespace is 'b'" not in str(verdicts) else "namespace"]

@@ -21,7 +21,7 @@ def outage(
     cluster: Cluster, site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Outage]:
     """All is set up and runs, was drilled, and both are dead."""
-    site.accounts.project("tools", public=True)
+    site.accounts.project("node-tools", public=True)
     folder = tmp_path_factory.mktemp("outage")
     with ExitStack() as stack:
         namespace = stack.enter_context(cluster.namespace("outage"))
@@ -30,7 +30,7 @@ def outage(
         images = {name: outage.primary.push(f"team/{name}") for name in ("web", "next")}
         images["lab"] = outage.primary.push("lab/tool")
         images |= {name: outage.publish(name) for name in ("cached", "cold")}
-        outage.follow(site.push("tools/busybox"))
+        outage.follow(site.push("node-tools/busybox"))
         stack.callback(cluster.kubectl, "delete", "namespace", "node-mirrors", "--wait=false")
         outage.copied("team/web", "team/next")
         for name, image in images.items():

@@ -140,7 +140,7 @@ def list_backups(
                 found.append(_row(document.read(vault, id_)))
             except BackupError as error:
                 faults.append(str(error))
-    if not (found or faults):
+    if not (found or faults or as_json):
         typer.echo(f"there is no backup at {vault}", err=True)
     show_list(found, LIST, as_json=as_json)
     if faults:
