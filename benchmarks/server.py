@@ -109,10 +109,12 @@ class Server:
                 os.close(descriptor)
 
     def _large(self) -> list[Path]:
+        """Large blobs; a database that has grown is none."""
         found = []
         for path in (self.folder / "data").rglob("*"):
             with contextlib.suppress(FileNotFoundError):
-                if path.is_file() and path.stat().st_size >= LARGE:
+                is_blob = path.is_file() and not path.name.startswith("entrepot.sqlite")
+                if is_blob and path.stat().st_size >= LARGE:
                     found.append(path)
         return found
 
