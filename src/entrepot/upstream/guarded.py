@@ -20,7 +20,8 @@ import httpx2
 
 from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import OutboundError
-from entrepot.auth.oidc.outbound import CONNECT_SECONDS, UPSTREAMS, Rules
+from entrepot.auth.oidc.outbound import CONNECT_SECONDS, UPSTREAMS, Rules, trust
+from entrepot.upstream.place import UpstreamError
 
 Resolve = Callable[[str, int], Sequence[str]]
 """From a host and a port to the host's addresses; it blocks."""
@@ -74,6 +75,14 @@ def ways(
     return {
         f"{scheme}://": Way(scheme, context, allow, rules, resolve) for scheme in ("http", "https")
     }
+
+
+def ways_by(ca: str, allow: tuple[Network, ...]) -> dict[str, Way]:
+    """The same, with a CA in PEM in place of the system's. Raises `UpstreamError`."""
+    try:
+        return ways(trust(ca or None), allow)
+    except OutboundError as error:
+        raise UpstreamError(str(error)) from None
 
 
 class _Backend(httpcore2.SyncBackend):

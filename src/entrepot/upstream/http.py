@@ -43,7 +43,8 @@ _LOGINS = 2
 _TIMEOUT = 60
 _TOTAL = 600
 _MOST = 8 * 1024 * 1024
-_BUSY = {408, 425, 429, 500, 502, 503, 504}
+BUSY = {408, 425, 429, 500, 502, 503, 504}
+"""Statuses that may be others when one asks again."""
 _NEVER = {400, 403, 405, 409, 412}
 _HOLDING = {"rule", "channel", "floats_with"}
 _NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
@@ -65,7 +66,7 @@ class Answer:
         if self.status < 400 or self.status == 404:
             return self
         said = self._said
-        if self.status in _BUSY:
+        if self.status in BUSY:
             wait = _wait(self.headers.get("retry-after", ""))
             raise BrokenError(f"{host}: {said}", wait, self.status)
         if self._holds:

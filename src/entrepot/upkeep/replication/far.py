@@ -5,8 +5,6 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from entrepot.addresses import Network
-from entrepot.auth.oidc.answer import OutboundError
-from entrepot.auth.oidc.outbound import trust
 from entrepot.db.changes import Row
 from entrepot.db.replicated import Stands
 from entrepot.db.replications import Replication
@@ -16,7 +14,7 @@ from entrepot.upkeep.replication import told
 from entrepot.upstream import guarded
 from entrepot.upstream.clouds.login import login_of
 from entrepot.upstream.http import Http
-from entrepot.upstream.place import Blob, Source, UpstreamError
+from entrepot.upstream.place import Blob, Source
 from entrepot.upstream.registry import Mark, RegistryRepository
 
 _READ_SECONDS, _TOTAL_SECONDS = 15.0, 60.0
@@ -109,14 +107,9 @@ class Far:
         return http
 
     def _open(self) -> Http:
-        rule = self._rule
-        try:
-            context = trust(rule.ca or None)
-        except OutboundError as error:
-            raise UpstreamError(str(error)) from None
-        self._ways = guarded.ways(context, self._allow)
+        self._ways = guarded.ways_by(self._rule.ca, self._allow)
         return Http(
-            rule.url,
+            self._rule.url,
             attempts=_ATTEMPTS,
             timeout=_READ_SECONDS,
             total=_TOTAL_SECONDS,

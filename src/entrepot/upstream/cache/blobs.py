@@ -91,8 +91,7 @@ class Blobs:
 
     async def needed(self, remote: Remote, repository: Repository, digest: Digest) -> Blob:
         """What a manifest of the repository says of a blob. Raises `OCIError`."""
-        if not remote.row.permits(remote.name_there(repository).name):
-            raise told.denied(remote.row, repository)
+        told.check(remote, repository)
         query = partial(manifests.needing, repository=repository, digest=digest)
         stored = await self._database.read(query)
         if stored is None:

@@ -30,11 +30,6 @@ def look(
     return kept, at
 
 
-def holds(db: Connection, repository: Repository, digest: Digest) -> Stored | None:
-    """A manifest that is kept with its bytes."""
-    return look(db, repository, digest)[0]
-
-
 def keep(
     db: Connection, repository: Repository, reference: Reference, manifest: Manifest
 ) -> Stored:

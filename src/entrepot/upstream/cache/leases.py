@@ -98,16 +98,12 @@ class Leases:
         found = await self._database.read(partial(fetches.begun, what=what))
         return found.piece if found is not None and found.repository == repository.name else ""
 
-    async def renew(self, what: str) -> None:
-        """Keep a lease."""
-        renew = partial(fetches.renew, what=what, holder=self.holder, seconds=self._seconds)
-        await self._database.note(renew)
-
     async def _keep(self, what: str) -> None:
+        renew = partial(fetches.renew, what=what, holder=self.holder, seconds=self._seconds)
         while True:
             await asyncio.sleep(self._seconds / 3)
             try:
-                await self.renew(what)
+                await self._database.note(renew)
             except sqlite3.Error:  # then it lapses, and maybe another fetches it too
                 continue
 

@@ -40,7 +40,7 @@ class Lists:
 
     async def tags(self, remote: Remote, repository: Repository) -> list[str]:
         """All tags there, in order of their bytes. Raises `UpstreamError`, `OCIError`."""
-        self._check(remote, repository)
+        told.check(remote, repository)
         what = repository.name
         at, names = self._tags.get(what, (float("-inf"), []))
         if time.monotonic() - at < remote.row.tag_seconds:
@@ -54,7 +54,7 @@ class Lists:
 
     async def referrers(self, remote: Remote, repository: Repository, digest: Digest) -> None:
         """Have what refers to a manifest there. Raises `UpstreamError`, `OCIError`."""
-        self._check(remote, repository)
+        told.check(remote, repository)
         what = f"{repository}@{digest}"
         at = self._looked.get(what, float("-inf"))
         if time.monotonic() - at >= remote.row.tag_seconds:
@@ -74,10 +74,6 @@ class Lists:
         if failed:
             raise UpstreamError(failed)
         _keep(self._looked, f"{repository}@{digest}", time.monotonic())
-
-    def _check(self, remote: Remote, repository: Repository) -> None:
-        if not remote.row.permits(remote.name_there(repository).name):
-            raise told.denied(remote.row, repository)
 
     async def close(self) -> None:
         """Stop what is under way."""

@@ -95,8 +95,7 @@ class Manifests:
     async def find(self, asked: Question) -> Found:
         """What a tag or a digest names upstream. Raises `OCIError`."""
         row, reference = asked.remote.row, asked.reference
-        if not row.permits(asked.remote.name_there(asked.repository).name):
-            raise told.denied(row, asked.repository)
+        told.check(asked.remote, asked.repository)
         kept, left = await self._kept(asked)
         if kept is not None and left > 0:
             return Found(kept, left)
@@ -136,17 +135,13 @@ class Manifests:
     async def _first(self, asked: Question) -> Found:
         """Fetch what is not kept, in one process of all."""
 
-        async def look() -> Found | None:
-            kept, left = await self._kept(asked)
-            return Found(kept, left) if kept is not None and left > 0 else None
-
         async def fetch() -> Found:
             try:
                 return await self._fetch(asked, str(asked.reference))
             except UpstreamError as error:
                 raise self._failed(asked, error) from None
 
-        return await self._leases.first(str(asked), look, fetch)
+        return await self._leases.first(str(asked), partial(self._good_yet, asked), fetch)
 
     async def _fetch(self, asked: Question, named: str) -> Found:
         """Fetch it, and keep it. Raises `UpstreamError`, `OCIError`."""
@@ -181,7 +176,7 @@ class Manifests:
         """See whether a tag is still what is kept."""
         try:
             return await self._leases.first(
-                str(asked), partial(self._compared, asked), partial(self._ask, asked, kept)
+                str(asked), partial(self._good_yet, asked), partial(self._ask, asked, kept)
             )
         except (BrokenError, RefusedError) as error:
             return self._stale(asked, kept, str(error))
@@ -194,8 +189,8 @@ class Manifests:
                 raise
             return await self._held(asked, kept, error.message)
 
-    async def _compared(self, asked: Question) -> Found | None:
-        """What is kept, if another process has compared it meanwhile."""
+    async def _good_yet(self, asked: Question) -> Found | None:
+        """What is kept, where it need not be asked for: another process may have done so."""
         kept, left = await self._kept(asked)
         return Found(kept, left) if kept is not None and left > 0 else None
 
@@ -206,11 +201,15 @@ class Manifests:
         if there is None:
             raise UnknownError(str(asked))
         if there == kept.digest:
-            checked = partial(fetches.checked, repository=asked.repository, tag=tag, at=time.time())
-            await self._database.note(checked)
+            await self._checked(asked, tag)
             self._count(asked, "confirmed")
             return self._good(asked, kept)
         return await self._fetch(asked, there or tag.name)
+
+    async def _checked(self, asked: Question, tag: Tag) -> None:
+        """Note that it was compared just now."""
+        checked = partial(fetches.checked, repository=asked.repository, tag=tag, at=time.time())
+        await self._database.note(checked)
 
     def _good(self, asked: Question, stored: Stored) -> Found:
         by_tag = isinstance(asked.reference, Tag)
@@ -253,8 +252,7 @@ class Manifests:
         """What is kept, since a rule here, or the room that there is, leaves it so."""
         tag = asked.reference
         assert isinstance(tag, Tag)
-        checked = partial(fetches.checked, repository=asked.repository, tag=tag, at=time.time())
-        await self._database.note(checked)
+        await self._checked(asked, tag)
         return Found(kept, asked.remote.row.tag_seconds, f"{asked} stays as it is here: {why}")
 
     def _count(self, asked: Question, result: str) -> None:

@@ -7,7 +7,6 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -47,8 +46,6 @@ class Pour:
     tail: Tail
     stop: threading.Event
     """Whether the server stops."""
-    come: Callable[[int], None] = field(default=lambda _: None)
-    """Is told, in the thread, of bytes that came."""
     left: io.FileIO | None = None
     """What is left of a fetch that broke off."""
     size: int = 0
@@ -119,7 +116,6 @@ class Pour:
             part.write(memoryview(chunk))
             lies.write(chunk)
             self.size += len(chunk)
-            self.come(len(chunk))
             self.tail.reach(self.size)
         if self.size < self.blob.size:
             raise UnreachableError(f"{there} ended {self.blob.digest} after {self.size} bytes")

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from entrepot.addresses import Network
-from entrepot.auth.oidc.answer import OutboundError
-from entrepot.auth.oidc.outbound import trust
 from entrepot.db.upstreams import Upstream
 from entrepot.oci.names import Repository
 from entrepot.upstream.access import Credential
@@ -192,7 +190,7 @@ class Remote:
 
     def _credential(self) -> Credential | None:
         """Why there is none may name the server's own role, and is for `trouble` alone."""
-        why = f"{urlsplit(self.row.url).netloc}: this registry gets no login for it"
+        why = f"{self.host}: this registry gets no login for it"
         try:
             return self._login()
         except BrokenError:
@@ -203,14 +201,9 @@ class Remote:
     def _open(self) -> Http:
         from entrepot.upstream import guarded
 
-        row = self.row
-        try:
-            context = trust(row.ca or None)
-        except OutboundError as error:
-            raise UpstreamError(str(error)) from None
-        self._ways = guarded.ways(context, self._allow)
+        self._ways = guarded.ways_by(self.row.ca, self._allow)
         return Http(
-            row.url,
+            self.row.url,
             attempts=_ATTEMPTS,
             timeout=READ_SECONDS,
             patience=_PATIENCE,

@@ -3,7 +3,7 @@
 from entrepot.db.upstreams import Upstream
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Reference, Repository, Tag
-from entrepot.upstream.cache.remote import BUSY
+from entrepot.upstream.cache.remote import BUSY, Remote
 from entrepot.upstream.place import Blob, BrokenError, RefusedError, UnknownError, UpstreamError
 
 _LATER = 5
@@ -20,10 +20,12 @@ def unknown(row: Upstream, repository: Repository, reference: Reference) -> OCIE
     )
 
 
-def denied(row: Upstream, repository: Repository) -> OCIError:
-    """The error for a repository that is not to be fetched."""
-    why = f"project {row.project} does not fetch {repository}: its upstream's patterns leave it out"
-    return OCIError(Code.DENIED, why)
+def check(remote: Remote, repository: Repository) -> None:
+    """Raise DENIED for a repository that is not to be fetched."""
+    row = remote.row
+    if not row.permits(remote.name_there(repository).name):
+        why = "its upstream's patterns leave it out"
+        raise OCIError(Code.DENIED, f"project {row.project} does not fetch {repository}: {why}")
 
 
 def too_large(row: Upstream, size: int) -> OCIError:

@@ -19,6 +19,7 @@ from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import MAX_BODY
 from entrepot.auth.oidc.outbound import UPSTREAMS, Rules, trust
 from entrepot.upstream import guarded
+from entrepot.upstream.http import BUSY
 
 OWN = Rules("ENTREPOT_OUTBOUND_ALLOW", plain=True, discreet=True)
 """For the server's own identity: the metadata server speaks no TLS."""
@@ -28,8 +29,6 @@ METADATA: tuple[Network, ...] = (
 )
 _SECONDS, _TOTAL = 10.0, 20.0
 """For each wait of a request, and for all of its answer."""
-_BUSY = {408, 425, 429, 500, 502, 503, 504}
-"""Tried again later, and not by Google's library, which would hold its thread up meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class GoogleWay:
             with self._client.stream(
                 method, url, content=body, headers=headers, timeout=limit
             ) as found:
-                if found.status_code in _BUSY:
+                if found.status_code in BUSY:  # Google's library would try again at once
                     raise TransportError(f"HTTP status {found.status_code}")
                 return Answer(found.status_code, found.headers, _read(found))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
