@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entrepot import addresses
+from entrepot.addresses import Network
 from entrepot.admin import asgi
 from entrepot.auth import tokens
 from entrepot.auth.directory import Directory
@@ -140,7 +141,7 @@ async def furnish(
             store,
             trail,
             observer.metrics,
-            allow=tuple(map(addresses.network, settings.outbound_allow)),
+            allow=_outbound(settings),
             folder=settings.data,
             expiry=settings.upload_expiry,
             terms=terms.keep,
@@ -197,7 +198,7 @@ def _jobs(settings: Settings, registry: Registry, keyring: Keyring) -> list[Job]
         registry.store,
         registry.news,
         registry.observer.metrics,
-        allow=tuple(map(addresses.network, settings.outbound_allow)),
+        allow=_outbound(settings),
         address=settings.public_url,
         keep=registry.terms.keep,
     )
@@ -240,9 +241,13 @@ def _terms(settings: Settings) -> Terms:
     )
 
 
+def _outbound(settings: Settings) -> tuple[Network, ...]:
+    return tuple(map(addresses.network, settings.outbound_allow))
+
+
 def _guard(settings: Settings, database: Database, trail: Trail) -> Guard:
     directory = Directory(database)
-    allow = tuple(map(addresses.network, settings.outbound_allow))
+    allow = _outbound(settings)
     everyone = settings.dangerously_without_accounts
     people = partial(provider, settings) if settings.sso_issuer else None
     providers = Providers(directory, allow, people)

@@ -64,8 +64,7 @@ def create(
     `entrepot backup create s3://backups/registry --keep 30`
     """
     from entrepot.upkeep.backup.create import create as make
-    from entrepot.upkeep.backup.prune import prune as take_away
-    from entrepot.upkeep.backup.vault import BusyError
+    from entrepot.upkeep.backup.prune import prune_behind
 
     with told("the backup is not finished; run it again to go on"):
         vault = vault_of(
@@ -80,18 +79,14 @@ def create(
         here = settings.load(config, data=data)
         with shown() as show:
             made = make(end_of(here), here.keyring(), vault, show, look_at_all=look_at_all)
-            removed, stay = list[str](), ""
             keep = keep or (0 if dest else here.backup_keep)
-            if keep and not made.lost:
-                try:
-                    removed = list(take_away(vault, keep, show).removed)
-                except BusyError as error:  # the next one does it
-                    stay = f"; older ones stay for now: {error}"
+            removed, stay = prune_behind(made, vault, keep, show)
     words = (
         f"backup {made.id} is made at {vault}: {made.tags} tags, {show_size(made.size)}, of which "
         f"{show_size(made.added)} are new"
     )
-    words += f"; {len(removed)} older ones are gone" if removed else stay
+    words += f"; {len(removed)} older ones are gone" if removed else ""
+    words += f"; older ones stay for now: {stay}" if stay else ""
     if made.lost:
         words += _LOST.format(count=len(made.lost), some="\n  ".join(made.lost[:10]))
     done(words, {**_row(made), "removed": removed}, as_json=as_json)

@@ -11,16 +11,11 @@ if TYPE_CHECKING:
 
 def end_of(chosen: Settings) -> "End":
     """Both. Raises `SettingsError`."""
-    from entrepot.blobstore.disk import folder_of
     from entrepot.blobstore.store import StoreError
-    from entrepot.blobstore.stores import store_at
-    from entrepot.upkeep.moving.end import End
+    from entrepot.upkeep.moving.end import end_at
 
     keyring = chosen.keyring()
     try:
-        store = store_at(chosen.data, chosen.place, keyring)
+        return end_at(chosen.metadata(keyring), chosen.data, chosen.place, keyring)
     except StoreError as error:
         fail(str(error))
-    blobs = str(chosen.place or folder_of(chosen.data).absolute())
-    endpoint = f" at {chosen.storage_endpoint}" if chosen.storage_endpoint else ""
-    return End(chosen.metadata(keyring), store, blobs + endpoint)

@@ -22,6 +22,13 @@ Google = Annotated[
 ]
 
 
+def read_change(user: str | None, *, stdin: bool, of: str) -> dict[str, Any]:
+    """The same where a login is changed: nobody's has no password."""
+    if user or stdin:
+        return {"password": read_password(stdin, prompt=f"Password {of}")}
+    return {"password": ""} if user == "" else {}
+
+
 def read_login(
     url: str, user: str | None, *, stdin: bool, ecr: bool, google: bool
 ) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from entrepot.cli.client import connect
 from entrepot.cli.duration import parse_duration
 from entrepot.cli.options import Json, fail, read_text
 from entrepot.cli.output import done
-from entrepot.cli.password import FromStdin, read_password
-from entrepot.cli.registry_login import Ecr, Google, read_login
+from entrepot.cli.password import FromStdin
+from entrepot.cli.registry_login import Ecr, Google, read_change, read_login
 from entrepot.cli.size import parse_size
 
 Name = Annotated[str, typer.Argument(help="The rule's name, such as office.")]
@@ -106,10 +106,7 @@ def set_replication(
         **_said(ca=None if ca is None else read_text(ca)),
         **_pace(rate, every),
     }
-    if user or password_stdin:
-        wanted["password"] = read_password(password_stdin, prompt="Password of the rule's login")
-    elif user == "":
-        wanted["password"] = ""
+    wanted |= read_change(user, stdin=password_stdin, of="of the rule's login")
     if not wanted:
         fail("say what to change: entrepot replication set --help")
     changed = connect(ctx).patch(f"/replications/{name}", wanted)

@@ -9,8 +9,8 @@ from entrepot.cli.client import connect
 from entrepot.cli.duration import parse_duration
 from entrepot.cli.options import Json, Yes, confirm, fail, read_text
 from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
-from entrepot.cli.password import FromStdin, read_password
-from entrepot.cli.registry_login import Ecr, Google, read_login
+from entrepot.cli.password import FromStdin
+from entrepot.cli.registry_login import Ecr, Google, read_change, read_login
 from entrepot.cli.size import parse_size, show_size
 from entrepot.cli.warm import warm
 
@@ -184,10 +184,7 @@ def set_upstream(
     )
     if url is not None:
         wanted["url"] = url
-    if user or password_stdin:
-        wanted["password"] = read_password(password_stdin)
-    elif user == "":
-        wanted["password"] = ""
+    wanted |= read_change(user, stdin=password_stdin, of="of the upstream's login")
     if not wanted:
         fail("say what to change: entrepot upstream set --help")
     changed = connect(ctx).patch(f"/upstreams/{project}", wanted)

@@ -53,9 +53,6 @@ def find(db: Connection, wanted: Content) -> Kept | None:
     return found[0] if found and found[0].id == wanted.id else None
 
 
-_SECRETS = ("signing_key", "webhook", "upstream", "replication")
-
-
 def only_manifests(db: Connection) -> tuple[int, int]:
     """How many digests are of manifests, and of no blob, and their bytes."""
     row = db.execute(
@@ -86,6 +83,9 @@ def tagged(db: Connection) -> Iterator[Tagged]:
         "join manifest m on m.repository = r.id and m.digest = t.digest order by r.name, t.name"
     )
     return (Tagged(*row) for row in rows)
+
+
+_SECRETS = ("signing_key", "webhook", "upstream", "replication")
 
 
 def keys(db: Connection) -> list[str]:

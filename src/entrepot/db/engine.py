@@ -87,8 +87,6 @@ def connect_to_read(folder: Path, keyring: Keyring = NO_KEYS) -> SQLite:
         factory=SQLite,
     )
     db.keyring = keyring
-    # Whoever reads all there is does so without a call for each page.
-    db.execute("pragma mmap_size = 1073741824")
     try:
         found = version(db)
         if found != VERSION:

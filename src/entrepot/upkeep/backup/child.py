@@ -18,7 +18,7 @@ from entrepot.db.schema import SchemaError
 from entrepot.encryption.keys import EncryptionError
 from entrepot.upkeep.backup.create import create
 from entrepot.upkeep.backup.order import Order
-from entrepot.upkeep.backup.prune import prune
+from entrepot.upkeep.backup.prune import prune_behind
 from entrepot.upkeep.backup.vault import BackupError, BusyError
 from entrepot.upkeep.moving.end import MoveError
 
@@ -51,19 +51,14 @@ def main() -> int:
 def _made(order: Order) -> dict[str, Any]:
     vault, show = order.vault(), Lines()
     made = create(order.source(), order.keyring(), vault, show)
-    removed, stay = 0, ""
-    if order.keep and not made.lost:
-        try:
-            removed = len(prune(vault, order.keep, show).removed)
-        except BusyError as error:  # the next one does it
-            stay = str(error)
+    removed, stay = prune_behind(made, vault, order.keep, show)
     return {
         "made": made.id,
         "tags": made.tags,
         "added": made.added,
         "lost": len(made.lost),
         "such": made.lost[:_SHOWN],
-        "removed": removed,
+        "removed": len(removed),
         "stay": stay,
     }
 

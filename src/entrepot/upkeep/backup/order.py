@@ -9,13 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from entrepot.blobstore.disk import folder_of
 from entrepot.blobstore.place import Place
-from entrepot.blobstore.stores import store_at
 from entrepot.db import place as metadata
 from entrepot.encryption.keys import NO_KEYS, Keyring
 from entrepot.upkeep.backup.vault import Vault, vault_at
-from entrepot.upkeep.moving.end import End
+from entrepot.upkeep.moving.end import End, end_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +37,8 @@ class Order:
     def source(self) -> End:
         """The registry. Raises `StoreError`, ImportError."""
         keyring = self.keyring()
-        blobs = str(self.storage or folder_of(self.data).absolute())
-        if self.storage is not None and self.storage.endpoint:
-            blobs += f" at {self.storage.endpoint}"
-        store = store_at(self.data, self.storage, keyring)
-        return End(metadata.find(self.data, self.database_url, keyring), store, blobs)
+        place = metadata.find(self.data, self.database_url, keyring)
+        return end_at(place, self.data, self.storage, keyring)
 
     def keyring(self) -> Keyring:
         """The registry's keys."""

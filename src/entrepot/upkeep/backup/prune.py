@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from entrepot.oci.layout import BLOBS
 from entrepot.upkeep.backup import document, reading
-from entrepot.upkeep.backup.document import FILE, FOLDER, PARTS
+from entrepot.upkeep.backup.document import FILE, FOLDER, PARTS, Backup
 from entrepot.upkeep.backup.reading import NAMING
 from entrepot.upkeep.backup.turn import Work, turn
-from entrepot.upkeep.backup.vault import Vault
+from entrepot.upkeep.backup.vault import BusyError, Vault
 from entrepot.upkeep.moving.move import Show
 
 _PAGE = 1000
@@ -69,6 +69,18 @@ def prune(vault: Vault, keep: int, show: Show) -> Pruned:
             show.add(sum(each for _, each in page))
             renew()
     return Pruned(chosen.keep, chosen.remove, contents, size)
+
+
+def prune_behind(made: Backup, vault: Vault, keep: int, show: Show) -> tuple[tuple[str, ...], str]:
+    """What goes once a backup is made, and why others stay for now; nothing goes where that one
+    lacks content. Raises as `prune`.
+    """
+    if not keep or made.lost:
+        return (), ""
+    try:
+        return prune(vault, keep, show).removed, ""
+    except BusyError as error:  # the next one does it
+        return (), str(error)
 
 
 def _needed(vault: Vault, keep: Sequence[str]) -> set[str]:

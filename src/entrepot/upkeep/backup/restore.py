@@ -156,7 +156,7 @@ def _finish(target: End, backup: Backup) -> list[str]:
     with target.writing() as db, db.exclusive():
         paused = replications.hold_pushes(db, why)
         for name in paused:
-            record_access(db, Event("replication update", _BY, reference=f"replication:{name}"))
+            record_access(db, Event("replication change", _BY, reference=f"replication:{name}"))
         moving.finish(db, _BY, "registry restored")
     target.place.announce()
     return paused

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from entrepot.blobstore.disk import folder_of
+from entrepot.blobstore.place import Place as Storage
 from entrepot.blobstore.store import Store
+from entrepot.blobstore.stores import store_at
 from entrepot.db import keyed, moving
 from entrepot.db.connection import Connection
 from entrepot.db.place import Place
 from entrepot.db.tables import has_rows, tables
+from entrepot.encryption.keys import Keyring
 
 
 class MoveError(Exception):
@@ -33,8 +38,10 @@ class End:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that changes nothing."""
+        """A connection that changes nothing; it reads all there is without a call for each page."""
         with closing(self.place.connect_to_read()) as db:
+            if db.dialect == "sqlite":
+                db.execute("pragma mmap_size = 1073741824")
             yield _patient(db)
 
     @contextmanager
@@ -42,6 +49,13 @@ class End:
         """A connection for transactions of one's own."""
         with closing(self.place.connect()) as db:
             yield _patient(db)
+
+
+def end_at(place: Place, data: Path, storage: Storage | None, keyring: Keyring) -> End:
+    """The database at a place, and the store that settings mean. Raises `StoreError`."""
+    blobs = str(storage or folder_of(data).absolute())
+    endpoint = f" at {storage.endpoint}" if storage is not None and storage.endpoint else ""
+    return End(place, store_at(data, storage, keyring), blobs + endpoint)
 
 
 def _patient(db: Connection) -> Connection:

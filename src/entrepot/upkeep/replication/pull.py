@@ -26,7 +26,7 @@ def pull(way: Way, copier: Copier, item: Item) -> Outcome | None:
     name = way.name_there(item.repository)
     there, told = way.far.repository(name), way.far.stands(name, item.tag)
     digest, at = (told.digest, told.at) if told else (there.look(item.tag), None)
-    moved = _moved(way, item.repository, item.tag)
+    moved = way.moved(item.repository, item.tag)
     if digest is None:
         return _delete(way, item, moved, at)
     if at is None and _is_foreign(way, moved) and moved and moved.digest != digest:
@@ -55,19 +55,13 @@ def differs(way: Way, repository: str, tag: str, known: Item | None, *, deep: bo
         return True
     if known.state is State.WAITING:
         return False
-    moved = _moved(way, repository, tag)
+    moved = way.moved(repository, tag)
     if moved is None or moved.digest != digest or known.digest != digest:
         return True
     is_new = known.done_at is not None and time.time() - known.done_at < _NEW
     if not way.rule.referrers or not (deep or is_new):
         return False
     return parts_of(plan(there, digest)) != known.parts
-
-
-def _moved(way: Way, repository: str, tag: str) -> Moved | None:
-    return way.here.local.read(
-        partial(replicated.moved, repository=Repository(repository), tag=tag)
-    )
 
 
 def _is_foreign(way: Way, moved: Moved | None) -> bool:

@@ -24,7 +24,7 @@ _SIBLINGS = 5
 
 def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
     """Have it there as it is here; None where neither end has it. Raises `UpstreamError`."""
-    moved = _moved(way, item, item.tag)
+    moved = way.moved(item.repository, item.tag)
     if moved is None:
         return _delete(way, item)
     found = _planned(way, item, moved)
@@ -46,7 +46,7 @@ def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
 def differs(way: Way, repository: str, tag: str, known: Item | None) -> bool:
     """Whether it is to be copied, as far as can be seen without its blobs."""
     item = known or _unknown(way, repository, tag)
-    moved = _moved(way, item, tag)
+    moved = way.moved(repository, tag)
     if moved is None:
         return known is not None
     if known is None or known.state is not State.DONE or known.digest != moved.digest:
@@ -66,11 +66,6 @@ def _unknown(way: Way, repository: str, tag: str) -> Item:
     )
 
 
-def _moved(way: Way, item: Item, tag: str) -> Moved | None:
-    find = partial(replicated.moved, repository=Repository(item.repository), tag=tag)
-    return way.here.local.read(find)
-
-
 def _planned(way: Way, item: Item, moved: Moved) -> Plan:
     here = way.mine(item.repository)
     return plan(here, moved.digest, referrers=way.rule.referrers)
@@ -83,7 +78,7 @@ def _repository(way: Way, item: Item, at: float) -> RegistryRepository:
     def mark(tag: str) -> dict[str, str]:
         if not tag:
             return {}
-        moved = None if tag == item.tag else _moved(way, item, tag)
+        moved = None if tag == item.tag else way.moved(item.repository, tag)
         return {
             "entrepot-replicated": f"{way.here.origin} {moved.at if moved else at:.6f}{deletions}",
             "entrepot-reason": way.reason,

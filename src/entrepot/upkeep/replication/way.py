@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from entrepot.addresses import Network
+from entrepot.db import replicated
 from entrepot.db.audit import By
-from entrepot.db.replicated import Mark
+from entrepot.db.replicated import Mark, Moved
 from entrepot.db.replications import Replication
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
@@ -71,6 +72,10 @@ class Way:
         """One of our repositories."""
         reason = f"copied from {self.rule.url}"
         return LocalRepository(self.here.local, Repository(repository), self.by, reason, mark)
+
+    def moved(self, repository: str, tag: str) -> Moved | None:
+        """What one of our tags is, and since when; None where it is not there."""
+        return self.here.local.read(lambda db: replicated.moved(db, Repository(repository), tag))
 
 
 def parts_of(plan: Plan) -> str:

@@ -19,11 +19,13 @@ from entrepot.db.database import Database
 from entrepot.db.replication_tags import Item, Outcome, State
 from entrepot.db.replications import Direction, Replication
 from entrepot.observe.metrics import REPLICATED, Metrics
+from entrepot.upkeep.follower import LOOK
 from entrepot.upkeep.replication import compare, pull, push
 from entrepot.upkeep.replication.following import DAY, Following
 from entrepot.upkeep.replication.line import Entry
 from entrepot.upkeep.replication.pace import delay
 from entrepot.upkeep.replication.way import Here, Way, why
+from entrepot.upstream.cache.leases import heard
 from entrepot.upstream.copying import Copier
 from entrepot.upstream.place import BrokenError, HeldError, UpstreamError
 
@@ -31,7 +33,6 @@ T = TypeVar("T")
 
 AT_ONCE = 4
 """Tags that are copied at a time, by one rule."""
-_LOOK = 5.0
 _SURE = 1
 """Attempts after which what a rule there keeps as it is, is a conflict: a tag that floats follows
 its version in a moment.
@@ -104,7 +105,7 @@ class Worker:
             partial(replication_tags.next_at, rule=self.rule.name, now=now)
         )
         times = (coming or 0.0, self._next_compare(), self._following.due)
-        return min([_LOOK, *(each - now for each in times if each > now)])
+        return min([LOOK, *(each - now for each in times if each > now)])
 
     def _begin(
         self,
@@ -164,7 +165,7 @@ class Worker:
         try:
             await self._database.note(fail)
         except sqlite3.Error:  # it is due still, and tried after a while
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(LOOK)
 
     def _next_compare(self) -> float:
         """When all is to be compared."""
@@ -232,7 +233,7 @@ class Worker:
         """Work in a thread, which must be out of it before anything else ends."""
         loop = asyncio.get_running_loop()
         running = loop.run_in_executor(self._threads, work)
-        running.add_done_callback(_heard)
+        running.add_done_callback(heard)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -257,12 +258,6 @@ class Worker:
                 )
         wait = error.wait if isinstance(error, BrokenError) else 0.0
         self._rests_until = now + max(wait, delay(self._failures))
-
-
-def _heard(done: "asyncio.Future[T]") -> None:
-    """What comes of it when nobody waits any more is not worth a word."""
-    if not done.cancelled():
-        done.exception()
 
 
 _COMPARE = ("", "")
