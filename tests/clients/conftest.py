@@ -1,6 +1,7 @@
 """The clients, each with a home and a storage of its own that the run takes away again."""
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,12 +24,16 @@ MakeImage = Callable[[], Image]
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
-    """Makes a folder that is gone at the end of the run: images are large."""
+def folder() -> Iterator[Callable[[str], Path]]:
+    """Makes a folder that is gone at the end of the run: images are large.
+
+    Its path is short, which pytest's are not in each of several processes: podman refuses to
+    run in one of over 50 characters.
+    """
     made: list[Path] = []
 
     def make(name: str) -> Path:
-        made.append(tmp_path_factory.mktemp(name))
+        made.append(Path(tempfile.mkdtemp(prefix=f"{name}-")))
         return made[-1]
 
     yield make
