@@ -11,7 +11,18 @@ import httpx
 import pytest
 from tests.accounts import ADMIN
 from tests.cli.desk import Desk
-from tests.content import EMPTY, descriptor, digest, dump, image, index, put_blob, put_manifest
+from tests.content import (
+    EMPTY,
+    OCI_MANIFEST,
+    descriptor,
+    digest,
+    dump,
+    image,
+    index,
+    put_blob,
+    put_manifest,
+    try_manifest,
+)
 from tests.registry import MANIFESTS
 from tests.tools import tool
 
@@ -116,6 +127,14 @@ def test_all_tags(desk: Desk, peer: str, pushed: str) -> None:
     assert "1.2" in tags
 
 
+def test_a_repository_without_tags(desk: Desk, peer: str, pushed: str, http: httpx.Client) -> None:
+    host = pushed.partition("/")[0]
+    desk.good("copy", pushed, f"{host}/team/emptied:1", "--no-referrers")
+    assert http.delete("/v2/team/emptied/manifests/1").status_code == 202
+    said = desk.bad("copy", f"{host}/team/emptied", f"{peer}/x", "--all-tags")
+    assert f"{host}/team/emptied has no tags" in said
+
+
 def test_a_bundle_is_carried_over(desk: Desk, peer: str, pushed: str, tmp_path: Path) -> None:
     manifests = tmp_path / "deployment.yaml"
     pod = {"spec": {"initContainers": [], "containers": [{"name": "app", "image": pushed}]}}
@@ -179,6 +198,44 @@ def test_docker_archives(desk: Desk, peer: str, http: httpx.Client, tmp_path: Pa
         check=True,
     )
     assert digest(skopeo.stdout) == digest(text)
+
+
+def test_a_docker_archive_has_images_alone(desk: Desk, pushed: str, tmp_path: Path) -> None:
+    """No signatures beside them, which a reader would take for further images."""
+    archive = tmp_path / "signed.tar"
+    by_digest = (
+        f"{pushed.rpartition(':')[0]}@{desk.json('copy', pushed, f'{pushed}x')[0]['digest']}"
+    )
+    for image_, names in ((pushed, [pushed]), (by_digest, [])):
+        place = f"docker-archive:{archive}"
+        desk.good("copy", image_, place, "--platform", "linux/amd64", "--replace")
+        with tarfile.open(archive) as tar:
+            listed = tar.extractfile("manifest.json")
+            assert listed is not None
+            (entry,) = json.loads(listed.read())
+        assert entry["RepoTags"] == names  # docker load takes no digest there
+
+
+def test_an_image_keeps_its_digest_of_another_algorithm(
+    desk: Desk, peer: str, http: httpx.Client, tmp_path: Path
+) -> None:
+    for part in (EMPTY, LAYERS[0]):
+        put_blob(http, "team/long", part)
+    subject = dump(image(LAYERS[0]))
+    found = digest(subject, "sha512")
+    put = try_manifest(http, "team/long", f"{found}?tag=1", subject)
+    assert put.headers["oci-tag"] == "1"
+    referring = image(subject={**descriptor(subject, OCI_MANIFEST), "digest": found})
+    put_manifest(http, "team/long", digest(dump(referring)), referring)
+    host = desk.url.partition("://")[2]
+    (done,) = desk.json("copy", f"{host}/team/long:1", f"{host}/other/long:1")
+    (_,) = desk.json("copy", f"{host}/team/long:1", f"{peer}/other/long:1")
+    assert done["digest"] == found
+    answer = http.head("/v2/other/long/manifests/1", headers={"accept": MANIFESTS})
+    assert answer.headers["docker-content-digest"] == found
+    assert served(peer, "other/long", "1").content == subject
+    stand_in = served(peer, "other/long", f"sha512-{found.partition(':')[2][:64]}")
+    assert [each["digest"] for each in stand_in.json()["manifests"]] == [digest(dump(referring))]
 
 
 @pytest.mark.parametrize(

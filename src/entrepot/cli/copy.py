@@ -60,11 +60,17 @@ def copy(
             fail("say what to copy, and then where to: entrepot copy SOURCE... TARGET")
         if all_tags:
             found = [tagged for each in found for tagged in _tagged(opened, each)]
+            if not found:
+                fail(f"{', '.join(sources)} has no tags", 1)
         chosen = pairs(found, target)
         if len({each.target for each in chosen}) < len(chosen):
             fail(f"several images cannot become one, {target}: end it with / to keep their names")
-        is_archive = chosen[0].target.kind.endswith("archive")
-        terms = Terms(tuple(platform or ()), referrers=referrers, whole=is_archive)
+        kind = chosen[0].target.kind
+        terms = Terms(
+            tuple(platform or ()),
+            referrers=referrers and kind != "docker-archive",  # which knows of images alone
+            whole=kind.endswith("archive"),
+        )
         run(opened, chosen, terms, jobs, as_json=as_json)
 
 

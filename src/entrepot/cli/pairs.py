@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from entrepot.oci.errors import OCIError
 from entrepot.oci.image_name import Image, ImageError
+from entrepot.oci.names import parse_reference
 
 if TYPE_CHECKING:
     from entrepot.upstream.opened import At
@@ -43,15 +45,32 @@ def _exact(at: "At", source: "At") -> "At":
 
     if at.kind:
         return At(at.kind, at.where, at.name or full_name(source))
-    return At("", at.where, at.name or source.name or "latest")
+    return At("", at.where, at.name or _reference(source) or "latest")
+
+
+def _reference(source: "At") -> str:
+    """What it is called within its repository. Raises `UpstreamError`."""
+    from entrepot.upstream.place import UpstreamError
+
+    try:
+        return str(parse_reference(source.name)) if source.name else ""
+    except OCIError:
+        pass
+    try:
+        return Image.parse(source.name).reference
+    except ImageError:
+        raise UpstreamError(f"{source} says no tag: name one in the target") from None
 
 
 def _below(base: str, source: "At") -> "At":
     from entrepot.upstream.opened import At
     from entrepot.upstream.place import UpstreamError
 
+    name = full_name(source)
     try:
-        image = Image.parse(full_name(source))
+        if not {":", "/"} & set(name):
+            raise ImageError("it is a mere tag")
+        image = Image.parse(name)
     except ImageError:
         raise UpstreamError(f"{source} says no repository: name one in the target") from None
     return At("", f"{base}{image.repository}", image.reference)

@@ -184,7 +184,7 @@ class NewDockerArchive:
         self._images.append(
             {
                 "Config": place_of(config.digest),
-                "RepoTags": [tag] if tag else [],
+                "RepoTags": [tag] if tag and "@" not in tag else [],
                 "Layers": [place_of(each.digest) for each in layers],
             }
         )

@@ -1,12 +1,13 @@
 """`FolderFiles`: an OCI layout in a folder."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from entrepot.oci.layout import INDEX, MARK, SAYS
-from entrepot.upstream.place import CHUNK
+from entrepot.upstream.place import CHUNK, UpstreamError
 
 
 class FolderFiles:
@@ -22,10 +23,20 @@ class FolderFiles:
 
     def read(self, name: str, start: int = 0) -> Iterator[bytes]:
         """Its bytes."""
-        with open(os.open(self._folder / name, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123 - a descriptor
+        with open(self._opened(name), "rb") as file:  # noqa: PTH123 - a descriptor
             file.seek(start)
             while part := file.read(CHUNK):
                 yield part
+
+    def _opened(self, name: str) -> int:
+        path = self._folder / name
+        try:
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            why = f"{path} is a link, which may lead anywhere"
+            raise UpstreamError(f"{why}: copy the folder by `cp -rL` first") from None
 
     def write(self, name: str, _: int, content: Iterator[bytes]) -> None:
         """Under a name of its own first."""

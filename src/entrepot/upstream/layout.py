@@ -59,13 +59,18 @@ class Layout:
 
     def entry(self, name: str) -> dict[str, Any]:
         """The descriptor of an image."""
-        found = [each for each in self._entries if not name or _name(each) == name]
-        if len(found) == 1 or (found and name):
+        found = [each for each in self._entries if name in _names(each)] if name else self._all
+        if len({each["digest"] for each in found}) == 1:
             return found[-1]
-        known = ", ".join(self.names()[:20]) or "none"
+        known = ", ".join([_name(each) or each["digest"] for each in found or self._all][:20])
         if not found:
-            raise UnknownError(f"{self} has no image {name!r} (it has: {known})")
+            raise UnknownError(f"{self} has no image {name!r} (it has: {known or 'none'})")
         raise UpstreamError(f"{self} has several images, name one: {known}")
+
+    @property
+    def _all(self) -> list[dict[str, Any]]:
+        """What is listed without a name mostly refers to what has one."""
+        return [each for each in self._entries if _name(each)] or self._entries
 
     def get(self, digest: Digest) -> Manifest:
         """A manifest by its digest."""
@@ -147,7 +152,8 @@ class Layout:
             found = document["manifests"]
             for each in found:
                 Digest.parse(each["digest"])
-        except (ValueError, KeyError, TypeError, OCIError):
+                _names(each)
+        except (ValueError, KeyError, TypeError, AttributeError, OCIError):
             raise UpstreamError(f"{self._where} is damaged: its {INDEX} cannot be read") from None
         return list(found)
 
@@ -171,10 +177,19 @@ class LayoutImage:
 
     def manifest(self, reference: str) -> Manifest:
         """By digest, or by a name; "" for its own."""
-        if ":" in reference and "/" not in reference:
-            return self._layout.get(Digest.parse(reference))
+        if (digest := _digest(reference)) is not None:
+            return self._part(digest)
         name = reference or self._name
         return self._layout.get(Digest.parse(self._layout.entry(name)["digest"]))
+
+    def _part(self, digest: Digest) -> Manifest:
+        try:
+            return self._layout.get(digest)
+        except UnknownError:
+            raise UnknownError(
+                f"{self._layout} has no manifest {digest}; of an index that lists it, --platform "
+                "copies what is there"
+            ) from None
 
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         """Its bytes."""
@@ -219,4 +234,18 @@ class LayoutImage:
 
 
 def _name(entry: dict[str, Any]) -> str:
-    return str((entry.get("annotations") or {}).get(NAME, ""))
+    """The one that says most."""
+    return max(_names(entry), key=lambda name: ("/" in name, bool(name)))
+
+
+def _names(entry: dict[str, Any]) -> tuple[str, str]:
+    """By OCI and by containerd. Docker writes but a tag as the first, which two may have."""
+    notes = entry.get("annotations") or {}
+    return str(notes.get(NAME) or ""), str(notes.get(CONTAINERD_NAME) or "")
+
+
+def _digest(reference: str) -> Digest | None:
+    try:
+        return Digest.parse(reference)
+    except OCIError:
+        return None

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from entrepot.oci import media
-from entrepot.oci.digest import Digest
+from entrepot.oci.digest import CANONICAL, Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
@@ -33,7 +33,7 @@ _ACCEPT = ", ".join(sorted(media.IMAGES | media.INDEXES))
 _COSIGN = (".sig", ".att", ".sbom")
 _MANY, _PAGE = 1000, 1000
 """Pages of a list, and names on each; most registries give fewer than they are asked for."""
-_LONGEST_NAME = 255
+_LONGEST_NAME, _LONGEST_TAG = 255, 128
 _LIST_SECONDS = 600.0
 _CATALOGUE = "registry:catalog:*"
 
@@ -157,14 +157,31 @@ class RegistryRepository:
 
     def put_manifest(self, manifest: Manifest, tag: str = "") -> None:
         """Push it, by a tag or its digest; where the registry keeps no referrers, list it there."""
-        headers = {"content-type": manifest.media_type, **self._mark(tag)}
-        path = f"{self._base}/manifests/{tag or manifest.digest}"
-        done = self.http.once("PUT", path, self._push, headers, manifest.content)
+        done = self._put(manifest, tag)
         if done.status != 201:
             raise UpstreamError(f"{self} did not take {tag or manifest.digest}")
         self._note_kept(tag, done)
         if manifest.subject is not None and "oci-subject" not in done.headers:
             self._list_referrer(manifest, manifest.subject.digest)
+
+    def _put(self, manifest: Manifest, tag: str) -> Answer:
+        """By a tag alone a registry gives it a digest of SHA-256, whatever it had."""
+        headers = {"content-type": manifest.media_type, **self._mark(tag)}
+        path, digest = f"{self._base}/manifests/", manifest.digest
+
+        def put(reference: str) -> Answer:
+            return self.http.once("PUT", path + reference, self._push, headers, manifest.content)
+
+        if tag and digest.algorithm != CANONICAL:
+            try:
+                done = put(f"{digest}?tag={tag}")
+                if done.headers.get("oci-tag") == tag:
+                    return done
+            except (BrokenError, RefusedError, HeldError):
+                raise
+            except UpstreamError:  # it knows SHA-256 alone
+                pass
+        return put(tag or str(digest))
 
     def delete_tag(self, tag: str) -> None:
         """Take a tag away; where the registry knows no such thing, the manifest, which must have
@@ -201,7 +218,7 @@ class RegistryRepository:
     def named_after(self, digest: Digest) -> list[str]:
         """Tags by which cosign names what belongs to a manifest, those that are there."""
         names = [f"{digest.algorithm}-{digest.hex}{end}" for end in _COSIGN]
-        return [name for name in names if self.digest_of(name)]
+        return [name for name in names if len(name) <= _LONGEST_TAG and self.digest_of(name)]
 
     def tags(self, pages: int = _MANY) -> list[str]:
         """All of them, page after page."""
@@ -280,7 +297,8 @@ def _names(answer: Answer, what: str) -> list[str]:
 
 
 def _stand_in(digest: Digest) -> str:
-    return f"{digest.algorithm}-{digest.hex}"[:128]
+    """Source: OCI Distribution Specification, "Referrers Tag Schema"."""
+    return f"{digest.algorithm}-{digest.hex[:64]}"
 
 
 def _joined(reference: str) -> str:
