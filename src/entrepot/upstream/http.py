@@ -77,6 +77,11 @@ class Answer:
         raise UpstreamError(f"{host}: {said}")
 
     @property
+    def is_of_registry(self) -> bool:
+        """Whether an error is told as registries do, and not as whatever may stand before one."""
+        return "code" in self._error
+
+    @property
     def _said(self) -> str:
         status = f"HTTP status {self.status}"
         return told(str(self._error.get("message") or "")) or status

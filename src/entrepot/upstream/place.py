@@ -24,6 +24,11 @@ class UpstreamError(Exception):
 class UnknownError(UpstreamError):
     """It does not have what was asked for."""
 
+    def __init__(self, message: str, *, sure: bool = True) -> None:
+        super().__init__(message)
+        self.sure = sure
+        """Whether a registry said so: a proxy before one that is gone may answer 404, too."""
+
 
 class RefusedError(UpstreamError):
     """It wants another login, or none will do."""

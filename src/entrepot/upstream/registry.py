@@ -71,7 +71,8 @@ class RegistryRepository:
         path = f"{self._base}/manifests/{reference}"
         answer = self.http.ask("GET", path, self.pull_scope, {"accept": _ACCEPT})
         if answer.status == 404:
-            raise UnknownError(f"there is no {self}{_joined(reference)}, or you may not see it")
+            why = f"there is no {self}{_joined(reference)}, or you may not see it"
+            raise UnknownError(why, sure=answer.is_of_registry)
         wanted = reference if ":" in reference else answer.headers.get("docker-content-digest", "")
         try:
             known = Digest.parse(wanted) if wanted else None

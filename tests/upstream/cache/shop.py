@@ -11,6 +11,7 @@ from tests.upstream.scripted import Asked, Say, Scripted, scripted
 
 LAYER = Random(7).randbytes(3_000_000)
 SMALL = Random(8).randbytes(3_000)
+LACKS = Say(404, b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}')
 IMAGE = image(LAYER, SMALL)
 MANIFEST = dump(IMAGE)
 OTHER = dump(image(SMALL))
@@ -62,7 +63,7 @@ class Shop:
         named = {digest(each): each for each in self.manifests}
         content = self.tags.get(name, named.get(name))
         if content is None:
-            return Say(404)
+            return LACKS
         kind = OCI_INDEX if b'"manifests"' in content else OCI_MANIFEST
         headers = {"content-type": kind, "docker-content-digest": digest(content), **self.headers}
         return Say(200, self.lies.get(digest(content), content), headers)

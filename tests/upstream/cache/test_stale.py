@@ -74,6 +74,7 @@ TROUBLES = {
     "unavailable": Say(503),
     "our login ended": Say(401, headers={"www-authenticate": 'Basic realm="x"'}),
     "forbidden": Say(403),
+    "nobody behind a proxy": Say(404, b"<html>", {"content-type": "text/html"}),
     "nonsense": Say(200, b"<html>", {"docker-content-digest": "latest"}),
 }
 
@@ -171,6 +172,22 @@ def test_a_tag_that_is_gone_goes_into_the_trash(caching: Caching) -> None:
         assert manifest(served.client, digest(MANIFEST)).content == MANIFEST
         gone = rows(served, "select reason from change where kind = 'untagged'")
         assert gone == [("its upstream has it no more",)]
+
+
+def test_what_a_tag_means_there_is_not_to_be_had(caching: Caching) -> None:
+    """It has moved, and who is asked for what it means has not heard of that yet."""
+    with opened() as (shop, server):
+        client = caching(server.address, tag_seconds=0.1).client
+        pull(client)
+        shop.headers = {"docker-content-digest": digest(OTHER)}
+        shop.manifests.remove(OTHER)
+        time.sleep(0.2)
+        found = manifest(client)
+        assert found.content == MANIFEST
+        assert "may be old" in found.headers["warning"]
+        shop.headers = {}
+        shop.manifests.append(OTHER)
+        shop.tags["1"] = OTHER
 
 
 def test_a_tag_that_holds_still_here_stays(caching: Caching) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,6 +44,7 @@ PATIENCE = 4.0
 """Seconds that an upstream has to answer where something is kept."""
 
 _FOR_EVER = float("inf")
+_NO_REGISTRY = "answers 404, but not as a registry does"
 _SLOW = f"takes longer than {PATIENCE:g} s"
 
 _log = logging.getLogger("entrepot.cache")
@@ -180,7 +182,9 @@ class Manifests:
             )
         except (BrokenError, RefusedError) as error:
             return self._stale(asked, kept, str(error))
-        except UnknownError:
+        except UnknownError as error:
+            if not error.sure:
+                return self._stale(asked, kept, f"{asked.remote.host} {_NO_REGISTRY}")
             return await self._gone(asked, kept)
         except UpstreamError as error:  # it lies, or says what nobody understands
             return self._stale(asked, kept, str(error))
@@ -198,13 +202,14 @@ class Manifests:
         tag = asked.reference
         assert isinstance(tag, Tag)
         there = await asked.remote.ask(asked.repository, lambda r: r.look(tag.name))
-        if there is None:
-            raise UnknownError(str(asked))
         if there == kept.digest:
             await self._checked(asked, tag)
             self._count(asked, "confirmed")
             return self._good(asked, kept)
-        return await self._fetch(asked, there or tag.name)
+        if there:
+            with suppress(UnknownError):  # it moved again, or one of their servers lags
+                return await self._fetch(asked, there)
+        return await self._fetch(asked, tag.name)
 
     async def _checked(self, asked: Question, tag: Tag) -> None:
         """Note that it was compared just now."""
