@@ -2,14 +2,20 @@
 
 A blob counts once per project, however many of its repositories link it; manifests count one by
 one. What lies in the trash counts until it is purged, its tags aside. All is counted in the
-transaction that changes it, so of two pushes at once no more than fits comes in.
+transaction that changes it, so of two pushes at once no more than fits comes in. A cache alone may
+go a little beyond.
 """
 
 from dataclasses import dataclass
 
+from entrepot.db import upstreams
 from entrepot.db.connection import Connection
 from entrepot.oci.errors import Code, OCIError
 
+_LITTLE, _BEYOND = 64 * 1024, 0.1
+"""Bytes that a cache takes beyond its quota, up to such a part of it: without manifests and
+configurations it could not even hand out the layers that it has no room for.
+"""
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -40,7 +46,7 @@ def charge(db: Connection, project: str, *, size: int = 0, tags: int = 0) -> Non
     if size > 0 or tags > 0:
         usage = Usage(project, row[0], row[1], *_limits(db, project))
         if size > 0:
-            _check_bytes(usage, size)
+            _check_bytes(db, usage, size)
         if tags > 0:
             _check_tags(usage, tags)
 
@@ -50,8 +56,11 @@ def _limits(db: Connection, project: str) -> tuple[int | None, int | None]:
     return row or (None, None)
 
 
-def _check_bytes(usage: Usage, more: int) -> None:
-    if usage.left is not None and usage.left < 0:
+def _check_bytes(db: Connection, usage: Usage, more: int) -> None:
+    if usage.left is None or usage.left >= 0:
+        return
+    much = more > _LITTLE or -usage.left > _BEYOND * (usage.quota or 0)
+    if much or not upstreams.stands(db, usage.project):
         raise refused(usage, more)
 
 

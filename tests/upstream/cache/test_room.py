@@ -5,7 +5,7 @@ from contextlib import closing
 
 import httpx
 import pytest
-from tests.content import digest, dump, image
+from tests.content import EMPTY, digest, dump, image
 from tests.served import Served
 from tests.upstream.cache.conftest import Caching
 from tests.upstream.cache.shop import Shop, opened
@@ -131,3 +131,20 @@ def test_a_layer_that_does_not_fit_is_handed_out_all_the_same(caching: Caching) 
         assert found.content == LAYERS[0]
         assert rows(served, "select count(*) from blob") == [(0,)]
         assert APP
+
+
+@pytest.mark.parametrize(("beyond", "status"), [(0.05, 200), (0.2, 403)])
+def test_manifests_and_configurations_may_take_a_little_more(
+    beyond: float, status: int, caching: Caching
+) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, tag_seconds=3600)
+        fill(served, shop, 1)
+        shop.tags["1"] = IMAGES[1]
+        shop.blobs.append(LAYERS[1])
+        limit(served, int(usage(served) / (1 + beyond)))
+        assert manifest(served.client, "1").status_code == status
+        if status == 200:
+            assert blob(served.client, EMPTY).content == EMPTY
+            assert blob(served.client, LAYERS[1]).content == LAYERS[1]
+            assert rows(served, "select count(*) from blob where size = 100000") == [(1,)]
