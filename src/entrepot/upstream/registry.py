@@ -8,7 +8,9 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 from entrepot.oci import media
@@ -29,10 +31,14 @@ from entrepot.upstream.place import (
     told,
 )
 
+T = TypeVar("T")
+
 _ACCEPT = ", ".join(sorted(media.IMAGES | media.INDEXES))
 _COSIGN = (".sig", ".att", ".sbom")
 _MANY, _PAGE = 1000, 1000
 """Pages of a list, and names on each; most registries give fewer than they are asked for."""
+_FEW = 100
+"""Pages of what refers to one manifest."""
 _LONGEST_NAME, _LONGEST_TAG = 255, 128
 _LIST_SECONDS = 600.0
 _CATALOGUE = "registry:catalog:*"
@@ -208,12 +214,12 @@ class RegistryRepository:
 
     def referrers(self, digest: Digest) -> list[Digest]:
         """By the API, else by the tag that stands for it; and by the tags of cosign."""
-        answer = self.http.ask("GET", f"{self._base}/referrers/{digest}", self.pull_scope)
+        path = f"{self._base}/referrers/{digest}"
         try:
-            listed = _listed(answer) if answer.status == 200 else self._fallback(digest)
-            found = [Digest.parse(each["digest"]) for each in listed]
-        except (OCIError, KeyError, TypeError, ValueError):
-            raise UpstreamError(f"{self}: its list of referrers cannot be read") from None
+            found = self._listed(path, self.pull_scope, "referrers", _referring, _FEW)
+        except UnknownError:
+            with _readable(self, "referrers"):
+                found = _referring({"manifests": self._fallback(digest)})
         return list(dict.fromkeys(found))
 
     def named_after(self, digest: Digest) -> list[str]:
@@ -223,15 +229,20 @@ class RegistryRepository:
 
     def tags(self, pages: int = _MANY) -> list[str]:
         """All of them, page after page."""
-        return self._listed(f"{self._base}/tags/list?n={_PAGE}", self.pull_scope, "tags", pages)
+        path = f"{self._base}/tags/list?n={_PAGE}"
+        return self._listed(path, self.pull_scope, "tags", partial(_names, what="tags"), pages)
 
     def catalogue(self) -> list[str]:
         """Names of all repositories of the registry, those that one may see. Raises as above."""
         self.http.ask("GET", "/v2/", _CATALOGUE)  # who is not logged in is shown what is public
-        return self._listed(f"/v2/_catalog?n={_PAGE}", _CATALOGUE, "repositories")
+        read = partial(_names, what="repositories")
+        return self._listed(f"/v2/_catalog?n={_PAGE}", _CATALOGUE, "repositories", read)
 
-    def _listed(self, path: str, scope: str, what: str, pages: int = _MANY) -> list[str]:
-        found: list[str] = []
+    def _listed(
+        self, path: str, scope: str, what: str, read: Callable[[Any], list[T]], pages: int = _MANY
+    ) -> list[T]:
+        """All pages of a list, each read from its JSON by a function."""
+        found: list[T] = []
         end = time.monotonic() + _LIST_SECONDS
         for _ in range(pages):
             if len(found) > pages * _PAGE or time.monotonic() > end:
@@ -239,20 +250,22 @@ class RegistryRepository:
             answer = self.http.ask("GET", path, scope)
             if answer.status == 404:
                 raise UnknownError(f"there is no repository {self}, or you may not see it")
-            try:
-                found += _names(answer, what)
+            with _readable(self, what):
+                found += read(parsed(answer.body))
                 link = _next(answer.headers.get("link", ""))
                 if link is None:
                     return found
                 path = urljoin(path, link[1])
-            except (ValueError, KeyError, TypeError):
-                raise UpstreamError(f"{self}: its list of {what} cannot be read") from None
         raise UpstreamError(f"{self}: its list of {what} never ends")
 
     def _fallback(self, digest: Digest) -> list[dict[str, Any]]:
         path = f"{self._base}/manifests/{_stand_in(digest)}"
         answer = self.http.ask("GET", path, self.pull_scope, {"accept": media.OCI_INDEX})
-        return _listed(answer) if answer.status == 200 else []
+        if answer.status != 200:
+            return []
+        with _readable(self, "referrers"):
+            found: list[dict[str, Any]] = parsed(answer.body)["manifests"] or []
+        return found
 
     def _list_referrer(self, manifest: Manifest, subject: Digest) -> None:
         """Source: OCI Distribution Specification, "Referrers Tag Schema"."""
@@ -284,14 +297,22 @@ def _told_digest(answer: Answer) -> str:
         return ""
 
 
-def _listed(answer: Answer) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = parsed(answer.body)["manifests"] or []
-    return found
+@contextmanager
+def _readable(there: RegistryRepository, what: str) -> Iterator[None]:
+    """Says of a list that is none whose it is."""
+    try:
+        yield
+    except (OCIError, ValueError, KeyError, TypeError):
+        raise UpstreamError(f"{there}: its list of {what} cannot be read") from None
 
 
-def _names(answer: Answer, what: str) -> list[str]:
+def _referring(page: Any) -> list[Digest]:
+    return [Digest.parse(each["digest"]) for each in page["manifests"] or ()]
+
+
+def _names(page: Any, what: str) -> list[str]:
     """Those of one page. Raises ValueError, KeyError, TypeError."""
-    found = [str(each) for each in parsed(answer.body)[what] or ()]
+    found = [str(each) for each in page[what] or ()]
     if any(len(each) > _LONGEST_NAME for each in found):
         raise ValueError("nothing is called so")
     return found

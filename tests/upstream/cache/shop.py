@@ -25,6 +25,8 @@ class Shop:
     tags: dict[str, bytes] = field(default_factory=lambda: {"1": MANIFEST})
     manifests: list[bytes] = field(default_factory=lambda: [MANIFEST, OTHER, dump(INDEX)])
     referrers: list[Document] = field(default_factory=list)
+    page: int = 100
+    """Entries of a page of referrers."""
     blobs: list[bytes] = field(default_factory=lambda: [EMPTY, LAYER, SMALL])
     says: Say | None = None
     """What it answers whatever it is asked."""
@@ -51,13 +53,21 @@ class Shop:
         if kind.endswith("/tags"):
             return Say(200, dump({"name": "team/app", "tags": sorted(self.tags, reverse=True)}))
         if kind.endswith("/referrers"):
-            return Say(200, dump(index(*self.referrers)), {"content-type": OCI_INDEX})
+            return self._referrers(asked.path)
         if kind.endswith("/manifests"):
             return self._manifest(name)
         for blob in self.blobs:
             if digest(blob) == name:
                 return self._blob(asked, self.lies.get(name, blob))
         return Say(404)
+
+    def _referrers(self, path: str) -> Say:
+        path, _, after = path.partition("?after=")
+        start, end = int(after or 0), int(after or 0) + self.page
+        headers = {"content-type": OCI_INDEX}
+        if end < len(self.referrers):
+            headers["link"] = f'<{path}?after={end}>; rel="next"'
+        return Say(200, dump(index(*self.referrers[start:end])), headers)
 
     def _manifest(self, name: str) -> Say:
         named = {digest(each): each for each in self.manifests}

@@ -39,6 +39,16 @@ def test_tags_that_are_kept_where_upstream_fails(caching: Caching) -> None:
         assert "only tags that are kept" in found.headers["warning"]
 
 
+def test_what_refers_to_an_image_in_pages(caching: Caching) -> None:
+    with opened() as (shop, server):
+        notes = [image(b"%d" % n, subject=descriptor(MANIFEST, OCI_MANIFEST)) for n in range(3)]
+        shop.referrers, shop.page = notes, 1
+        shop.manifests += [dump(each) for each in notes]
+        client = caching(server.address, tag_seconds=3600).client
+        found = client.get(f"/v2/{APP}/referrers/{digest(MANIFEST)}").json()["manifests"]
+        assert {each["digest"] for each in found} == {digest(dump(each)) for each in notes}
+
+
 def test_signatures_come_too(caching: Caching) -> None:
     with opened() as (shop, server):
         shop.referrers = [SIGNATURE]
