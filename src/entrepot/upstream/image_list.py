@@ -9,7 +9,7 @@ from typing import Any
 from entrepot.upstream.place import UpstreamError
 
 _STDIN = Path("-")
-_is_yaml = re.compile(r"^\{|^(?:apiVersion|kind):", re.MULTILINE).search
+_is_yaml = re.compile(r"^\{|^(?:apiVersion|kind):\s", re.MULTILINE).search
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 
@@ -18,10 +18,10 @@ def images_in(path: Path) -> list[str]:
     import yaml
 
     try:
-        text = sys.stdin.read() if path == _STDIN else path.read_text()
-        if path.suffix in (".yaml", ".yml", ".json") or (path == _STDIN and _is_yaml(text)):
-            documents = yaml.safe_load_all(text)
-            found = [image for each in documents for image in _within(each)]
+        text = sys.stdin.read() if path == _STDIN else path.read_text("utf-8-sig")
+        if path.suffix in (".yaml", ".yml", ".json") or _is_yaml(text):
+            documents = yaml.compose_all(text, yaml.SafeLoader)
+            found = [image for each in documents for image in _within(_plain(each))]
         else:
             lines = [line.partition("#")[0].strip() for line in text.splitlines()]
             found = [line for line in lines if line]
@@ -32,8 +32,26 @@ def images_in(path: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _plain(node: Any) -> Any:
+    """What YAML says, all but null as text: no image is called as a date, and definitions of
+    resources have what YAML 1.1 takes for something that it cannot read (`- =`).
+    """
+    if node is None or node.tag.endswith(":null"):
+        return None
+    if node.id == "sequence":
+        return [_plain(each) for each in node.value]
+    if node.id == "scalar":
+        return node.value
+    found: dict[str, Any] = {}
+    for key, inner in node.value:
+        value = _plain(inner)
+        merged = key.tag.endswith(":merge") and isinstance(value, dict)
+        found |= value if merged else {str(_plain(key)): value}
+    return found
+
+
 def _within(value: Any) -> Iterator[str]:
-    """Whatever the kind, a pod's containers are called the same."""
+    """Whatever the kind, a pod's containers are called the same, and its volumes."""
     if isinstance(value, list):
         for each in value:
             yield from _within(each)
@@ -42,5 +60,7 @@ def _within(value: Any) -> Iterator[str]:
     for key, inner in value.items():
         if key in _CONTAINERS and isinstance(inner, list):
             yield from (str(c["image"]) for c in inner if isinstance(c, dict) and c.get("image"))
+        elif key == "image" and isinstance(inner, dict) and "reference" in inner:
+            yield str(inner["reference"])
         else:
             yield from _within(inner)
