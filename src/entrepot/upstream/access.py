@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from entrepot.upstream.place import UpstreamError, parsed, told
 
@@ -24,8 +25,8 @@ _AT_ONCE = 16
 _LONGEST_CHALLENGE, _LONGEST_TOKEN = 8 * 1024, 64 * 1024
 """Characters."""
 
-# The look behind lets a long word be read once, not once from each of its letters.
-_parameter = re.compile(r'(?<![a-z_])([a-z_]+)="([^"]*)"').findall
+# A parameter of a challenge, or else the name of a scheme (RFC 9110, 11.3).
+_words = re.compile(r'([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))|([\w-]+)', re.ASCII).findall
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,13 @@ class Access:
             return True
 
     def _answered(self, challenge: str, scope: str) -> str | None:
-        scheme, login = challenge.partition(" ")[0].lower(), self._credential
+        schemes, login = _schemes(challenge), self._credential
         if login is not None and login.bearer:
             return f"Bearer {login.bearer}"
-        if scheme == "basic" and login is not None:
+        if "bearer" in schemes:
+            return f"Bearer {self._token(schemes['bearer'], scope)}"
+        if "basic" in schemes and login is not None:
             return login.basic
-        if scheme == "bearer":
-            return f"Bearer {self._token(dict(_parameter(challenge)), scope)}"
         return None
 
     def _token(self, challenge: Mapping[str, str], scope: str) -> str:
@@ -121,7 +122,8 @@ class Access:
         if not realm.startswith(("https://", f"{self._origin}/")):
             raise UpstreamError(f"{self._host} sends logins to {told(realm)!r}, which is no https")
         wanted = _joined(scope, challenge.get("scope", ""))
-        answer = self._traded(realm, {"service": challenge.get("service", "")}, wanted)
+        service = challenge.get("service")
+        answer = self._traded(realm, {"service": service} if service else {}, wanted)
         answer.checked(self._host, logged_in=self.has_login)
         try:
             document = parsed(answer.body) if answer.status == 200 else {}
@@ -134,13 +136,18 @@ class Access:
             raise UpstreamError(f"{self._host}'s token service answered {answer.status}")
         return token
 
-    def _traded(self, realm: str, wanted: dict[str, Any], scope: str) -> "Answer":
+    def _traded(self, realm: str, wanted: dict[str, str], scope: str) -> "Answer":
         """What a token service gives for the login, or to anybody."""
         login = self._credential
         if login is None or not login.identity_token:
             headers = {"authorization": login.basic} if login else {}
-            wanted["scope"] = scope.split()
-            return self._fetch("GET", realm, {"params": wanted, "headers": headers})
+            place, _, own = realm.partition("?")
+            params = [
+                *parse_qsl(own, keep_blank_values=True),
+                *wanted.items(),
+                *(("scope", x) for x in scope.split()),
+            ]
+            return self._fetch("GET", place, {"params": params, "headers": headers})
         form = {
             **wanted,
             "scope": scope,
@@ -149,6 +156,19 @@ class Access:
             "client_id": "entrepot",
         }
         return self._fetch("POST", realm, {"data": form})
+
+
+def _schemes(challenge: str) -> dict[str, dict[str, str]]:
+    """By its name, what each scheme says by which one may log in; the first of a name counts."""
+    found: dict[str, dict[str, str]] = {}
+    parameters: dict[str, str] = {}
+    for name, quoted, plain, scheme in _words(challenge):
+        if scheme:
+            parameters = {}
+            found.setdefault(scheme.lower(), parameters)
+        else:
+            parameters[name.lower()] = quoted or plain
+    return found
 
 
 def _joined(scope: str, asked: str) -> str:
