@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import mktime_tz, parsedate_tz
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -67,7 +68,7 @@ class Answer:
             return self
         said = self._said
         if self.status in BUSY:
-            wait = _wait(self.headers.get("retry-after", ""))
+            wait = _wait(self.headers)
             raise BrokenError(f"{host}: {said}", wait, self.status)
         if self._holds:
             raise HeldError(f"{host} keeps it: {said}")
@@ -307,5 +308,19 @@ def _trusted(ca: str | None) -> "ssl.SSLContext":
     return found
 
 
-def _wait(text: str) -> float:
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+def _wait(headers: Mapping[str, str]) -> float:
+    """Seconds for which not to ask; a date counts by its own clock (RFC 9110, "Retry-After")."""
+    text = headers.get("retry-after", "")
+    if text.isascii() and text.isdigit():
+        return float(text) if len(text) < 8 else 0
+    until, now = _date(text), _date(headers.get("date", "")) or time.time()
+    return max(0.0, until - now)
+
+
+def _date(text: str) -> float:
+    """Seconds since 1970; 0 for what is no date."""
+    try:
+        found = parsedate_tz(text)
+        return float(mktime_tz(found)) if found else 0
+    except (ValueError, OverflowError):
+        return 0
