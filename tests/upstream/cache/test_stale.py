@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from contextlib import closing
+from email.utils import formatdate
 
 import httpx
 import pytest
@@ -39,6 +40,17 @@ def test_a_tag_is_not_asked_for_until_its_time_has_come(caching: Caching) -> Non
         for _ in range(3):
             assert manifest(client).content == MANIFEST
         assert len(server.asked) == 1
+
+
+def test_a_clock_that_was_wrong_holds_up_nothing(caching: Caching) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, tag_seconds=0.1)
+        manifest(served.client)
+        with closing(engine.connect(served.folder)) as db, db.exclusive():
+            db.execute("update upstream_check set checked_at = checked_at + 1e8")
+        shop.tags["1"] = OTHER
+        time.sleep(0.2)
+        assert manifest(served.client).content == OTHER
 
 
 def test_then_it_is_compared_by_head(caching: Caching) -> None:
@@ -127,6 +139,15 @@ def test_what_is_not_kept_says_what_is_wrong(caching: Caching) -> None:
         before = len(server.asked)
         assert manifest(client, "2").status_code in (429, 503)
         assert len(server.asked) == before, "it was asked again before its time"
+
+
+def test_a_date_until_which_it_wants_to_be_left_alone(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.says = Say(429, headers={"retry-after": formatdate(time.time() + 100, usegmt=True)})
+        client = caching(server.address).client
+        for _ in range(2):
+            assert 90 < int(manifest(client).headers["retry-after"]) <= 100
+        assert len(server.asked) == 1
 
 
 def test_a_failing_upstream_is_left_alone(
