@@ -4,14 +4,18 @@ For every other project this is one look into a dictionary, and that only where 
 ready. Next: `upstream.cache`.
 """
 
+from functools import partial
+
+from entrepot.db import repositories
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Reference, Repository
+from entrepot.upstream.cache import told
 from entrepot.upstream.cache.manifests import Found
 from entrepot.upstream.cache.tail import Tail
-from entrepot.upstream.place import UpstreamError
+from entrepot.upstream.place import RefusedError, UnknownError, UpstreamError
 
 _MOST = 500
 """Characters of a warning."""
@@ -56,7 +60,15 @@ async def tags(registry: Registry, repository: Repository) -> tuple[list[str] | 
     try:
         return await registry.cache.tags(row, repository), ""
     except UpstreamError as error:
+        unknown = isinstance(error, UnknownError | RefusedError)
+        if not unknown and not await _is_here(registry, repository):
+            raise told.failure(row, repository, error) from None
         return None, f"only tags that are kept: {error}"
+
+
+async def _is_here(registry: Registry, repository: Repository) -> bool:
+    identify = partial(repositories.identify, repository=repository)
+    return await registry.database.read(identify) is not None
 
 
 async def referrers(registry: Registry, repository: Repository, digest: Digest) -> str:

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from tests.content import OCI_MANIFEST, descriptor, digest, dump, image
 from tests.upstream.cache.conftest import HOST, Caching
 from tests.upstream.cache.shop import MANIFEST, SMALL, opened
@@ -37,6 +38,21 @@ def test_tags_that_are_kept_where_upstream_fails(caching: Caching) -> None:
         found = client.get(TAGS)
         assert found.json()["tags"] == ["1"]
         assert "only tags that are kept" in found.headers["warning"]
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "code"),
+    [(500, 503, "UNAVAILABLE"), (429, 429, "TOOMANYREQUESTS"), (404, 404, "NAME_UNKNOWN")],
+)
+def test_where_nothing_is_kept_a_failure_is_told(
+    says: int, status: int, code: str, caching: Caching
+) -> None:
+    """Else whoever looks for new versions takes it that there are none any more."""
+    with opened() as (shop, server):
+        shop.says = Say(says)
+        found = caching(server.address).client.get(TAGS)
+        assert found.status_code == status
+        assert found.json()["errors"][0]["code"] == code
 
 
 def test_what_refers_to_an_image_in_pages(caching: Caching) -> None:
