@@ -12,8 +12,8 @@ from tests.cli.command import entrepot
 from tests.content import EMPTY, OCI_MANIFEST, digest, dump
 from tests.registry import MANIFESTS
 from tests.upstream.cache.conftest import Caching
-from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, OTHER, SMALL, opened
-from tests.upstream.scripted import Scripted
+from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, OTHER, SMALL, Shop, opened
+from tests.upstream.scripted import Asked, Say, Scripted, scripted
 
 from entrepot.db import engine
 from entrepot.db.generation import Generation
@@ -179,6 +179,33 @@ def test_a_layer_of_another_repository_is_not_fetched_again(caching: Caching) ->
         pull(client, name="hub/team/other")
         assert len(asked(server, LAYER)) == 1
         assert asked(server, LAYER, "HEAD") == [f"/v2/team/other/blobs/{digest(LAYER)}"]
+
+
+def test_a_layer_of_another_repository_is_fetched_where_nothing_says_that_it_is_there(
+    caching: Caching,
+) -> None:
+    """Some registries redirect to a store by URLs that are signed for GET alone."""
+
+    def refuses(asked: Asked) -> Say:
+        looks = asked.method == "HEAD" and "/blobs/" in asked.path
+        return Say(403) if looks else Shop().answer(asked)
+
+    with scripted(refuses) as server:
+        client = caching(server.address).client
+        for name in (APP, "hub/team/other"):
+            manifest(client, name=name)
+            assert blob(client, LAYER, name).content == LAYER
+
+
+def test_a_layer_that_is_refused_is_an_unknown_blob(caching: Caching) -> None:
+    with opened() as (shop, server):
+        client = caching(server.address).client
+        manifest(client)
+        shop.says = Say(403)
+        for content in (SMALL, LAYER):
+            found = blob(client, content)
+            assert found.status_code == 404
+            assert found.json()["errors"][0]["code"] == "BLOB_UNKNOWN"
 
 
 def test_nothing_of_other_projects_is_handed_out(caching: Caching) -> None:

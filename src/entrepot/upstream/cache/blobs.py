@@ -27,7 +27,7 @@ from entrepot.upstream.cache.leases import Leases, heard
 from entrepot.upstream.cache.pour import Pour
 from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.cache.tail import Tail
-from entrepot.upstream.place import Blob, UnknownError, UpstreamError
+from entrepot.upstream.place import Blob, RefusedError, UnknownError, UpstreamError
 
 _MAKES_ROOM = "cache"
 """The job."""
@@ -131,7 +131,8 @@ class Blobs:
             pour.tail.reach(pour.blob.size, verified=True)
         except (UpstreamError, OCIError, OSError, sqlite3.Error) as found:
             error = found
-            _log.warning("%s was not kept: %s", what, found)
+            why = found.bare if isinstance(found, RefusedError) else found
+            _log.warning("%s was not kept: %s", what, why)
             if isinstance(found, OCIError):  # there is no room
                 self._database.note(partial(jobs.ask, name=_MAKES_ROOM)).add_done_callback(heard)
         except asyncio.CancelledError:
@@ -185,5 +186,5 @@ def _told(remote: Remote, repository: Repository, digest: Digest, error: Excepti
     if isinstance(error, UnknownError):
         return unknown(repository, digest)
     if isinstance(error, UpstreamError):
-        return told.failure(remote.row, repository, error)
+        return told.failure(remote.row, repository, error, Code.BLOB_UNKNOWN)
     return error

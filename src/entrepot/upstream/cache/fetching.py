@@ -26,7 +26,7 @@ from entrepot.oci.digest import Digest
 from entrepot.upstream.cache import told
 from entrepot.upstream.cache.leases import Leases
 from entrepot.upstream.cache.pour import Pour, WrongError
-from entrepot.upstream.place import Blob, UpstreamError
+from entrepot.upstream.place import Blob, RefusedError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 
 _TELLS = 600.0
@@ -61,7 +61,10 @@ class Fetching:
             return False
         if await self._is_lost(digest):
             return False
-        return await pour.remote.ask(pour.repository, lambda there: there.serves(pour.blob))
+        try:
+            return await pour.remote.ask(pour.repository, lambda there: there.serves(pour.blob))
+        except RefusedError:  # a store that signs what it redirects to for GET alone
+            return False
 
     async def _is_lost(self, digest: Digest) -> bool:
         known = await self._database.read(partial(blobs.stored, digest=digest))

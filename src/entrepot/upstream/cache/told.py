@@ -42,13 +42,18 @@ def no_room(blob: Blob) -> OCIError:
     return OCIError(Code.UNAVAILABLE, why, status=507)
 
 
-def failure(row: Upstream, repository: Repository, error: UpstreamError) -> OCIError:
-    """The error for what could not be had."""
+def failure(
+    row: Upstream,
+    repository: Repository,
+    error: UpstreamError,
+    unknown: Code = Code.MANIFEST_UNKNOWN,
+) -> OCIError:
+    """The error for what could not be had; `unknown` where that is since it is not there."""
     if isinstance(error, RefusedError):
         why = f"{row.url} does not let project {row.project} have {repository}: its login may end"
-        return OCIError(Code.MANIFEST_UNKNOWN, f"{why}, or it is not there")
+        return OCIError(unknown, f"{why}, or it is not there")
     if isinstance(error, UnknownError):
-        return OCIError(Code.MANIFEST_UNKNOWN, str(error))
+        return OCIError(unknown, str(error))
     if not isinstance(error, BrokenError):
         return OCIError(Code.UNAVAILABLE, str(error), status=502)
     later = (b"retry-after", b"%d" % max(1, round(error.wait or _LATER)))
