@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from tests.content import digest
 from tests.served import codes, name, serving
 
-from entrepot.db.blobs import SMALL
+from entrepot.db.pieces import SMALL
 
 sizes = st.sampled_from([0, 1, 5, 1000, SMALL - 1, SMALL, SMALL + 1, 70_000])
 seeds = st.integers(0, 5)

@@ -5,7 +5,7 @@ import pytest
 from tests.content import begin, digest, put_blob
 from tests.served import codes
 
-from entrepot.db.blobs import SMALL
+from entrepot.db.pieces import SMALL
 
 SIZES = (0, 1, SMALL, SMALL + 1, 300_000)
 

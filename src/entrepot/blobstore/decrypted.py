@@ -6,7 +6,6 @@ thread, so the disk holds up nobody. The memory of a step is used again once nob
 more: to ask for it anew costs as much as to fill it.
 """
 
-import asyncio
 import io
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -105,6 +104,8 @@ async def from_stream(
 
 async def _aside(work: Callable[[], T]) -> T:
     """In a thread, which is waited for whatever happens: the caller is going to close the file."""
+    import asyncio  # which commands that read files in their own thread do without
+
     running = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         return await asyncio.shield(running)

@@ -1,5 +1,6 @@
 """The command `entrepot`: one file per noun. A command says what it did, or how to mend it."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -44,4 +45,6 @@ def entrepot(
 
 def main() -> None:
     """The console script; `python -m entrepot` is called the same."""
+    # Pydantic would look for plugins, of which there are none, in all packages that are installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     app(prog_name="entrepot")

@@ -18,9 +18,6 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository
 
-SMALL = 16 * 1024
-"""Bytes up to which a blob lies in the database: one sync stores it, one query serves it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Blob:

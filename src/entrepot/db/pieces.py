@@ -16,6 +16,10 @@ from entrepot.db.connection import Connection
 from entrepot.encryption.keys import NO_KEYS, Keyring
 from entrepot.encryption.segments import DataKey
 
+SMALL = 16 * 1024
+"""Bytes up to which a blob has none, and lies in the database: one sync stores it, one query serves
+it.
+"""
 _FIRST_WAIT, _LONGEST_WAIT = 600.0, 24 * 3600.0
 """Seconds until an object that could not be deleted is tried again."""
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from entrepot.db import engine
 from entrepot.db.connection import Connection
-from entrepot.db.database import Database
 from entrepot.db.generation import Generation
 from entrepot.db.schema import VERSION, SchemaError
 from entrepot.encryption.keys import NO_KEYS, Keyring
 
 if TYPE_CHECKING:
+    from entrepot.db.database import Database
     from entrepot.db.postgres.server import Server
 
 CHANNEL = "entrepot"
@@ -46,7 +46,7 @@ class Place(Protocol):
     def connect_to_read(self) -> Connection:
         """One that changes nothing. Raises `SchemaError`."""
 
-    def database(self) -> Database:
+    def database(self) -> "Database":
         """All that a process needs to serve; to be made on the event loop."""
 
 
@@ -103,7 +103,7 @@ class Folder:
         """One that changes nothing."""
         return engine.connect_to_read(self.folder, self.keyring)
 
-    def database(self) -> Database:
+    def database(self) -> "Database":
         """All that a process needs to serve."""
         from entrepot.db.sqlite import SQLiteDatabase
 
@@ -156,7 +156,7 @@ class Remote:
         db.execute("set default_transaction_read_only = on")
         return db
 
-    def database(self) -> Database:
+    def database(self) -> "Database":
         """All that a process needs to serve."""
         from entrepot.db.postgres.database import PostgresDatabase
 

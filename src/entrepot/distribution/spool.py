@@ -13,8 +13,7 @@ from typing import Self
 
 from entrepot.blobstore.aside import aside
 from entrepot.blobstore.store import Part, Store
-from entrepot.db.blobs import SMALL
-from entrepot.db.pieces import Piece
+from entrepot.db.pieces import SMALL, Piece
 from entrepot.db.uploads import Upload
 from entrepot.encryption.keys import Keyring
 from entrepot.oci.digest import Digest, Hasher, hasher

@@ -13,8 +13,8 @@ from functools import partial
 from entrepot.blobstore.aside import aside
 from entrepot.blobstore.store import digest_of
 from entrepot.db import blobs, pieces, uploads
-from entrepot.db.blobs import SMALL, Blob
-from entrepot.db.pieces import Piece
+from entrepot.db.blobs import Blob
+from entrepot.db.pieces import SMALL, Piece
 from entrepot.db.uploads import Upload
 from entrepot.distribution import body, mounts, room
 from entrepot.distribution.asgi import Header

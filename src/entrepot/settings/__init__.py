@@ -5,10 +5,12 @@ nobody knows is an error, since a mistyped one that is silently ignored is worse
 environment and the file say is read by `configuration`.
 """
 
+import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
+    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -18,7 +20,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import NoDecode, SettingsConfigDict
 
 from entrepot import addresses
 from entrepot.addresses import Address
@@ -39,9 +40,7 @@ SECRETS = ("admin_password", "database_url", "sso_client_secret", "encryption_ke
 class Settings(StorageSettings, BackupSettings):
     """Every setting, with its default. docs/settings.md shows the same as a table."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=False)
 
     data: Path = Path("data")
     """Folder for the database and the blobs; made where it is missing."""
@@ -67,13 +66,13 @@ class Settings(StorageSettings, BackupSettings):
     """HOST:PORT where plain HTTP is answered by a redirect to https."""
     hsts: int = Field(default=0, ge=0)
     """Seconds for which browsers shall come by https only; 0 says nothing to them."""
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: tuple[str, ...] = ()
     """Addresses of proxies that end TLS: their X-Forwarded-For, -Proto and -Host are believed."""
     public_url: str = ""
     """https://HOST[:PORT] under which clients come, where it is not what they ask for."""
-    known_as: Annotated[tuple[str, ...], NoDecode] = ()
+    known_as: tuple[str, ...] = ()
     """Hosts of registries whose own images these are too, for nodes that ask here as a mirror."""
-    outbound_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    outbound_allow: tuple[str, ...] = ()
     """Networks beside the internet where identity providers and upstreams may be: 10.0.0.0/8."""
     dangerously_open_to_network: bool = False
     """Listen beyond loopback without TLS: passwords and images can be read on the way."""
@@ -89,7 +88,7 @@ class Settings(StorageSettings, BackupSettings):
     """The secret of that client; none for a public one."""
     sso_ca: Path | None = None
     """File with the provider's private CA in PEM, in place of the system's."""
-    sso_scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "profile", "email")
+    sso_scopes: tuple[str, ...] = ("openid", "profile", "email")
     """What to ask the provider for; some want one more to say groups."""
     sso_user_claim: str = "preferred_username"
     """The claim with the user's name; without one the e-mail address is it."""
@@ -119,7 +118,7 @@ class Settings(StorageSettings, BackupSettings):
     """Days after which all that is stored is read again and compared with its digest; 0 for not."""
     scrub_rate: PositiveFloat = 20 * 1024 * 1024
     """Bytes a second at which that is read."""
-    webhook_networks: Annotated[tuple[str, ...], NoDecode] = ()
+    webhook_networks: tuple[str, ...] = ()
     """Networks beside the internet where webhooks may go, by http too, such as 10.0.0.0/8."""
     webhook_retry_seconds: PositiveFloat = 5
     """Seconds until a webhook's message that failed is sent again; each time twice as long."""
@@ -255,44 +254,26 @@ class Settings(StorageSettings, BackupSettings):
         return Address.parse(self.listen)
 
 
-class _Alone(Settings):
-    """Settings that the environment has no part in."""
-
-    @classmethod
-    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
-        """What the file says, and nothing else."""
-        return (sources["init_settings"],)
-
-
 def load_alone(file: Path) -> Settings:
     """The settings of a file as they are for another registry than that of the environment.
 
     Raises `SettingsError`.
     """
-    found = read(file)
-    check_names({}, found, list(Settings.model_fields))
-    return _made(_Alone, found, {}, found)
+    return _made({}, {}, read(file))
 
 
 def load(file: Path | None = None, **options: Any) -> Settings:
     """The settings in force. Options that are None were not given. Raises `SettingsError`."""
     given = {name: value for name, value in options.items() if value is not None}
-    in_environment, from_file = variables(), read(file)
-    check_names(in_environment, from_file, list(Settings.model_fields))
-    for name, value in from_file.items():
-        if name not in in_environment:
-            given.setdefault(name, value)
-    return _made(Settings, given, in_environment, from_file)
+    return _made(given, variables(), read(file))
 
 
-def _made(
-    kind: type[Settings],
-    given: dict[str, Any],
-    variables: dict[str, str],
-    from_file: dict[str, Any],
-) -> Settings:
+def _made(given: dict[str, Any], named: dict[str, str], from_file: dict[str, Any]) -> Settings:
+    """Options, the names of variables in the environment, and the file, in the order of rank."""
+    check_names(named, from_file, list(Settings.model_fields))
+    in_environment = {name: os.environ[variable] for name, variable in named.items()}
     try:
-        return kind(**given)
+        return Settings(**{**from_file, **in_environment, **given})
     except ValidationError as error:
         first = error.errors()[0]
         why = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
@@ -300,6 +281,6 @@ def _made(
             raise SettingsError(why) from None
         name = str(first["loc"][0])
         option = f"--{name.replace('_', '-')}"
-        where = variables.get(name) or (f"{name} in {FILE}" if name in from_file else option)
+        where = named.get(name) or (f"{name} in {FILE}" if name in from_file else option)
         value = "not shown here" if name in SECRETS else repr(first["input"])
         raise SettingsError(f"{where} is {value}: {why}") from None

@@ -2,10 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from entrepot import addresses
 from entrepot.blobstore.place import SCHEMES, Addressing, Place
@@ -17,10 +16,10 @@ from entrepot.encryption.source import SourceError
 _moment = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII).fullmatch
 
 
-class BackupSettings(BaseSettings):
+class BackupSettings(BaseModel):
     """The settings of backups, a part of all of them."""
 
-    model_config = SettingsConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(defer_build=True)  # only the whole is ever made
 
     backup_to: str = ""
     """Folder, or s3://BUCKET/PREFIX, gs://… or az://…, where backups are made; none where empty."""
@@ -32,7 +31,7 @@ class BackupSettings(BaseSettings):
     """File with CAs in PEM that its certificate may be from, beside the system's."""
     backup_addressing: Addressing = "auto"
     """Where S3's URLs have the bucket: in the path, virtual (before the host), or as it suits."""
-    backup_at: Annotated[tuple[str, ...], NoDecode] = ("02:00",)
+    backup_at: tuple[str, ...] = ("02:00",)
     """Times of day, in UTC, when the server makes one; where empty, when somebody asks for it."""
     backup_keep: int = Field(default=30, ge=0)
     """How many backups stay; 0 for all."""

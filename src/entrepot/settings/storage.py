@@ -2,19 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from entrepot import addresses
 from entrepot.blobstore.place import Addressing, Place
 
 
-class StorageSettings(BaseSettings):
+class StorageSettings(BaseModel):
     """The settings of a store of objects, a part of all of them."""
 
-    model_config = SettingsConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(defer_build=True)  # only the whole is ever made
 
     storage_url: str = ""
     """s3://BUCKET/PREFIX, gs://… or az://… for large blobs; where empty they lie in the folder."""
@@ -26,7 +25,7 @@ class StorageSettings(BaseSettings):
     """File with CAs in PEM that its certificate may be from, beside the system's."""
     storage_addressing: Addressing = "auto"
     """Where S3's URLs have the bucket: in the path, virtual (before the host), or as it suits."""
-    storage_redirect: Annotated[tuple[str, ...], NoDecode] = ()
+    storage_redirect: tuple[str, ...] = ()
     """all, or networks of clients that reach the store and get blobs from it, by a redirect."""
     storage_redirect_seconds: int = Field(default=900, ge=60, le=7 * 24 * 3600)
     """How long the URL of such a redirect is good."""

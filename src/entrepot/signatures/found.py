@@ -12,6 +12,7 @@ from typing import Any
 
 from entrepot.db import blobs, manifests, referrers, tags
 from entrepot.db.connection import Connection
+from entrepot.db.pieces import SMALL
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository, Tag
@@ -123,9 +124,7 @@ def _content(db: Connection, repository: Repository, digest: Digest) -> bytes:
     if blob is None:
         raise EvidenceError(f"{digest} is not in the repository")
     if blob.content is None:
-        raise EvidenceError(
-            f"{blob.size} bytes are too many: a signature has {blobs.SMALL} at most"
-        )
+        raise EvidenceError(f"{blob.size} bytes are too many: a signature has {SMALL} at most")
     return blob.content
 
 

@@ -14,7 +14,7 @@ from entrepot.db.audit import By, Event
 from entrepot.db.blobs import Blob
 from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
-from entrepot.db.pieces import Piece
+from entrepot.db.pieces import SMALL, Piece
 from entrepot.db.projects import Project
 from entrepot.oci.descriptor import Descriptor
 from entrepot.oci.digest import Digest
@@ -189,7 +189,7 @@ class _Merging:
             with self._db.exclusive():
                 if blobs.link(self._db, name, part.digest):
                     return
-        if part.size <= blobs.SMALL:
+        if part.size <= SMALL:
             content = b"".join(bytes(each) for each in self._opened.strides(str(part.digest)))
             blob = Blob(len(content), content, None)
         else:

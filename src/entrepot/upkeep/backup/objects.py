@@ -6,9 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from entrepot.blobstore.store import Store
-from entrepot.db import blobs, pieces
+from entrepot.db import pieces
 from entrepot.db.connection import Connection
-from entrepot.db.pieces import Piece
+from entrepot.db.pieces import SMALL, Piece
 from entrepot.upkeep.backup import rows
 from entrepot.upkeep.backup.document import paged
 from entrepot.upkeep.backup.opened import Opened
@@ -36,7 +36,7 @@ class Objects:
             row["digest"]: row["size"]
             for page in self._opened.pages("blob", _ROWS)
             for row in page
-            if row["size"] > blobs.SMALL and row["digest"] in has
+            if row["size"] > SMALL and row["digest"] in has
         }
 
     def write(self, db: Connection, large: dict[str, int]) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from entrepot.db import blobs, moving, sealed, tables
+from entrepot.db import moving, sealed, tables
 from entrepot.db.connection import Connection
+from entrepot.db.pieces import SMALL
 from entrepot.db.schema import VERSION
 from entrepot.db.sealed import Sealed
 from entrepot.db.tables import Row, Table
@@ -114,7 +115,7 @@ def _blob(db: Connection, row: Mapping[str, Any], content: bytes | None) -> dict
 
 def is_small(table: Table, row: Mapping[str, Any]) -> bool:
     """Whether its content lies in the row."""
-    return table.name == "manifest" or (table.name == "blob" and row["size"] <= blobs.SMALL)
+    return table.name == "manifest" or (table.name == "blob" and row["size"] <= SMALL)
 
 
 def owner(digest: str) -> str:

@@ -16,11 +16,10 @@ from entrepot.auth import decision
 from entrepot.blobstore.store import Store
 from entrepot.db import blobs, manifests, pieces, projects, replicated, tags
 from entrepot.db.audit import By
-from entrepot.db.blobs import SMALL
 from entrepot.db.blobs import Blob as Row
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
-from entrepot.db.pieces import Piece
+from entrepot.db.pieces import SMALL, Piece
 from entrepot.db.replicated import Mark
 from entrepot.db.trash import Keep
 from entrepot.oci.digest import Digest

@@ -16,12 +16,11 @@ from pathlib import Path
 from entrepot.blobstore.aside import aside
 from entrepot.blobstore.store import RESERVE, Store
 from entrepot.db import blobs, fetches, pieces, quotas
-from entrepot.db.blobs import SMALL
 from entrepot.db.blobs import Blob as Row
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.fetches import Begun
-from entrepot.db.pieces import Piece
+from entrepot.db.pieces import SMALL, Piece
 from entrepot.oci.digest import Digest
 from entrepot.upstream.cache import told
 from entrepot.upstream.cache.leases import Leases
