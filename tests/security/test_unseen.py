@@ -20,7 +20,7 @@ from tests.content import begin, digest, put_image
 from tests.security.cast import PASSWORD, Cast, basic
 from tests.security.test_routes_and_roles import ROUTES
 
-from entrepot.app import furnish
+from entrepot.app.furnished import furnish
 from entrepot.auth.passwords import Passwords
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -28,6 +28,7 @@ from entrepot.db.engine import SQLite
 from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.distribution.api import Api
 from entrepot.distribution.registry import Registry
+from entrepot.encryption.keys import NO_KEYS
 from entrepot.settings import Settings
 
 OUTSIDERS = ["anonymous", "nobody", "stranger", "auditor"]
@@ -271,7 +272,9 @@ async def inside(folder: Path) -> AsyncIterator[tuple[Registry, httpx.AsyncClien
     """The API in this very loop, so that a test can count what it does."""
     first_start(folder)
     settings = Settings(data=folder, access_log=False, upkeep_pause=3600)
-    async with furnish(settings) as registry:
+    serves = asyncio.Event()
+    serves.set()
+    async with furnish(settings, None, NO_KEYS, serves) as registry:
         while not await registry.database.read(rested):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
         transport = httpx.ASGITransport(Api(registry))

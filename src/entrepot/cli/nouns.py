@@ -3,7 +3,6 @@
 A command so pays for what it needs itself, and not for all that others import.
 """
 
-import gc
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Any
@@ -99,11 +98,7 @@ class _Loaded(MutableMapping[str, Any]):
 
 def _load(name: str, place: str) -> Any:
     module, _, attribute = place.partition(":")
-    gc.disable()  # what is imported stays: looking for garbage in it takes a tenth of the start
-    try:
-        found = getattr(import_module(f"entrepot.cli.{module}"), attribute)
-    finally:
-        gc.enable()
+    found = getattr(import_module(f"entrepot.cli.{module}"), attribute)
     outer = typer.Typer(
         rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]}
     )

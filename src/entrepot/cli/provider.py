@@ -8,7 +8,7 @@ def check_provider(chosen: Settings) -> None:
     """Say now what is wrong with it, rather than when the first person signs on."""
     if not chosen.sso_issuer:
         return
-    from entrepot.app import provider
+    from entrepot.app.signing_on import provider
     from entrepot.auth.oidc.answer import OutboundError
 
     try:

@@ -168,7 +168,7 @@ def _run(
     shared = chosen.data / tally.FOLDER if chosen.workers > 1 else None
     if shared is not None:
         tally.prepare(shared)
-    logs.configure(as_json=app.logs_as_json(chosen), level=chosen.log_level)
+    logs.configure(as_json=chosen.logs_as_json, level=chosen.log_level)
     limits = Limits(
         header_bytes=chosen.max_header_bytes,
         header_timeout=chosen.header_timeout,

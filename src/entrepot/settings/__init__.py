@@ -6,6 +6,7 @@ environment and the file say is read by `configuration`.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from pydantic import (
 )
 
 from entrepot import addresses
-from entrepot.addresses import Address
+from entrepot.addresses import Address, Network
 from entrepot.configuration import FILE, PREFIX, SettingsError, check_names, read, variables
 from entrepot.db import place as metadata
 from entrepot.encryption import source
@@ -247,6 +248,18 @@ class Settings(StorageSettings, BackupSettings):
             return source.load(text, self.encryption_key_file, self.encryption_key_command)
         except SourceError as error:
             raise SettingsError(str(error)) from None
+
+    @property
+    def outbound(self) -> tuple[Network, ...]:
+        """`outbound_allow`, read."""
+        return tuple(map(addresses.network, self.outbound_allow))
+
+    @property
+    def logs_as_json(self) -> bool:
+        """Whether logs are for machines: said so, or nobody watches a terminal."""
+        if self.log_format == "auto":
+            return not sys.stderr.isatty()
+        return self.log_format == "json"
 
     @property
     def address(self) -> Address:
