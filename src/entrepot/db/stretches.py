@@ -5,7 +5,7 @@ most parts of the backup before are good for the next.
 """
 
 import hashlib
-import json
+import marshal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -113,4 +113,6 @@ class Reading:
 
 
 def _mark(found: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:32]
+    # Format 2 has no references, so equal rows are equal bytes, in a fifth of the time of JSON. If
+    # another Python writes it otherwise, rows are only taken for changed, and written again.
+    return hashlib.sha256(marshal.dumps(found, 2)).hexdigest()[:32]
