@@ -110,8 +110,8 @@ async def _keep_up(
     backup_keyring: Keyring,
     serves: asyncio.Event,
 ) -> None:
-    """Do the jobs. Nobody waits for them, and what they need was a fifth of all that a start loaded:
-    so they begin once the server answers, and are loaded by a thread.
+    """Do the jobs. Nobody waits for them, and what they need was a fifth of what a start loaded: so
+    they begin once the server answers, and are loaded by a thread.
     """
     await serves.wait()
     upkeep = await asyncio.to_thread(import_module, "entrepot.app.upkeep")
