@@ -1,7 +1,7 @@
 """`entrepot backup`: copies of a whole registry in a folder or a bucket, and the way back."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,6 @@ from entrepot.cli.output import Columns, Row, done, show_list, when
 from entrepot.cli.progress import shown
 from entrepot.cli.size import show_size
 from entrepot.cli.vaults import Addressed, Ca, Dest, Endpoint, KeyFile, Region, told, vault_of
-
-if TYPE_CHECKING:
-    from entrepot.upkeep.backup.document import Backup
 
 app = typer.Typer(no_args_is_help=True, help="Backups, in a folder or a bucket, and the way back.")
 app.command("restore")(backup_restore.restore)
@@ -89,7 +86,7 @@ def create(
     words += f"; older ones stay for now: {stay}" if stay else ""
     if made.lost:
         words += _LOST.format(count=len(made.lost), some="\n  ".join(made.lost[:10]))
-    done(words, {**_row(made), "removed": removed}, as_json=as_json)
+    done(words, {**made.summary(), "removed": removed}, as_json=as_json)
     raise typer.Exit(_LACKS if made.lost else 0)
 
 
@@ -132,7 +129,7 @@ def list_backups(
         found, faults = list[Row](), list[str]()
         for id_ in document.ids(vault)[0]:
             try:
-                found.append(_row(document.read(vault, id_)))
+                found.append(document.read(vault, id_).summary())
             except BackupError as error:
                 faults.append(str(error))
     if not (found or faults or as_json):
@@ -232,9 +229,3 @@ def prune(
         "are free"
     )
     done(words, asdict(found), as_json=as_json)
-
-
-def _row(backup: "Backup") -> dict[str, Any]:
-    document = backup.document()
-    del document["tables"], document["files"]
-    return document

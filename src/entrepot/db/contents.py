@@ -6,6 +6,7 @@ mostly the copy has them.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from entrepot.db import quarantine
 from entrepot.db.connection import Connection
@@ -63,8 +64,7 @@ def only_manifests(db: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Tagged:
+class Tagged(NamedTuple):
     """A tag, and the manifest that it names."""
 
     repository: str
@@ -82,7 +82,7 @@ def tagged(db: Connection) -> Iterator[Tagged]:
         "from tag t join repository r on r.id = t.repository and r.trash is null "
         "join manifest m on m.repository = r.id and m.digest = t.digest order by r.name, t.name"
     )
-    return (Tagged(*row) for row in rows)
+    return map(Tagged._make, rows)
 
 
 _SECRETS = ("signing_key", "webhook", "upstream", "replication")

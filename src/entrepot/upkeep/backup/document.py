@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -104,14 +104,16 @@ class Backup:
         """Where its files are."""
         return f"{FOLDER}/{self.id}"
 
-    def document(self) -> dict[str, Any]:
-        """What is written, but its checksum."""
-        return {"format": FORMAT, **asdict(self)}
+    def summary(self) -> dict[str, Any]:
+        """All but its tables and files."""
+        found = {"format": FORMAT, **asdict(replace(self, tables={}, files={}))}
+        del found["tables"], found["files"]
+        return found
 
     def dump(self) -> bytes:
         """The file."""
-        document = self.document()
-        return json.dumps({**document, "checksum": _checksum(document)}, indent=1).encode()
+        document = {"format": FORMAT, **asdict(self)}
+        return json.dumps({**document, "checksum": _checksum(document)}).encode()
 
     @classmethod
     def parse(cls, text: bytes, id_: str) -> Self:
