@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
-from entrepot.upstream.place import Blob, Source, UpstreamError
+from entrepot.upstream.place import CHUNK, Blob, Source, UpstreamError
 
 _FIRST, _LATEST = 2.0, 900.0
+_AT_ONCE = 4
+"""Blobs that share the rate."""
 
 
 def delay(attempts: int) -> float:
@@ -29,6 +31,11 @@ class Pace:
         self._free_at = 0.0
         self.stop = threading.Event()
         """Whether nothing more is to be copied."""
+
+    @property
+    def step(self) -> int:
+        """Bytes that may pass at once: who is sent little at a time hears of it each second."""
+        return CHUNK if self._rate is None else max(1, min(CHUNK, self._rate // _AT_ONCE))
 
     def take(self, size: int) -> None:
         """Wait until so many more may pass. Raises `StoppedError`."""
@@ -58,9 +65,12 @@ class Paced:
 
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         """See `Source`; raises also `StoppedError`."""
+        step = self._pace.step
         for part in self._source.blob(blob, start):
-            self._pace.take(len(part))
-            yield part
+            for begin in range(0, len(part), step):
+                small = part[begin : begin + step]
+                self._pace.take(len(small))
+                yield small
 
     def referrers(self, digest: Digest) -> list[Digest]:
         """See `Source`."""
