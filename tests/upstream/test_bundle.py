@@ -1,6 +1,7 @@
 """`entrepot bundle`: what an earlier one has stays at home, and what is missing is told by name."""
 
 import json
+import os
 from pathlib import Path
 from random import Random
 
@@ -113,4 +114,17 @@ def test_two_images_do_not_become_one(desk: Desk, host: str, peer: str, tmp_path
     desk.good("copy", f"{host}/x/y:2", f"{peer}/x/y:2")
     desk.good("bundle", "create", bundle, f"{host}/x/y:2", f"{peer}/x/y:2")
     said = desk.bad("bundle", "load", bundle, f"{peer}/site")
-    assert f"would both become {peer}/site/x/y:2" in said
+    assert f"would both become {peer}/site/x/y:2: load the images of each registry" in said
+    for prefix, registry in (("one", host), ("other", peer)):
+        (done,) = desk.json("bundle", "load", bundle, f"{peer}/{prefix}", "--of", registry)
+        assert done["source"] == f"oci-archive:{bundle}:{registry}/x/y:2"
+        assert served(peer, f"{prefix}/x/y", "2").content == dump(SECOND)
+    said = desk.bad("bundle", "load", bundle, f"{peer}/site", "--of", "quay.io")
+    assert f"has no image of quay.io, but of {', '.join(sorted((host, peer)))}" in said
+
+
+def test_what_a_killed_one_left_is_in_nobodys_way(desk: Desk, host: str, tmp_path: Path) -> None:
+    """In a container each process has the same number."""
+    (tmp_path / f".site.tar.{os.getpid()}").write_bytes(b"half")
+    desk.good("bundle", "create", str(tmp_path / "site.tar"), f"{host}/team/app:2")
+    assert (tmp_path / "site.tar").exists()

@@ -96,6 +96,12 @@ def load(
     bundle: File,
     target: Annotated[str, typer.Argument(help="HOST[/PREFIX] of a registry.")],
     *,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--of", metavar="HOST[:PORT]", help="Only images of this registry; may be said again."
+        ),
+    ] = None,
     jobs: Jobs = 4,
     ca: Ca = None,
     plain_http: PlainHttp = None,
@@ -106,14 +112,15 @@ def load(
     Run it again after a break: only what is missing moves. A bundle that was made with --since
     wants what that one has to be there.
 
-    Example: `entrepot bundle load site.tar registry.example.com/mirror`
+    Examples: `entrepot bundle load site.tar registry.example.com/mirror`,
+    `entrepot bundle load site.tar registry.example.com/mirror-quay --of quay.io`
     """
     from entrepot.upstream.opened import At
 
     with places(ca, plain_http, replace=False) as opened:
         found = _opened(bundle)
         chosen = pairs(
-            [At("oci-archive", str(bundle), name) for name in found.names()],
+            [At("oci-archive", str(bundle), name) for name in _named(found, of)],
             f"{target.rstrip('/')}/",
         )
         _check(chosen)
@@ -181,9 +188,19 @@ def _check(chosen: "list[Pair]") -> None:
         other = by_target[each.target]
         if other != each.source.name:
             fail(
-                f"{each.source.name} and {other} would both become {each.target}: make a bundle "
-                "for each registry, and load it behind a prefix of its own"
+                f"{each.source.name} and {other} would both become {each.target}: load the images "
+                "of each registry behind a prefix of its own, by --of"
             )
+
+
+def _named(bundle: "Bundle", hosts: list[str] | None) -> list[str]:
+    """Names of its images, of all registries or of these."""
+    by_name = {name: name.partition("/")[0] for name in bundle.names()}
+    for host in hosts or ():
+        if host not in by_name.values():
+            known = ", ".join(sorted(set(by_name.values())))
+            fail(f"the bundle has no image of {host}, but of {known}")
+    return [name for name, host in by_name.items() if not hosts or host in hosts]
 
 
 def _opened(path: Path) -> "Bundle":

@@ -149,7 +149,9 @@ class BundleImage(LayoutImage):
         """Its bytes; what is left out has to be at the registry."""
         earlier = self._bundle.elsewhere(blob.digest)
         if earlier is not None:
-            raise UnknownError(f"{blob.digest} is in {earlier}: load that bundle first")
+            raise UnknownError(
+                f"{blob.digest} is in {earlier}: load that bundle first, behind the same prefix"
+            )
         return super().blob(blob, start)
 
 

@@ -7,6 +7,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from threading import Lock
 
 from entrepot.oci.layout import INDEX, MARK, SAYS
@@ -77,7 +78,7 @@ class NewTarFiles:
     def __init__(self, path: Path, *, replace: bool = False) -> None:
         if path.exists() and not replace:
             raise UpstreamError(f"{path} is there already: remove it, or say --replace")
-        self._path, self._made = path, path.with_name(f".{path.name}.{os.getpid()}")
+        self._path, self._made = path, path.with_name(f".{path.name}.{token_hex(4)}")
         if not path.parent.is_dir():
             raise UpstreamError(f"there is no folder {path.parent} for {path.name}")
         self._file = self._made.open("xb")
