@@ -51,6 +51,7 @@ def _jobs(
         allow=settings.outbound,
         address=settings.public_url,
         keep=registry.terms.keep,
+        disk=registry.disk,
     )
     pause = settings.upkeep_pause
     found += [sender.job(pause), replicator.job(pause)]

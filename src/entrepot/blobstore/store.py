@@ -6,8 +6,10 @@ Methods block, unless they say otherwise: call them in a thread.
 import errno
 import hashlib
 import io
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -16,6 +18,12 @@ from entrepot.oci.ranges import Span
 
 RESERVE = 32 * 1024 * 1024
 """Bytes of a disk that are left free for the database, by whoever fills it with blobs."""
+
+
+def has_room(folder: Path, size: int = 0) -> bool:
+    """Whether a disk keeps that much free when so many bytes more have come."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= size + RESERVE
 
 
 class StoreError(OSError):

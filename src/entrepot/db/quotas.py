@@ -6,7 +6,7 @@ transaction that changes it, so of two pushes at once no more than fits comes in
 go a little beyond.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from entrepot.db import upstreams
 from entrepot.db.connection import Connection
@@ -61,7 +61,7 @@ def _check_bytes(db: Connection, usage: Usage, more: int) -> None:
         return
     much = more > _LITTLE or -usage.left > _BEYOND * (usage.quota or 0)
     if much or not upstreams.stands(db, usage.project):
-        raise refused(usage, more)
+        raise _refused(usage, more)
 
 
 def _check_tags(usage: Usage, more: int) -> None:
@@ -74,7 +74,7 @@ def _check_tags(usage: Usage, more: int) -> None:
         )
 
 
-def refused(usage: Usage, more: int) -> OCIError:
+def _refused(usage: Usage, more: int) -> OCIError:
     """The error for bytes that do not fit, where `usage` counts them already."""
     used = usage.bytes - more
     return OCIError(
@@ -126,7 +126,20 @@ def has(db: Connection, project: str, digest: str) -> bool:
     return row is not None
 
 
-def has_one_of(db: Connection, project: str, size: int) -> bool:
+def check(db: Connection, project: str, size: int, digest: str = "") -> None:
+    """Raise DENIED for a blob that would not fit, before its bytes come; what counts is `charge`.
+
+    What the project has already always fits; where the digest is not said yet, that may be so if
+    anything of it is as large.
+    """
+    usage = find(db, project)
+    if usage.left is None or size <= usage.left:
+        return
+    if not (has(db, project, digest) if digest else _has_one_of(db, project, size)):
+        raise _refused(replace(usage, bytes=usage.bytes + size), size)
+
+
+def _has_one_of(db: Connection, project: str, size: int) -> bool:
     """Whether some blob of the project has so many bytes, or more."""
     row = db.execute(
         "select 1 from project_blob p join blob b on b.id = p.blob "

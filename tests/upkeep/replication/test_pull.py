@@ -1,11 +1,12 @@
 """Images that a registry copies from another one."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from random import Random
 
 import httpx
 import pytest
-from tests.content import put_image
+from tests.content import digest, put_image
 from tests.served import Served
 from tests.upkeep.replication.conftest import (
     Office,
@@ -21,7 +22,10 @@ from tests.upkeep.replication.conftest import (
     until,
     whole,
 )
+from tests.upstream.cache.shop import LAYER, opened
 
+from entrepot.db import place, projects
+from entrepot.db.projects import Project
 from entrepot.db.replication_tags import State
 from entrepot.db.replications import Direction
 
@@ -96,3 +100,13 @@ def test_one_repository_needs_no_catalogue(near: Served, far: httpx.Client) -> N
     still(near.folder, "far")
     assert held(near.url, APP, "1.0") == one
     assert held(near.url, "team/other", "1.0") is None
+
+
+def test_what_has_no_room_is_not_asked_for(near: Served) -> None:
+    with opened() as (_, server):
+        with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+            projects.create(db, Project("team", quota=len(LAYER) - 1), by="test")
+        rule(near.folder, "far", f"http://{server.address}", direction=PULL, pattern=APP)
+        until(lambda: standing(near.folder, "far").failing)
+        assert "project team may have 2.9 MiB and has" in standing(near.folder, "far").error
+        assert f"/v2/{APP}/blobs/{digest(LAYER)}" not in server.paths()

@@ -10,11 +10,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from entrepot.auth import decision
-from entrepot.blobstore.store import Store
-from entrepot.db import blobs, manifests, pieces, projects, replicated, tags
+from entrepot.blobstore.store import Store, has_room
+from entrepot.db import blobs, manifests, pieces, projects, quotas, replicated, tags
 from entrepot.db.audit import By
 from entrepot.db.blobs import Blob as Row
 from entrepot.db.connection import Connection
@@ -43,6 +44,8 @@ class Local:
     loop: asyncio.AbstractEventLoop
     keep: Keep
     """How what is deleted is kept in the trash."""
+    disk: Path | None
+    """The folder whose disk must have room for what comes; None where there is none."""
 
     def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query. Raises `UpstreamError`."""
@@ -181,7 +184,7 @@ class LocalRepository:
 
     def put_blob(self, blob: Blob, content: Iterator[bytes]) -> None:
         """See `Target`."""
-        self._local.read(self._check_open)
+        self._local.read(partial(self._check_room, blob=blob))
         if blob.size <= SMALL:
             row = Row(blob.size, b"".join(content), None)
             add = partial(
@@ -216,6 +219,14 @@ class LocalRepository:
         project = projects.find(db, self.name.project)
         if project is not None and (why := decision.closed(project)):
             raise OCIError(Code.DENIED, why)
+
+    def _check_room(self, db: Connection, blob: Blob) -> None:
+        """Before anything of it is asked for. Raises DENIED, `UpstreamError`."""
+        self._check_open(db)
+        quotas.check(db, self.name.project, blob.size, str(blob.digest))
+        disk = self._local.disk
+        if disk is not None and not has_room(disk, blob.size):
+            raise UpstreamError(f"the disk here has no room for {quotas.words(blob.size)} more")
 
     def _put(self, db: Connection, manifest: Manifest, name: Tag | None, mark: Mark | None) -> str:
         """What is newer here, and stays; "" for nothing."""

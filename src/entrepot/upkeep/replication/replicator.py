@@ -10,6 +10,7 @@ import logging
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from entrepot.addresses import Network
 from entrepot.blobstore.store import Store
@@ -58,9 +59,10 @@ class Replicator:
         allow: tuple[Network, ...],
         address: str,
         keep: Keep,
+        disk: Path | None,
     ) -> None:
         self._database, self._store, self._metrics = database, store, metrics
-        self._allow, self._address, self._keep = allow, address, keep
+        self._allow, self._address, self._keep, self._disk = allow, address, keep, disk
         self._workers: dict[str, Worker] = {}
         self._here: Here | None = None
         self._follower = Follower(JOB, self, database, news)
@@ -89,7 +91,7 @@ class Replicator:
         if self._here is None:
             name = await self._database.write(replicated.own)
             loop = asyncio.get_running_loop()
-            local = Local(self._database, self._store, loop, self._keep)
+            local = Local(self._database, self._store, loop, self._keep, self._disk)
             self._here = Here(local, name, self._address, self._allow)
         found = {rule.name: rule for rule in await self._database.scan(self._rules)}
         for name in self._workers.keys() - found.keys():

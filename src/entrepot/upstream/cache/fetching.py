@@ -7,14 +7,13 @@ is not its own. Next: `pour` brings the bytes.
 
 import asyncio
 import contextlib
-import os
 import secrets
 import sqlite3
 from functools import partial
 from pathlib import Path
 
 from entrepot.blobstore.aside import aside
-from entrepot.blobstore.store import RESERVE, Store
+from entrepot.blobstore.store import Store, has_room
 from entrepot.db import blobs, fetches, pieces, quotas
 from entrepot.db.blobs import Blob as Row
 from entrepot.db.connection import Connection
@@ -115,8 +114,7 @@ class Fetching:
         """Raise UNAVAILABLE (507) for what cannot come to its end. Also what goes to an object
         store lies here while it comes.
         """
-        found = os.statvfs(self._folder)
-        if found.f_bavail * found.f_frsize < blob.size + RESERVE:
+        if not has_room(self._folder, blob.size):
             raise told.no_room(blob)
 
     async def _poured(self, pour: Pour, piece: Piece) -> Piece:
