@@ -12,7 +12,8 @@ from tests.upkeep.backup.site import Site
 from tests.upkeep.filled import APP, BIG
 from tests.upkeep.spoilt import spoil
 
-from entrepot.db import chain, engine
+from entrepot.db import chain, engine, place, projects
+from entrepot.db.projects import Project
 
 
 def only(site: Site, *choices: str) -> list[str]:
@@ -134,3 +135,18 @@ def test_a_damaged_layer_costs_its_image_alone(site: Site) -> None:
     assert f"{site.digests['all']} cannot be restored" in done.output
     assert where(site, "2") == site.digests["2"]
     assert where(site, "1") is None
+
+
+def test_what_does_not_fit_is_not_written(site: Site, tmp_path: Path) -> None:
+    """Into another registry, whose project may have less."""
+    site.create()
+    where = place.find(tmp_path / "other", "")
+    where.prepare()
+    with closing(where.connect()) as db, db.exclusive():
+        projects.create(db, Project("team", quota=len(BIG) - 1), by="test")
+    done = site.run("restore", "--data", str(tmp_path / "other"), "--only", APP)
+    assert done.status == 2
+    assert f"{APP}: project team may have 2.9 MiB and has" in done.error
+    with closing(where.connect()) as db:
+        assert db.execute("select count(*) from piece where number is null").fetchone() == (0,)
+    assert len(BIG) not in {each.stat().st_size for each in (tmp_path / "other").rglob("*")}

@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from entrepot.db import blobs, channels, manifests, moving, pieces, projects, tags, upstreams
+from entrepot.db import (
+    blobs,
+    channels,
+    manifests,
+    moving,
+    pieces,
+    projects,
+    quotas,
+    tags,
+    upstreams,
+)
 from entrepot.db.audit import By, Event
 from entrepot.db.blobs import Blob
 from entrepot.db.changes import record_access
@@ -193,6 +203,7 @@ class _Merging:
             content = b"".join(bytes(each) for each in self._opened.strides(str(part.digest)))
             blob = Blob(len(content), content, None)
         else:
+            quotas.check(self._db, name.project, part.size, str(part.digest))
             blob = self._object(part)
         with self._db.exclusive():
             if blob.object is not None:
