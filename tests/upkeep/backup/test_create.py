@@ -49,6 +49,8 @@ class Pusher(threading.Thread):
         self.pushed: dict[str, str] = {}
         """By tags that stay."""
         self.deleted: list[str] = []
+        self.busy = threading.Event()
+        """It has done each of them."""
 
     def run(self) -> None:
         try:
@@ -71,6 +73,7 @@ class Pusher(threading.Thread):
                     url = f"/v2/team/load-{self.number}/manifests/{found}"
                     assert http.delete(url).status_code == 202
                     self.deleted.append(found)
+                    self.busy.set()
 
 
 def test_destroyed_under_load_it_comes_back_whole(site: Site, tmp_path: Path) -> None:
@@ -79,6 +82,7 @@ def test_destroyed_under_load_it_comes_back_whole(site: Site, tmp_path: Path) ->
     for each in pushers:
         each.start()
     try:
+        assert all(each.busy.wait(60) for each in pushers)
         site.create()
         before = [(dict(each.pushed), list(each.deleted)) for each in pushers]
         site.create()
@@ -87,7 +91,6 @@ def test_destroyed_under_load_it_comes_back_whole(site: Site, tmp_path: Path) ->
         site.destroy()
         for each in pushers:
             each.join()
-    assert all(pushed and deleted for pushed, deleted in before)
     site.json("restore", "--data", str(tmp_path / "new"))
     checked = entrepot("check", "--data", str(tmp_path / "new"))
     assert (checked.status, checked.output) == (0, "0 damaged, 0 leftovers\n"), checked
