@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.desk import Desk, furnished
-from tests.content import digest, dump
-from tests.upstream.cache.shop import INDEX, MANIFEST, opened
+from tests.content import digest, dump, image, index
+from tests.upstream.cache.shop import INDEX, MANIFEST, SMALL, opened
 from tests.upstream.clouds.google_cloud import EMAIL, Google, private_key
 
 
@@ -98,3 +98,8 @@ def test_warm(desk: Desk, tmp_path: Path) -> None:
         done = desk.run("upstream", "warm", "up.test/team/app:3", "quay.io/team/app:1")
         assert done.status == 1
         assert done.error.count("is not kept") == 2
+        assert "no project here stands for 'quay.io'" in done.error
+        assert f"there is no {server.address}/team/app:3" in done.error
+        shop.tags["sparse"] = dump(index(image(b"gone"), image(SMALL)))
+        done = desk.run("upstream", "warm", "up.test/team/app:sparse")
+        assert f"{server.address}/team/app@{digest(dump(image(b'gone')))}" in done.error

@@ -109,11 +109,9 @@ def _asking(where: context.Context, jobs: int) -> Iterator[Ask]:
         with shown.one(str(image)) as begin:
             try:
                 found = warm(there, image.reference, platforms, pool, begin)
-            except UnknownError:
-                raise UpstreamError(
-                    f"no upstream here is for {image.host}, or there is no such image, or you may "
-                    "not see it (entrepot upstream list)"
-                ) from None
+            except UnknownError as error:
+                why = error.said or str(error)
+                raise UpstreamError(f"{why} (entrepot upstream list)") from None
         return {
             "image": str(image),
             "digest": str(found.digest),

@@ -66,7 +66,7 @@ class Answer:
         """Itself, where it is an answer to work with; else raises `UpstreamError`."""
         if self.status < 400 or self.status == 404:
             return self
-        said = self._said
+        said = self.said or f"HTTP status {self.status}"
         if self.status in BUSY:
             wait = _wait(self.headers)
             raise BrokenError(f"{host}: {said}", wait, self.status)
@@ -83,9 +83,9 @@ class Answer:
         return "code" in self._error
 
     @property
-    def _said(self) -> str:
-        status = f"HTTP status {self.status}"
-        return told(str(self._error.get("message") or "")) or status
+    def said(self) -> str:
+        """What is told of an error; "" for nothing."""
+        return told(str(self._error.get("message") or ""))
 
     @property
     def _holds(self) -> bool:

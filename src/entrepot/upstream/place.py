@@ -24,8 +24,10 @@ class UpstreamError(Exception):
 class UnknownError(UpstreamError):
     """It does not have what was asked for."""
 
-    def __init__(self, message: str, *, sure: bool = True) -> None:
+    def __init__(self, message: str, *, sure: bool = True, said: str = "") -> None:
         super().__init__(message)
+        self.said = said
+        """Its own words, where it has some."""
         self.sure = sure
         """Whether a registry said so: a proxy before one that is gone may answer 404, too."""
 

@@ -78,7 +78,7 @@ class RegistryRepository:
         answer = self.http.ask("GET", path, self.pull_scope, {"accept": _ACCEPT})
         if answer.status == 404:
             why = f"there is no {self}{_joined(reference)}, or you may not see it"
-            raise UnknownError(why, sure=answer.is_of_registry)
+            raise UnknownError(why, sure=answer.is_of_registry, said=answer.said)
         wanted = reference if ":" in reference else answer.headers.get("docker-content-digest", "")
         try:
             known = Digest.parse(wanted) if wanted else None
