@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from tests.cli.desk import Desk, furnished
 from tests.content import digest, dump, image, index
-from tests.upstream.cache.shop import INDEX, MANIFEST, SMALL, opened
+from tests.upstream.cache.shop import INDEX, MANIFEST, SMALL, Shop, opened
 from tests.upstream.clouds.google_cloud import EMAIL, Google, private_key
+from tests.upstream.scripted import Asked, Say, scripted
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +104,27 @@ def test_warm(desk: Desk, tmp_path: Path) -> None:
         shop.tags["sparse"] = dump(index(image(b"gone"), image(SMALL)))
         done = desk.run("upstream", "warm", "up.test/team/app:sparse")
         assert f"{server.address}/team/app@{digest(dump(image(b'gone')))}" in done.error
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Basic"])
+def test_a_login_that_is_refused_is_told(desk: Desk, scheme: str) -> None:
+    shop, knows = Shop(), False
+
+    def answer(asked: Asked) -> Say:
+        realm = f"http://{asked.headers['host']}/token"
+        if asked.path.startswith("/token"):
+            return Say(200, b'{"token": "t"}') if knows else Say(401)
+        if knows and "authorization" in asked.headers:
+            return shop.answer(asked)
+        return Say(401, headers={"www-authenticate": f'{scheme} realm="{realm}"'})
+
+    with scripted(answer) as server:
+        name = f"sour-{scheme.lower()}"
+        words = (name, f"http://{server.address}", "--user", "team", "--password-stdin")
+        desk.good("upstream", "add", *words, stdin="wrong\n")
+        image = f"{desk.url[7:]}/{name}/team/app"
+        assert "its login may end" in desk.bad("upstream", "warm", f"{image}:1")
+        assert "refuses" in desk.json("upstream", "show", name)["trouble"]
+        knows = True
+        desk.good("upstream", "warm", f"{image}@{digest(MANIFEST)}")
+        assert desk.json("upstream", "show", name)["trouble"] == ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from entrepot.upstream.place import UpstreamError, parsed, told
+from entrepot.upstream.place import RefusedError, UpstreamError, parsed, told
 
 if TYPE_CHECKING:
     from entrepot.upstream.http import Answer
@@ -62,6 +62,8 @@ class Access:
     def __init__(self, origin: str, credential: Credential | None, fetch: Fetch) -> None:
         self._origin, self._host = origin, origin.partition("://")[2]
         self._credential, self._fetch = credential, fetch
+        self.shows_password = False
+        """Whether the registry itself is shown it: then 401 means that it is wrong."""
         self._known: OrderedDict[str, str] = OrderedDict()
         """By scope, a header."""
         self._locks = [threading.Lock() for _ in range(_AT_ONCE)]
@@ -114,6 +116,7 @@ class Access:
         if "bearer" in schemes:
             return f"Bearer {self._token(schemes['bearer'], scope)}"
         if "basic" in schemes and login is not None:
+            self.shows_password = True
             return login.basic
         return None
 
@@ -124,7 +127,11 @@ class Access:
         wanted = _joined(scope, challenge.get("scope", ""))
         service = challenge.get("service")
         answer = self._traded(realm, {"service": service} if service else {}, wanted)
-        answer.checked(self._host, logged_in=self.has_login)
+        try:
+            answer.checked(self._host, logged_in=self.has_login)
+        except RefusedError as error:
+            error.login = answer.status == 401 and self.has_login
+            raise
         try:
             document = parsed(answer.body) if answer.status == 200 else {}
             token = document.get("token") or document.get("access_token") or ""

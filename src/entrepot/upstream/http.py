@@ -195,7 +195,11 @@ class Http:
         return self._checked(answer)
 
     def _checked(self, answer: "Answer") -> "Answer":
-        return answer.checked(self.host, logged_in=self._access.has_login)
+        try:
+            return answer.checked(self.host, logged_in=self._access.has_login)
+        except RefusedError as error:
+            error.login = answer.status == 401 and self._access.shows_password
+            raise
 
     def plain(self, path: str) -> "Answer":
         """GET what is no image, with the name and password as they are. Raises as `once` does; 409

@@ -39,6 +39,8 @@ class RefusedError(UpstreamError):
         super().__init__(f"{message}; {advice}" if advice else message)
         self.bare = message
         """Without what a person at a desk is to do."""
+        self.login = False
+        """Whether it takes the login for nobody's, whatever one asks for."""
 
 
 class HeldError(UpstreamError):

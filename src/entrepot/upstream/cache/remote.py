@@ -70,13 +70,15 @@ class Remote:
         self._breaker = Breaker()
         self._told = False
         """Whether the log knows that it fails."""
+        self._refused = ""
+        """Why the last login was none."""
         self.budget = Budget()
         self._login = login_of(row, allow)
 
     @property
     def trouble(self) -> str:
         """Why it is not asked at present, or not logged in at; "" where it is."""
-        return self._login.trouble or self._breaker.trouble(time.monotonic())
+        return self._login.trouble or self._breaker.trouble(time.monotonic()) or self._refused
 
     def name_there(self, repository: Repository) -> Repository:
         """What one of our repositories is called there; "" for one called as the project is."""
@@ -146,10 +148,13 @@ class Remote:
         except BrokenError as error:
             self._failed(error)
             raise
-        except UpstreamError:
+        except UpstreamError as error:
             self._succeeded()
+            if isinstance(error, RefusedError) and error.login:
+                self._refused = error.bare
             raise
         self._succeeded()
+        self._refused = ""
         return found
 
     def _succeeded(self) -> None:
