@@ -53,17 +53,27 @@ def moved(db: Connection, repository: Repository, tag: str) -> Moved | None:
 
 
 def went(db: Connection, repository: Repository, tag: str) -> float | None:
-    """When a tag was deleted last, here or where that came from; None where it was not."""
+    """When a tag was deleted last, by itself or with its repository, here or where that came from;
+    None where it was not.
+    """
     row = db.execute(
-        "select c.kind, c.at, x.origin_at from change c left join replicated_tag x on "
+        "select c.id, c.kind, c.at, x.origin_at from change c left join replicated_tag x on "
         "x.repository = c.repository and x.tag = c.reference and x.digest = '' "
         "and x.moved_at = c.at where c.repository = ? and c.reference = ? "
         "order by c.id desc limit 1",
         (repository.name, tag),
     ).fetchone()
-    if row is None or row[0] != Kind.UNTAGGED:
+    if row is None:
         return None
-    return float(row[1] if row[2] is None else row[2])
+    number, kind, at, origin_at = row
+    if kind == Kind.UNTAGGED:
+        return float(at if origin_at is None else origin_at)
+    whole = db.execute(
+        "select at from change where repository = ? and reference = '' and kind = ? and id > ? "
+        "order by id limit 1",
+        (repository.name, Kind.REPOSITORY_DELETED.value, number),
+    ).fetchone()
+    return float(whole[0]) if whole else None
 
 
 @dataclass(frozen=True, slots=True)

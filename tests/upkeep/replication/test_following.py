@@ -1,4 +1,4 @@
-"""A rule that pulls from another Entrepot hears of each change there, and keeps the later move."""
+"""A rule between two Entrepots hears of each change there, and keeps the later move."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -48,6 +48,11 @@ class End:
         answer = self.client.get(f"/v2/{repository}/manifests/{name}")
         digest: str = answer.headers.get("docker-content-digest", "")
         return digest if answer.status_code == 200 else None
+
+    def pushes(self, name: str, other: "End") -> None:
+        login = {"login": ADMIN.pair[0], "secret": ADMIN.secret}
+        rule(self.folder, name, other.served.url, f"{name}/*", deletions=True, **login)
+        still(self.folder, name)
 
     def pulls(self, name: str, other: "End", **more: Any) -> None:
         login = {"login": ADMIN.pair[0], "secret": ADMIN.secret}
@@ -140,6 +145,25 @@ def test_both_pull_from_each_other(pair: tuple[End, End]) -> None:
     still(far.folder, "both")
     assert near.tag("both/app", "both") == far.tag("both/app", "both")
     assert near.tag("both/app", "2") == far.tag("both/app", "2") == two
+
+
+def test_a_deletion_that_is_pushed_holds_against_a_move_before_it(pair: tuple[End, End]) -> None:
+    near, far = pair
+    put_image(near.client, "gone/app", "1", b"a")
+    near.pushes("gone", far)
+    put_image(far.client, "gone/app", "1", b"moved there")
+    assert near.client.delete("/v2/gone/app/manifests/1").status_code == 202
+    until(lambda: far.tag("gone/app", "1") is None, lambda: items(near.folder, "gone"))
+    until(lambda: items(near.folder, "gone") == [])
+
+
+def test_a_repository_that_is_deleted_goes_there_too(pair: tuple[End, End]) -> None:
+    near, far = pair
+    put_image(near.client, "whole/app", "1", b"a")
+    near.pushes("whole", far)
+    gone = near.client.delete("/api/v1/repositories/whole/app", params={"confirm": "whole/app"})
+    assert gone.status_code < 300, gone.text
+    until(lambda: far.tag("whole/app", "1") is None, lambda: items(near.folder, "whole"))
 
 
 def test_what_is_immutable_here_stays(pair: tuple[End, End]) -> None:

@@ -14,6 +14,7 @@ from tests.upkeep.replication.conftest import (
     Office,
     compare,
     found,
+    give,
     held,
     items,
     push_index,
@@ -28,6 +29,7 @@ from tests.upkeep.replication.conftest import (
 from tests.upstream.cache.conftest import stand_for
 
 from entrepot.db import place, replications
+from entrepot.db.replication_tags import State
 
 LAYERS = [Random(number).randbytes(100_000 + number) for number in range(3)]
 APP = "team/app"
@@ -79,6 +81,18 @@ def test_deletions_where_that_is_wanted(near: Served, far: str) -> None:
     assert held(far, APP, "1.0") == one
     still(near.folder, "far")
     assert [(item.tag, item.error) for item in items(near.folder, "far")] == [("1.0", "")]
+
+
+def test_what_is_something_else_by_now_is_not_deleted(near: Served, peer: str) -> None:
+    put_image(near.client, APP, "1.0", LAYERS[0])
+    rule(near.folder, "far", peer, deletions=True)
+    still(near.folder, "far")
+    with httpx.Client(base_url=peer) as client:
+        other = give(client, APP, "1.0", LAYERS[1])
+    assert near.client.delete(f"/v2/{APP}/manifests/1.0").status_code == 202
+    until(lambda: items(near.folder, "far")[0].state is State.CONFLICT)
+    assert "was not copied from here: it stays" in items(near.folder, "far")[0].error
+    assert held(peer, APP, "1.0") == other
 
 
 def test_no_deletions_where_they_are_not(near: Served, far: str) -> None:

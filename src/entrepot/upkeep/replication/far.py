@@ -79,8 +79,10 @@ class Far:
 
     def stands(self, name: Repository, tag: str) -> Stands | None:
         """What a tag of a followed registry is, and since when; None where it does not say."""
-        if not self.follows:
-            return None
+        return self.says(name, tag) if self.follows else None
+
+    def says(self, name: Repository, tag: str) -> Stands | None:
+        """The same of any registry."""
         query = urlencode({"repository": name.name, "tag": tag})
         return told.stands(self._connected(), f"/tags/moved?{query}")
 

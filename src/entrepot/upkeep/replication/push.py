@@ -2,7 +2,7 @@
 
 Of two moves of a tag the later one holds, where the other registry is an Entrepot: it keeps what is
 newer, and says so (`db.replicated`). Any other registry is made to be as this one is. A deletion
-takes away only what was copied.
+takes away only what was copied, and at an Entrepot what it was moved to before that.
 """
 
 from functools import partial
@@ -104,13 +104,14 @@ def _siblings(way: Way, repository: str, digest: Digest) -> list[Repository]:
 def _delete(way: Way, item: Item) -> Outcome | None:
     if not way.rule.deletions or not item.digest:
         return None
-    went = partial(replicated.went, repository=Repository(item.repository), tag=item.tag)
-    there = _repository(way, item, way.here.local.read(went) or 0.0)
+    find = partial(replicated.went, repository=Repository(item.repository), tag=item.tag)
+    went = way.here.local.read(find) or 0.0
+    there = _repository(way, item, went)
     try:
         found = there.look(item.tag)
         if found is None:
             return None
-        if found != item.digest:
+        if found != item.digest and not _is_later(way, item, went):
             note = f"{there}:{item.tag} is {found}, which was not copied from here: it stays"
             return Outcome(State.CONFLICT, item.digest, "", note)
         there.delete_tag(item.tag)
@@ -119,3 +120,9 @@ def _delete(way: Way, item: Item) -> Outcome | None:
     if kept := there.kept.get(item.tag):
         return Outcome(State.CONFLICT, "", "", f"{there}:{item.tag} moved later: it is {kept}")
     return None
+
+
+def _is_later(way: Way, item: Item, went: float) -> bool:
+    """Whether the other end says that its tag moved before ours went; it looks again as it goes."""
+    says = way.far.says(way.name_there(item.repository), item.tag)
+    return says is not None and says.at is not None and says.at < went
