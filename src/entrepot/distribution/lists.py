@@ -24,7 +24,7 @@ async def tag_list(registry: Registry, request: Request) -> Response:
     """GET of a repository's tags, in order of their bytes."""
     repository = request.route.repository
     size, last = _size(request), _last(request)
-    there, warning = await through.tags(registry, repository)
+    there, warning = await through.tags(registry, request)
     if there is not None:
         names = [name for name in there if name > last][: size + 1]
     else:
@@ -77,7 +77,7 @@ async def referrer_list(registry: Registry, request: Request) -> Response:
     wanted = request.parameter("artifactType") or None
     after = request.parameter("after") or "0"
     repository, digest = request.route.repository, request.route.digest
-    warning = await through.referrers(registry, repository, digest)
+    warning = await through.referrers(registry, request)
     listed = partial(
         referrers.listed,
         repository=repository,

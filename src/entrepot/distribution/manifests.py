@@ -49,7 +49,7 @@ async def _resolve(registry: Registry, request: Request) -> Answer:
         repository, reference = request.route.repository, request.route.reference
         mark = registry.resolved.mark()
         kept = through.only_kept(request)
-        found = None if kept else await through.manifest(registry, repository, reference)
+        found = await through.manifest(registry, request, reference)
         stored = found.stored if found else await _find(registry, repository, reference)
         if stored is None:
             raise await _unknown(registry, repository, reference)
@@ -103,7 +103,7 @@ async def _negotiate(registry: Registry, request: Request, answer: Answer) -> An
         return answer
     for child in await _children(answer, accepted):
         repository = request.route.repository
-        found = await through.manifest(registry, repository, child)
+        found = await through.manifest(registry, request, child)
         stored = found.stored if found else await _find(registry, repository, child)
         if stored is not None and stored.content:
             return _answer(request, stored, [])

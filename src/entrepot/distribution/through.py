@@ -7,10 +7,10 @@ ready. Next: `upstream.cache`.
 from functools import partial
 
 from entrepot.db import repositories
+from entrepot.db.upstreams import Upstream
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
-from entrepot.oci.digest import Digest
 from entrepot.oci.names import Reference, Repository
 from entrepot.upstream.cache import told
 from entrepot.upstream.cache.manifests import Found
@@ -26,35 +26,40 @@ def only_kept(request: Request) -> bool:
     return "only-if-cached" in request.header(b"cache-control").lower()
 
 
-async def manifest(
-    registry: Registry, repository: Repository, reference: Reference
-) -> Found | None:
-    """What a tag or a digest means upstream; None where the project is an ordinary one.
+async def _row(registry: Registry, request: Request) -> Upstream | None:
+    """What is to be asked; None for nobody."""
+    if only_kept(request):
+        return None
+    return await registry.guard.directory.upstream(request.route.repository)
 
-    Raises `OCIError`.
+
+async def manifest(registry: Registry, request: Request, reference: Reference) -> Found | None:
+    """What a tag or a digest means upstream; None where the project is an ordinary one, or only
+    what is kept is wanted. Raises `OCIError`.
     """
-    row = await registry.guard.directory.upstream(repository)
-    return None if row is None else await registry.cache.manifest(row, repository, reference)
+    row = await _row(registry, request)
+    if row is None:
+        return None
+    return await registry.cache.manifest(row, request.route.repository, reference)
 
 
 async def blob(registry: Registry, request: Request) -> Tail | int | None:
     """A blob that is being fetched, or for HEAD its size; None where it is kept by now, or the
     project is an ordinary one. Raises `OCIError`.
     """
-    repository = request.route.repository
-    row = await registry.guard.directory.upstream(repository)
-    if row is None or only_kept(request):
+    row, repository = await _row(registry, request), request.route.repository
+    if row is None:
         return None
     if request.method == "HEAD":
         return await registry.cache.size(row, repository, request.route.digest)
     return await registry.cache.blob(row, repository, request.route.digest)
 
 
-async def tags(registry: Registry, repository: Repository) -> tuple[list[str] | None, str]:
+async def tags(registry: Registry, request: Request) -> tuple[list[str] | None, str]:
     """All tags of a repository upstream, and a warning; None where those that are kept are meant:
     the project is an ordinary one, or its upstream does not say. Raises `OCIError`.
     """
-    row = await registry.guard.directory.upstream(repository)
+    row, repository = await _row(registry, request), request.route.repository
     if row is None:
         return None, ""
     try:
@@ -71,15 +76,15 @@ async def _is_here(registry: Registry, repository: Repository) -> bool:
     return await registry.database.read(identify) is not None
 
 
-async def referrers(registry: Registry, repository: Repository, digest: Digest) -> str:
+async def referrers(registry: Registry, request: Request) -> str:
     """Have what refers to a manifest upstream, where that is one; a warning where it does not say.
     Raises `OCIError`.
     """
-    row = await registry.guard.directory.upstream(repository)
+    row = await _row(registry, request)
     if row is None:
         return ""
     try:
-        await registry.cache.referrers(row, repository, digest)
+        await registry.cache.referrers(row, request.route.repository, request.route.digest)
     except UpstreamError as error:
         return f"only what is kept: {error}"
     return ""

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 from tests.cli.command import entrepot
-from tests.content import EMPTY, digest
+from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, digest, dump
 from tests.registry import MANIFESTS
 from tests.upstream.cache.conftest import HOST, Caching
-from tests.upstream.cache.shop import LAYER, MANIFEST, SMALL, opened
-from tests.upstream.cache.test_fetching import APP, pull
+from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, SMALL, opened
+from tests.upstream.cache.test_fetching import APP, manifest, pull
 
 ONLY = {"cache-control": "only-if-cached", "accept": MANIFESTS}
 NAME = f"{HOST}/team/app:1"
@@ -36,6 +36,21 @@ def test_nothing_is_fetched_and_no_answer_lasts(caching: Caching) -> None:
         shop.tags.clear()
         gone = client.get(f"/v2/{APP}/manifests/1", headers={"accept": MANIFESTS})
         assert gone.status_code == 404, "the tag was looked for once more"
+
+
+def test_neither_lists_nor_platforms_are_fetched(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.tags["2"] = dump(INDEX)
+        client = caching(server.address, tag_seconds=3600).client
+        assert client.get(f"/v2/{APP}/tags/list", headers=ONLY).status_code == 404
+        manifest(client, "2")
+        asked = len(server.asked)
+        image = client.get(f"/v2/{APP}/manifests/2", headers={**ONLY, "accept": OCI_MANIFEST})
+        assert image.headers["content-type"] == OCI_INDEX, "the image is not kept"
+        assert client.get(f"/v2/{APP}/tags/list", headers=ONLY).json()["tags"] == ["2"]
+        found = client.get(f"/v2/{APP}/referrers/{digest(MANIFEST)}", headers=ONLY)
+        assert found.json()["manifests"] == []
+        assert len(server.asked) == asked
 
 
 @pytest.mark.parametrize(
