@@ -171,6 +171,15 @@ def test_a_failing_upstream_is_left_alone(
         ]
 
 
+def test_why_it_is_not_to_be_had_is_told_each_time(caching: Caching) -> None:
+    with opened() as (shop, server):
+        client = caching(server.address).client
+        shop.says = TROUBLES["our login ended"]
+        for _ in range(2):
+            assert "its login may end" in manifest(client).text
+        assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize("reference", ["2", digest(b"nothing")])
 def test_what_is_not_there_is_not_asked_for_again(reference: str, caching: Caching) -> None:
     with opened() as (_, server):

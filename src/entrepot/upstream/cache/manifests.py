@@ -103,8 +103,8 @@ class Manifests:
         kept, left = await self._kept(asked)
         if kept is not None and left > 0:
             return Found(kept, left)
-        if self._missing.get(str(asked)) is not None:
-            raise told.unknown(row, asked.repository, reference)
+        if (why := self._missing.get(str(asked))) is not None:
+            raise told.unknown(row, asked.repository, reference, why)
         if kept is None:
             return await self._flights.once(str(asked), partial(self._first, asked))
         if (why := self._old.get(str(asked))) is not None:
@@ -172,10 +172,11 @@ class Manifests:
         gone = isinstance(error, UnknownError | RefusedError)
         if not gone and not isinstance(error, BrokenError):  # it lies, or is misconfigured
             _log.warning("%s was not kept: %s", asked, error)
+        found = told.failure(asked.remote.row, asked.repository, error)
         if gone:
-            self._missing.add(str(asked))
+            self._missing.add(str(asked), found.message)
         self._count(asked, "missing" if gone else "failed")
-        return told.failure(asked.remote.row, asked.repository, error)
+        return found
 
     async def _compare(self, asked: Question, kept: Stored) -> Found:
         """See whether a tag is still what is kept."""

@@ -10,12 +10,12 @@ _LATER = 5
 """Seconds until to try again, where the upstream has not said."""
 
 
-def unknown(row: Upstream, repository: Repository, reference: Reference) -> OCIError:
-    """The error for what is not there, as far as we may see."""
+def unknown(row: Upstream, repository: Repository, reference: Reference, why: str = "") -> OCIError:
+    """The error for what is not there, as far as we may see; in words that were told before."""
     what = "tag" if isinstance(reference, Tag) else "manifest"
     return OCIError(
         Code.MANIFEST_UNKNOWN,
-        f"{row.url} has no {what} {reference} for {repository}",
+        why or f"{row.url} has no {what} {reference} for {repository}",
         detail={what: str(reference)},
     )
 
