@@ -1,5 +1,6 @@
 """OCI layouts that others wrote: names that are mere tags or none, platforms left out, links."""
 
+import tarfile
 from pathlib import Path
 
 import httpx
@@ -131,3 +132,29 @@ def test_a_layer_that_is_a_link_is_told(desk: Desk, peer: str, tmp_path: Path) -
     place.symlink_to(tmp_path / "elsewhere")
     said = desk.bad("copy", f"oci:{folder}", f"{peer}/linked/app:1")
     assert "is a link, which may lead anywhere: copy the folder by `cp -rL` first" in said
+
+
+def test_a_tar_of_a_folder_with_hard_links(desk: Desk, peer: str, tmp_path: Path) -> None:
+    folder = layout(tmp_path / "layout", TAGGED, ONE)
+    place = folder / "blobs" / "sha256" / digest(b"layer")[7:]
+    (folder / "a").hardlink_to(place)  # which tar meets first, and has the bytes
+    with tarfile.open(tmp_path / "layout.tar", "w") as tar:
+        tar.add(folder, ".", recursive=False)
+        for name in ("oci-layout", "index.json", "a", "blobs"):
+            tar.add(folder / name, f"./{name}")
+        assert any(each.islnk() for each in tar.getmembers())
+    (done,) = desk.json("copy", f"oci-archive:{tmp_path / 'layout.tar'}", f"{peer}/hard/app:1")
+    assert done["digest"] == digest(dump(ONE))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("oci-archive", "index.json"), ("docker-archive", "manifest.json")]
+)
+def test_what_never_ends_is_damaged(kind: str, name: str, desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "oci-layout").write_text("{}")
+    (tmp_path / name).write_text("[" * 100_000)
+    with tarfile.open(tmp_path / "deep.tar", "w") as tar:
+        for each in ("oci-layout", name):
+            tar.add(tmp_path / each, each)
+    said = desk.bad("copy", f"{kind}:{tmp_path / 'deep.tar'}", f"oci:{tmp_path / 'x'}:1")
+    assert f"is damaged: its {name} cannot be read" in said

@@ -21,7 +21,7 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.layout import place_of
 from entrepot.oci.manifest import MAX_BYTES, Manifest
-from entrepot.upstream.place import CHUNK, Blob, Source, UnknownError, UpstreamError
+from entrepot.upstream.place import CHUNK, Blob, Source, UnknownError, UpstreamError, parsed
 from entrepot.upstream.tar import NewTarFiles, TarFiles
 
 INDEX = "manifest.json"
@@ -44,15 +44,15 @@ class DockerArchive:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._tar = TarFiles(path)
-        self._spool = TemporaryDirectory(prefix="entrepot-")
         self._layers: dict[str, _Layer] = {}
         self._small: dict[Digest, bytes] = {}
         self._lock = Lock()
         try:
-            self._images: list[dict[str, Any]] = json.loads(self._read(INDEX))
+            self._images: list[dict[str, Any]] = parsed(self._read(INDEX))
             self._names = [name for each in self._images for name in each.get("RepoTags") or ()]
         except (ValueError, AttributeError, TypeError):
             raise UpstreamError(f"{path} is damaged: its {INDEX} cannot be read") from None
+        self._spool = TemporaryDirectory(prefix="entrepot-")
 
     def __str__(self) -> str:
         return str(self._path)

@@ -15,7 +15,7 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.layout import INDEX, MARK, NAME, place_of
 from entrepot.oci.manifest import MAX_BYTES, Manifest
-from entrepot.upstream.place import Blob, Source, UnknownError, UpstreamError, told
+from entrepot.upstream.place import Blob, Source, UnknownError, UpstreamError, parsed, told
 
 CONTAINERD_NAME = "io.containerd.image.name"
 _MOST = 64 * 1024 * 1024
@@ -148,7 +148,7 @@ class Layout:
         if self._files.size(MARK) is None:
             raise UpstreamError(f"{self._where} is no OCI layout: it has no file {MARK}")
         try:
-            document = json.loads(self._small(INDEX, _MOST))
+            document = parsed(self._small(INDEX, _MOST))
             found = document["manifests"]
             for each in found:
                 Digest.parse(each["digest"])

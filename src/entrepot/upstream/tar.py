@@ -1,6 +1,6 @@
 """`TarFiles`: an OCI layout in one file, which is read where it lies, and written once.
 
-Nothing is unpacked to a path that the file names; links and devices in it are no files.
+Nothing is unpacked to a path that the file names; links to elsewhere and devices are no files.
 """
 
 import os
@@ -27,11 +27,13 @@ class TarFiles:
         try:
             with tarfile.open(path, "r:") as tar:
                 for member in tar:
+                    name = member.name.removeprefix("./")
                     if member.isreg():
-                        name = member.name.removeprefix("./")
                         self._members[name] = member.offset_data, member.size
+                    elif member.islnk() and (same := member.linkname.removeprefix("./")) in self:
+                        self._members[name] = self._members[same]
                     elif member.issym():
-                        self._links[member.name] = member.linkname
+                        self._links[name] = member.linkname
                     if len(self._members) + len(self._links) > _MOST:
                         raise UpstreamError(f"{path} has more than {_MOST} files")
         except tarfile.TarError as error:
@@ -39,9 +41,9 @@ class TarFiles:
                 f"{path} is no tar, or is compressed (unpack it first: gunzip, zstd -d): {error}"
             ) from None
 
-    def names(self) -> list[str]:
-        """Of all."""
-        return list(self._members)
+    def __contains__(self, name: str) -> bool:
+        """Whether a file is there."""
+        return name in self._members
 
     def link(self, name: str) -> str:
         """Where a link leads; "" for what is none."""
