@@ -1,6 +1,6 @@
 """What a full cache gives up, on both databases."""
 
-from tests.content import EMPTY, dump, image, index
+from tests.content import EMPTY, OCI_MANIFEST, descriptor, dump, image, index
 from tests.db.pushed import APP, OTHER, blob, manifest
 
 from entrepot.db import eviction, quotas, retention
@@ -38,6 +38,19 @@ def test_what_an_index_lists_goes_after_it(db: Connection) -> None:
     (found,) = eviction.unused(db, "team", SOON, 10)
     assert eviction.evict(db, found, HUB, BY) == len(dump(index(child)))
     assert unused(db) == [str(below)]
+
+
+def test_what_signs_an_image_goes_after_it(db: Connection) -> None:
+    """By cosign's tag, or as its subject says."""
+    signed = manifest(db, image(b"1"), "1", sparse=True)
+    subject = descriptor(dump(image(b"1")), OCI_MANIFEST)
+    refers = manifest(db, image(b"2", subject=subject), sparse=True)
+    tagged = manifest(db, image(b"3"), f"{str(signed).replace(':', '-')}.sig", sparse=True)
+    retention.used(db, APP.name, str(signed), 3e9)
+    assert unused(db) == [str(signed)]
+    (found,) = eviction.unused(db, "team", SOON, 10)
+    assert eviction.evict(db, found, HUB, BY)
+    assert unused(db) == [str(refers), str(tagged)]
 
 
 def test_its_room_is_free_at_once(db: Connection) -> None:

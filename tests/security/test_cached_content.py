@@ -265,7 +265,7 @@ def test_a_layer_that_no_disk_can_take_is_not_begun(open_to_all: Play) -> None:
 
 def test_one_referrer_that_is_missing_does_not_hide_the_others(open_to_all: Play) -> None:
     shop, client = open_to_all.shop, open_to_all.served.client
-    shop.referrers = [image(b"gone"), REFERRER]
+    shop.referrers = [dump(image(b"gone", subject=REFERRER["subject"])), dump(REFERRER)]
     shop.manifests.append(dump(REFERRER))
     found = client.get(f"/v2/hub/team/app/referrers/{digest(MANIFEST)}")
     assert [each["digest"] for each in found.json()["manifests"]] == [digest(dump(REFERRER))]

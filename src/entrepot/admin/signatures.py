@@ -11,6 +11,7 @@ from entrepot.admin.problem import Problem
 from entrepot.auth.roles import Action
 from entrepot.db import manifests, repositories, signers
 from entrepot.db.connection import Connection
+from entrepot.distribution import through
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository, parse_reference
@@ -52,6 +53,8 @@ class Signed(Model):
     signatures: list[Found]
     pullable: bool
     """Whether whoever may pull gets it, by what its project demands."""
+    trouble: str = ""
+    """Why these may not be all there are: the registry that the project stands for does not say."""
 
 
 @router.get("")
@@ -60,17 +63,21 @@ async def show(
     repository: Annotated[RepositoryName, Query(description="The repository, such as team/app.")],
     digest: Annotated[str, Query(max_length=512, description="The image's digest, or a tag.")],
 ) -> Signed:
-    """The signatures of an image, with what each is worth to the project's signers."""
+    """The signatures of an image, with what each is worth to the project's signers; where that
+    stands for another registry, also those that one has.
+    """
     where = Repository(repository)
     await caller.allow(Action.PULL, where)
-    return await caller.registry.database.scan(partial(_signed, where=where, text=digest))
+    known = await caller.read(partial(_digest, where=where, text=digest))
+    sought = through.signatures(caller.registry, where, Digest.parse(known))
+    whys = [why async for why in sought if why]
+    signed = await caller.registry.database.scan(partial(_signed, where=where, digest=known))
+    return signed.model_copy(update={"trouble": "; ".join(whys)})
 
 
-def _signed(db: Connection, where: Repository, text: str) -> Signed:
-    number = repositories.identify(db, where)
-    if number is None:
+def _digest(db: Connection, where: Repository, text: str) -> str:
+    if repositories.identify(db, where) is None:
         raise unknown(where)
-    place = number, where
     try:
         reference = parse_reference(text)
     except OCIError as error:
@@ -78,15 +85,21 @@ def _signed(db: Connection, where: Repository, text: str) -> Signed:
     stored = manifests.find(db, where, reference)
     if stored is None:
         raise Problem(404, f"{where} has no manifest {reference}")
-    judged = valid.judged(db, place, stored.digest)
+    return stored.digest
+
+
+def _signed(db: Connection, where: Repository, digest: str) -> Signed:
+    number = repositories.identify(db, where)
+    if number is None:
+        raise unknown(where)
+    place = number, where
+    judged = valid.judged(db, place, digest)
     return Signed(
         repository=where.name,
-        digest=stored.digest,
-        signers=sorted(valid.signers(db, place, stored.digest)),
-        signatures=[
-            _found(signature, judged) for signature in found.signatures(db, place, stored.digest)
-        ],
-        pullable=_is_pullable(db, place, Digest.parse(stored.digest)),
+        digest=digest,
+        signers=sorted(valid.signers(db, place, digest)),
+        signatures=[_found(signature, judged) for signature in found.signatures(db, place, digest)],
+        pullable=_is_pullable(db, place, Digest.parse(digest)),
     )
 
 

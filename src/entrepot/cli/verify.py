@@ -46,6 +46,7 @@ def verify(
     rows = list(_by_keys(found, key) if key else _by_signers(found))
     names = sorted({row["signer"] for row in rows if row["good"]})
     said = {"repository": repository, "digest": found["digest"], "good": bool(names)}
+    said["trouble"] = found["trouble"]
     if as_json:
         show_json({**said, "signers": names, "signatures": rows})
     else:
@@ -95,3 +96,5 @@ def _tell(said: Row, rows: list[Row], names: list[str]) -> None:
         show_list(rows, COLUMNS, as_json=False)
     who = f"signed by {', '.join(names)}" if names else "no good signature"
     typer.echo(f"{said['repository']}@{said['digest']}: {who}")
+    if said["trouble"]:
+        typer.echo(f"there may be more signatures: {said['trouble']}", err=True)

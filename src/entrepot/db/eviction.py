@@ -41,7 +41,8 @@ def unused(
     db: Connection, project: str, before: float, limit: int, after: Mark = START
 ) -> list[Unused]:
     """Manifests of a project that nobody has pulled since a time, the longest unused first; from
-    the one behind `after` on. Reads all of the project.
+    the one behind `after` on. Signatures and the like, which nobody pulls, stay as long as what
+    they are about. Reads all of the project.
     """
     rows = db.execute(
         "select id, number, name, digest, used_at from (select m.id as id, r.id as number, "
@@ -49,7 +50,13 @@ def unused(
         "from repository r join manifest m on m.repository = r.id "
         "left join manifest_use u on u.manifest = m.id "
         "where r.name > ? and r.name < ? and r.trash is null and not exists (select 1 from edge e "
-        "where e.repository = r.id and e.child = m.digest)) as found "
+        "where e.repository = r.id and e.child = m.digest) "
+        "and not exists (select 1 from manifest s where s.repository = r.id "
+        "and s.digest = m.subject) "
+        "and not exists (select 1 from tag t join manifest s on s.repository = r.id "
+        "and s.digest = 'sha256:' || substr(t.name, 8, 64) "
+        "where t.repository = r.id and t.digest = m.digest "
+        "and substr(t.name, 1, 7) = 'sha256-')) as found "
         "where used_at < ? and (used_at, id) > (?, ?) order by used_at, id limit ?",
         (f"{project}/", f"{project}0", before, *after, limit),  # 0 comes behind the slash
     )

@@ -125,9 +125,9 @@ class Guard:
 
     async def pushes(self, request: Request) -> bool:
         """Whether whoever asks may push there, however little the token carries that they show."""
-        if self.everyone:
-            return True
         actor, repository = request.actor, request.route.repository
+        if self.everyone:
+            return bool(await self._anyone(Action.PUSH, repository))
         decision = await self.directory.decide(actor, Action.PUSH, repository, request.visit)
         return bool(decision)
 

@@ -4,6 +4,7 @@ For every other project this is one look into a dictionary, and that only where 
 ready. Next: `upstream.cache`.
 """
 
+from collections.abc import AsyncIterator
 from functools import partial
 
 from entrepot.db import repositories
@@ -11,6 +12,7 @@ from entrepot.db.upstreams import Upstream
 from entrepot.distribution.asgi import Header
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
+from entrepot.oci.digest import Digest
 from entrepot.oci.names import Reference, Repository
 from entrepot.upstream.cache import told
 from entrepot.upstream.cache.manifests import Found
@@ -88,6 +90,18 @@ async def referrers(registry: Registry, request: Request) -> str:
     except UpstreamError as error:
         return f"only what is kept: {error}"
     return ""
+
+
+async def signatures(
+    registry: Registry, repository: Repository, digest: Digest
+) -> AsyncIterator[str]:
+    """Have what says upstream that a manifest is signed, step by step; each yields why that may not
+    be all there is, "" where it is. No step for an ordinary project.
+    """
+    row = await registry.guard.directory.upstream(repository)
+    if row is not None:
+        async for why in registry.cache.signatures(row, repository, digest):
+            yield why
 
 
 def headers(found: Found | None) -> list[Header]:

@@ -8,10 +8,13 @@ other tag it has to be signed itself.
 """
 
 import json
+from itertools import islice
 from typing import Any
 
 from entrepot.db import blobs, manifests
 from entrepot.db.connection import Connection
+from entrepot.db.pieces import SMALL
+from entrepot.oci.descriptor import Descriptor
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Reference, Repository, Tag, attached_to
@@ -35,6 +38,12 @@ def is_attached(db: Connection, repository: Repository, reference: Reference, di
     if document["config"]["digest"] == _EMPTY and document.get("subject"):
         return True
     return len(layers) <= MOST and all(_is_signature(db, repository, each) for each in layers)
+
+
+def evidence(manifest: Manifest) -> list[Descriptor]:
+    """What of a manifest may be a signature, by its type and size; at most `MOST`."""
+    found = (x for x in manifest.blobs if x.media_type in _TYPES and x.size <= SMALL)
+    return list(islice(found, MOST))
 
 
 def adds(db: Connection, repository: Repository, tag: Tag, manifest: Manifest) -> bool:

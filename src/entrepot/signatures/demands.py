@@ -51,7 +51,7 @@ def _signed_until(
 ) -> dict[Demand, float]:
     """The demands that are met, and how long they are."""
     met: dict[Demand, float] = {}
-    for each in (digest, *_above(db, place, digest)):
+    for each in (digest, *above(db, place, digest)):
         ends = _ends(db, place, each)
         for demand in demands:
             found = [ends[name] for name in demand.signers if name in ends]
@@ -71,7 +71,8 @@ def _ends(db: Connection, place: Place, digest: str) -> dict[str, float]:
     return ends
 
 
-def _above(db: Connection, place: Place, digest: str) -> Iterator[str]:
+def above(db: Connection, place: Place, digest: str) -> Iterator[str]:
+    """Indexes of the repository that list a digest, or others that do; the nearest first."""
     seen, row = {digest}, [digest]
     while row:
         row = [each for below in row for each in edges.above(db, place[0], below, _MOST_ABOVE)]

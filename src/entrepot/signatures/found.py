@@ -42,7 +42,7 @@ SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 NOTATION = "application/vnd.cncf.notary.signature"
 
-_ARTIFACTS = {
+ARTIFACTS = {
     "application/vnd.dev.cosign.artifact.sig.v1+json": Format.COSIGN,
     BUNDLE: Format.BUNDLE,
     NOTATION: Format.NOTATION,
@@ -73,8 +73,8 @@ def cosign_tag(digest: Digest) -> Tag | None:
 def _manifests(
     db: Connection, place: tuple[int, Repository], digest: str
 ) -> list[tuple[str, Format]]:
-    listed = referrers.of_types(db, place[0], digest, tuple(_ARTIFACTS), MOST)
-    found = [(manifest, _ARTIFACTS[kind]) for manifest, kind in listed]
+    listed = referrers.of_types(db, place[0], digest, tuple(ARTIFACTS), MOST)
+    found = [(manifest, ARTIFACTS[kind]) for manifest, kind in listed]
     tag = cosign_tag(Digest.parse(digest))
     tagged = tag and tags.digest_of(db, place[1], tag)
     if tagged and (tagged, Format.COSIGN) not in found:

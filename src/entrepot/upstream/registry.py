@@ -7,7 +7,7 @@ registries that have no such API.
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -212,14 +212,16 @@ class RegistryRepository:
         if kept := answer.headers.get("entrepot-kept"):
             self.kept[tag] = told(kept)
 
-    def referrers(self, digest: Digest) -> list[Digest]:
-        """By the API, else by the tag that stands for it; and by the tags of cosign."""
-        path = f"{self._base}/referrers/{digest}"
+    def referrers(self, digest: Digest, types: Collection[str] = ()) -> list[Digest]:
+        """By the API, else by the tag that stands for it; those of some types alone, or of which
+        nothing says of what type they are.
+        """
+        path, read = f"{self._base}/referrers/{digest}", partial(_referring, types=types)
         try:
-            found = self._listed(path, self.pull_scope, "referrers", _referring, _FEW)
+            found = self._listed(path, self.pull_scope, "referrers", read, _FEW)
         except UnknownError:
             with _readable(self, "referrers"):
-                found = _referring({"manifests": self._fallback(digest)})
+                found = read({"manifests": self._fallback(digest)})
         return list(dict.fromkeys(found))
 
     def named_after(self, digest: Digest) -> list[str]:
@@ -259,7 +261,7 @@ class RegistryRepository:
         raise UpstreamError(f"{self}: its list of {what} never ends")
 
     def _fallback(self, digest: Digest) -> list[dict[str, Any]]:
-        path = f"{self._base}/manifests/{_stand_in(digest)}"
+        path = f"{self._base}/manifests/{stand_in(digest)}"
         answer = self.http.ask("GET", path, self.pull_scope, {"accept": media.OCI_INDEX})
         if answer.status != 200:
             return []
@@ -282,7 +284,7 @@ class RegistryRepository:
         entry = {key: value for key, value in entry.items() if value is not None}
         index = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": [*listed, entry]}
         text = json.dumps(index).encode()
-        self.put_manifest(Manifest.read(text, media.OCI_INDEX), _stand_in(subject))
+        self.put_manifest(Manifest.read(text, media.OCI_INDEX), stand_in(subject))
 
     def _location(self, answer: Answer) -> str:
         """Where to go on; the login goes there only while that is the registry itself."""
@@ -302,12 +304,16 @@ def _readable(there: RegistryRepository, what: str) -> Iterator[None]:
     """Says of a list that is none whose it is."""
     try:
         yield
-    except (OCIError, ValueError, KeyError, TypeError):
+    except (OCIError, ValueError, KeyError, TypeError, AttributeError):
         raise UpstreamError(f"{there}: its list of {what} cannot be read") from None
 
 
-def _referring(page: Any) -> list[Digest]:
-    return [Digest.parse(each["digest"]) for each in page["manifests"] or ()]
+def _referring(page: Any, types: Collection[str]) -> list[Digest]:
+    return [
+        Digest.parse(each["digest"])
+        for each in page["manifests"] or ()
+        if not types or each.get("artifactType", "") in {*types, ""}
+    ]
 
 
 def _names(page: Any, what: str) -> list[str]:
@@ -318,8 +324,11 @@ def _names(page: Any, what: str) -> list[str]:
     return found
 
 
-def _stand_in(digest: Digest) -> str:
-    """Source: OCI Distribution Specification, "Referrers Tag Schema"."""
+def stand_in(digest: Digest) -> str:
+    """The tag that lists what refers to a digest, where there is no API for that.
+
+    Source: OCI Distribution Specification, "Referrers Tag Schema".
+    """
     return f"{digest.algorithm}-{digest.hex[:64]}"
 
 

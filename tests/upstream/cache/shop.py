@@ -1,12 +1,23 @@
 """An upstream that can be broken in many ways, and what it has."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, Document, digest, dump, image, index
+from tests.content import (
+    EMPTY,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Document,
+    descriptor,
+    digest,
+    dump,
+    image,
+    index,
+)
 from tests.upstream.scripted import Asked, Say, Scripted, scripted
 
 LAYER = Random(7).randbytes(3_000_000)
@@ -24,7 +35,10 @@ class Shop:
 
     tags: dict[str, bytes] = field(default_factory=lambda: {"1": MANIFEST})
     manifests: list[bytes] = field(default_factory=lambda: [MANIFEST, OTHER, dump(INDEX)])
-    referrers: list[Document] = field(default_factory=list)
+    referrers: list[bytes] = field(default_factory=list)
+    """Manifests that it lists for what they refer to."""
+    has_api: bool = True
+    """Whether it lists them itself; else by a tag that stands for it."""
     page: int = 100
     """Entries of a page of referrers."""
     blobs: list[bytes] = field(default_factory=lambda: [EMPTY, LAYER, SMALL])
@@ -43,17 +57,20 @@ class Shop:
     """What it says with each manifest."""
     hangs: threading.Event | None = None
     """What it waits for before it answers anything."""
+    ends: tuple[str, ...] = ("",)
+    """How paths end for which it hangs, or says whatever it says."""
 
     def answer(self, asked: Asked) -> Say:
-        if self.hangs is not None:
+        troubled = asked.path.endswith(self.ends)
+        if self.hangs is not None and troubled:
             self.hangs.wait(20)
-        if self.says is not None:
+        if self.says is not None and troubled:
             return self.says
         kind, _, name = asked.path.partition("?")[0].rpartition("/")
         if kind.endswith("/tags"):
             return Say(200, dump({"name": "team/app", "tags": sorted(self.tags, reverse=True)}))
         if kind.endswith("/referrers"):
-            return self._referrers(asked.path)
+            return self._referrers(asked.path, name) if self.has_api else Say(404)
         if kind.endswith("/manifests"):
             return self._manifest(name)
         for blob in self.blobs:
@@ -61,17 +78,28 @@ class Shop:
                 return self._blob(asked, self.lies.get(name, blob))
         return Say(404)
 
-    def _referrers(self, path: str) -> Say:
+    def _referrers(self, path: str, subject: str) -> Say:
         path, _, after = path.partition("?after=")
         start, end = int(after or 0), int(after or 0) + self.page
-        headers = {"content-type": OCI_INDEX}
-        if end < len(self.referrers):
+        headers, found = {"content-type": OCI_INDEX}, self._entries(subject)
+        if end < len(found):
             headers["link"] = f'<{path}?after={end}>; rel="next"'
-        return Say(200, dump(index(*self.referrers[start:end])), headers)
+        return Say(200, dump({**index(), "manifests": found[start:end]}), headers)
+
+    def _entries(self, subject: str) -> list[Document]:
+        found = []
+        for content in self.referrers:
+            document = json.loads(content)
+            if document.get("subject", {}).get("digest") == subject:
+                kind = document.get("artifactType") or document["config"]["mediaType"]
+                found.append(descriptor(content, OCI_MANIFEST, artifactType=kind))
+        return found
 
     def _manifest(self, name: str) -> Say:
         named = {digest(each): each for each in self.manifests}
         content = self.tags.get(name, named.get(name))
+        if content is None and not self.has_api and (listed := self._entries(_subject(name))):
+            content = dump({**index(), "manifests": listed})
         if content is None:
             return LACKS
         kind = OCI_INDEX if b'"manifests"' in content else OCI_MANIFEST
@@ -87,6 +115,10 @@ class Shop:
             self.gate.wait(20)
         cut = self.cut if len(rest) > self.cut else 0
         return Say(206 if start else 200, rest, cut=cut)
+
+
+def _subject(tag: str) -> str:
+    return tag.replace("-", ":", 1)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def test_where_nothing_is_kept_a_failure_is_told(
 def test_what_refers_to_an_image_in_pages(caching: Caching) -> None:
     with opened() as (shop, server):
         notes = [image(b"%d" % n, subject=descriptor(MANIFEST, OCI_MANIFEST)) for n in range(3)]
-        shop.referrers, shop.page = notes, 1
+        shop.referrers, shop.page = [dump(each) for each in notes], 1
         shop.manifests += [dump(each) for each in notes]
         client = caching(server.address, tag_seconds=3600).client
         found = client.get(f"/v2/{APP}/referrers/{digest(MANIFEST)}").json()["manifests"]
@@ -67,7 +67,7 @@ def test_what_refers_to_an_image_in_pages(caching: Caching) -> None:
 
 def test_signatures_come_too(caching: Caching) -> None:
     with opened() as (shop, server):
-        shop.referrers = [SIGNATURE]
+        shop.referrers = [dump(SIGNATURE)]
         shop.manifests.append(dump(SIGNATURE))
         client = caching(server.address, tag_seconds=3600).client
         for _ in range(2):

@@ -72,6 +72,14 @@ class Blobs:
             raise _told(remote, repository, digest, tail.error)
         return None if tail.ended else tail
 
+    async def have(self, remote: Remote, repository: Repository, digest: Digest) -> None:
+        """Have all of a blob here. Raises `OCIError`."""
+        tail = await self.find(remote, repository, digest)
+        if tail is not None:
+            await tail.finish()
+            if tail.error is not None:
+                raise _told(remote, repository, digest, tail.error)
+
     async def size(self, remote: Remote, repository: Repository, digest: Digest) -> int:
         """Bytes of a blob that the upstream has, or that is on its way; nothing is fetched.
 

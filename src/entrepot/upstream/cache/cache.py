@@ -4,6 +4,7 @@ It has nothing of its own to lose: what is kept lies where everything lies. Next
 `blobs`; `distribution.through` asks.
 """
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from entrepot.addresses import Network
@@ -23,6 +24,7 @@ from entrepot.upstream.cache.leases import Leases
 from entrepot.upstream.cache.lists import Lists
 from entrepot.upstream.cache.manifests import Found, Manifests, Question
 from entrepot.upstream.cache.remote import Remote
+from entrepot.upstream.cache.signatures import Signatures
 from entrepot.upstream.cache.tail import Tail
 
 
@@ -50,6 +52,7 @@ class Cache:
         self._ahead = Ahead(database, self._blobs, self._child)
         self._manifests.came = self._came
         self._lists = Lists(self._manifests)
+        self._signatures = Signatures(database, leases, self._manifests, self._blobs)
 
     def remote(self, row: Upstream) -> Remote:
         """An upstream as it stands now."""
@@ -94,6 +97,12 @@ class Cache:
         """Have what refers to a manifest there. Raises `UpstreamError`, `OCIError`."""
         await self._lists.referrers(self.remote(row), repository, digest)
 
+    def signatures(
+        self, row: Upstream, repository: Repository, digest: Digest
+    ) -> AsyncIterator[str]:
+        """Have what says that a manifest may be pulled: see `Signatures.seek`."""
+        return self._signatures.seek(self.remote(row), repository, digest)
+
     async def size(self, row: Upstream, repository: Repository, digest: Digest) -> int:
         """Bytes of a blob that can be had. Raises `OCIError`."""
         return await self._blobs.size(self.remote(row), repository, digest)
@@ -104,6 +113,7 @@ class Cache:
         for remote in self._remotes.values():
             remote.close()
         await self._ahead.close()
+        await self._signatures.close()
         await self._lists.close()
         await self._manifests.close()
         await self._blobs.close()

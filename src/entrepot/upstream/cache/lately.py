@@ -19,11 +19,11 @@ class Lately:
     def add(self, what: str, word: str = "") -> None:
         """It was so just now."""
         self._known.pop(what, None)
-        self._known[what] = time.monotonic() + self._seconds, word
+        self._known[what] = time.monotonic(), word
         while len(self._known) > MOST:
             self._known.popitem(last=False)
 
-    def get(self, what: str) -> str | None:
-        """The word, where it was so lately."""
-        until, word = self._known.get(what, (0.0, ""))
-        return word if until > time.monotonic() else None
+    def get(self, what: str, most: float = float("inf")) -> str | None:
+        """The word, where it was so lately, and no more than `most` seconds ago."""
+        at, word = self._known.get(what, (float("-inf"), ""))
+        return word if time.monotonic() - at < min(self._seconds, most) else None

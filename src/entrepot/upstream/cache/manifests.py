@@ -37,7 +37,7 @@ STALE = "serve stale"
 STALE_SECONDS = 10.0
 """For which what may be old is served before its upstream is asked again."""
 MISSING_SECONDS = 60.0
-"""For which what is not there is not asked for again."""
+"""For which what is not there is not asked for again; a tag, for no longer than it is good."""
 _APART = 60.0
 """Seconds between two clocks; what was compared later than that was so by one that was wrong."""
 _LOGS = 3600.0
@@ -103,7 +103,8 @@ class Manifests:
         kept, left = await self._kept(asked)
         if kept is not None and left > 0:
             return Found(kept, left)
-        if (why := self._missing.get(str(asked))) is not None:
+        most = _FOR_EVER if isinstance(reference, Digest) else row.tag_seconds
+        if (why := self._missing.get(str(asked), most)) is not None:
             raise told.unknown(row, asked.repository, reference, why)
         if kept is None:
             return await self._flights.once(str(asked), partial(self._first, asked))
