@@ -11,6 +11,7 @@ from tests.registry import StartRegistry
 from tests.served import Serve, read
 
 from entrepot.distribution.router import Kind
+from entrepot.observe.tally import Tally
 
 Sample = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -182,3 +183,11 @@ def test_workers_are_added_up(start_registry: StartRegistry) -> None:
     finally:
         for client in clients:
             client.close()
+
+
+def test_of_what_several_workers_know_the_worst_counts() -> None:
+    together = Tally()
+    for seconds in (3.0, 7.0, 5.0):
+        together.add(Tally(states={"resting": {"hub": seconds}}), alive=True)
+    together.add(Tally(states={"resting": {"hub": 9.0}}), alive=False)
+    assert together.states == {"resting": {"hub": 7.0}}

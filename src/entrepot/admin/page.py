@@ -18,7 +18,7 @@ from entrepot.oci.names import Repository
 T = TypeVar("T")
 
 MOST = 1000
-_USE = ("seen_at", "used_at", "trouble", "pulls_left")
+_USE = ("seen_at", "used_at", "trouble", "trouble_since", "pulls_left")
 
 
 def printable(text: str) -> str:

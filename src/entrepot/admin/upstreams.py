@@ -169,7 +169,11 @@ class Upstream(Model):
     largest: int | None
     everything: bool
     trouble: str
-    """Why it is not asked at present, as the process that answers knows; "" where it is."""
+    """Why it is not asked at present, or not logged in at, as the process that answers knows; ""
+    where it is.
+    """
+    trouble_since: datetime | None
+    """Since when it does not answer, or lets us not in; null where it does."""
     pulls_left: int | None
     """How many more it allows, as it said last to the process that answers."""
     created_at: datetime | None
@@ -192,6 +196,7 @@ def _shown(caller: Caller, row: Row) -> Upstream:
         largest=row.largest,
         everything=row.everything,
         trouble=caller.registry.cache.trouble(row),
+        trouble_since=moment(caller.registry.cache.troubled_at(row)),
         pulls_left=caller.registry.cache.pulls_left(row),
         created_at=moment(row.created_at),
         created_by=row.created_by,

@@ -36,6 +36,7 @@ COLUMNS: Columns = {
 }
 ALL: Columns = {
     **COLUMNS,
+    "since": when("trouble_since"),
     "allowed": "allow",
     "denied": "deny",
     "kept in any case": "pinned",

@@ -107,6 +107,12 @@ def find(db: Connection, project: str) -> Upstream | None:
     return _read(db, row) if row else None
 
 
+def projects(db: Connection) -> list[str]:
+    """All that stand for another registry, by name."""
+    rows = db.execute("select project from upstream order by project")
+    return [project for (project,) in rows]
+
+
 def stands(db: Connection, project: str) -> bool:
     """Whether a project stands for another registry, so that its manifests may miss their parts."""
     found = db.execute("select 1 from upstream where project = ?", (project,)).fetchone()

@@ -4,12 +4,20 @@ import asyncio
 import sqlite3
 import time
 
-from entrepot.db import gauges, jobs
+from entrepot.db import gauges, jobs, upstreams
 from entrepot.db.connection import Connection
 from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response, as_json
-from entrepot.observe.metrics import CONTENT_TYPE, JOB_RUNNING, JOB_SECONDS, JOB_SUCCESS, Known
+from entrepot.observe.metrics import (
+    CONTENT_TYPE,
+    JOB_RUNNING,
+    JOB_SECONDS,
+    JOB_SUCCESS,
+    UPSTREAM_REFUSED,
+    UPSTREAM_RESTING,
+    Known,
+)
 
 PATIENCE = 2.0
 """Seconds that the database has to answer before it counts as away."""
@@ -80,4 +88,6 @@ def _known(db: Connection) -> list[Known]:
         found.append((JOB_RUNNING, job.name, job.leased(now)))
         found.append((JOB_SECONDS, job.name, job.took or 0))
         found.append((JOB_SUCCESS, job.name, job.succeeded_at or 0))
+    for project in upstreams.projects(db):  # what processes know of them is added to that
+        found += [(UPSTREAM_RESTING, project, 0), (UPSTREAM_REFUSED, project, 0)]
     return found

@@ -1,6 +1,6 @@
 """Metrics, as Prometheus reads them. Next: `observe.tally`, which does the counting."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 
@@ -25,6 +25,9 @@ REPLICATION_LAG = "entrepot_replication_lag_seconds"
 REPLICATION_WAITING = "entrepot_replication_waiting"
 REPLICATION_CONFLICTS = "entrepot_replication_conflicts"
 
+UPSTREAM_RESTING = "entrepot_upstream_resting_seconds"
+UPSTREAM_REFUSED = "entrepot_upstream_login_failing_seconds"
+
 JOB_RUNNING = "entrepot_job_running"
 JOB_SECONDS = "entrepot_job_last_seconds"
 JOB_SUCCESS = "entrepot_job_last_success_timestamp_seconds"
@@ -40,6 +43,11 @@ _GAUGES = {
     REPLICATION_LAG: ("", "Age of the oldest change that has not arrived at its other registry."),
     REPLICATION_WAITING: ("", "Tags that are to be copied, by all rules of replication."),
     REPLICATION_CONFLICTS: ("", "Tags that differ, and are to, by the rule for conflicts."),
+    UPSTREAM_RESTING: ("project", "For how long an upstream has been left alone; 0: it is not."),
+    UPSTREAM_REFUSED: (
+        "project",
+        "For how long the login at an upstream has failed; 0: it is good.",
+    ),
     JOB_RUNNING: ("job", "Whether some process does the job right now."),
     JOB_SECONDS: ("job", "How long the job ran last."),
     JOB_SUCCESS: ("job", "When the job ended well last."),
@@ -72,6 +80,8 @@ _COUNTERS = {
 
 Known = tuple[str, str, float]
 """A gauge that all processes know alike: its name, its label's value and its own."""
+Watched = Callable[[], Iterable[Known]]
+"""Says how things stand at a moment, as far as this process knows."""
 
 _BOUNDS = [*map(str, BUCKETS), "+Inf"]
 
@@ -83,6 +93,7 @@ class Metrics(Collector):
         self._own = Tally(gauges={UPLOADS_ACTIVE: 0})
         self._folder = folder
         self._known: tuple[Known, ...] = ()
+        self._watched: Watched = tuple
         self.count = self._own.count
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -105,9 +116,21 @@ class Metrics(Collector):
         """Count so many more."""
         self._own.grow(counter, label, by)
 
+    def watch(self, watched: Watched) -> None:
+        """Show more gauges, of which the largest value of all processes counts; but only those that
+        `render` is told of.
+        """
+        self._watched = watched
+
+    def _look(self) -> None:
+        self._own.states = {}
+        for name, label, value in self._watched():
+            self._own.states.setdefault(name, {})[label] = value
+
     def leave(self) -> None:
         """Let the others see what this process has counted."""
         if self._folder is not None:
+            self._look()
             tally.leave(self._own, self._folder)
 
     def render(self, known: Iterable[Known] = ()) -> bytes:
@@ -117,12 +140,13 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """What the client library asks for."""
+        self._look()
         together = Tally()
         together.add(self._own, alive=True)
         for other, alive in tally.others(self._folder) if self._folder else ():
             together.add(other, alive=alive)
         yield from _families(together)
-        yield from _gauges(self._known)
+        yield from _gauges(_worst(self._known, together.states))
 
 
 def _families(found: Tally) -> Iterator[Metric]:
@@ -154,6 +178,11 @@ def _gauges(found: Iterable[Known]) -> Iterator[Metric]:
             families[name] = GaugeMetricFamily(name, meaning, labels=_split(labels))
         families[name].add_metric(_split(label), value)
     yield from families.values()
+
+
+def _worst(known: Iterable[Known], states: dict[str, dict[str, float]]) -> Iterator[Known]:
+    for name, label, value in known:
+        yield name, label, max(value, states.get(name, {}).get(label, value))
 
 
 def _labelled(name: str, meaning: str, labels: str, values: dict[str, float]) -> Metric:

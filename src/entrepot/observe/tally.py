@@ -38,6 +38,8 @@ class Tally:
     gauges: dict[str, float] = field(default_factory=dict)
     counters: dict[str, dict[str, float]] = field(default_factory=dict)
     """By name and label, what only grows."""
+    states: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By name and label, how things stand; of several processes the largest counts."""
 
     def grow(self, name: str, label: str, by: float) -> None:
         """Count so many more."""
@@ -72,6 +74,10 @@ class Tally:
                 self.grow(name, label, value)
         for name, value in other.gauges.items() if alive else ():
             self.gauges[name] = self.gauges.get(name, 0) + value
+        for name, values in other.states.items() if alive else ():
+            worst = self.states.setdefault(name, {})
+            for label, value in values.items():
+                worst[label] = max(value, worst.get(label, value))
 
 
 def prepare(folder: Path) -> None:
@@ -88,7 +94,7 @@ def _is_alive(file: Path) -> bool:
 def leave(tally: Tally, folder: Path) -> None:
     """Leave this process's tally for the others."""
     document = [[*key, row] for key, row in tally.requests.items()]
-    text = json.dumps([document, tally.received, tally.gauges, tally.counters])
+    text = json.dumps([document, tally.received, tally.gauges, tally.counters, tally.states])
     target = folder / f"{os.getpid()}.json"
     target.with_suffix(".new").write_text(text)
     target.with_suffix(".new").rename(target)

@@ -259,7 +259,7 @@ def test_a_drill_fetches_nothing(caching: Caching) -> None:
 
 
 OPEN = {name: says for name, says in TROUBLES.items() if says.status != 404}
-"""What leaves it open whether there is a signature: 404 is how registries say that there is none."""
+"""What leaves open whether there is a signature; 404 is how registries say that there is none."""
 
 
 @pytest.mark.parametrize("says", OPEN.values(), ids=OPEN)

@@ -9,6 +9,8 @@ It also rests for as long as the upstream says that it wants to. Times are by `t
 
 import threading
 
+from entrepot.upstream.cache.failing import Failing
+
 LIMIT = 4
 """Failures in a row after which it rests."""
 
@@ -27,6 +29,7 @@ class Breaker:
         self._failures = 0
         self._pause = FIRST
         self._until = self._failed_at = 0.0
+        self._open = Failing()
         self.why = ""
         """What happened last."""
         self.status = 0
@@ -55,8 +58,15 @@ class Breaker:
         with self._lock:
             return self.why if now < self._until else ""
 
+    def seconds(self, now: float) -> float:
+        """For how long it has been open: since it rested first and has not answered; 0 where it
+        works, or nobody has tried of late.
+        """
+        return self._open.seconds(now, self._until)
+
     def succeeded(self) -> None:
         """It answered."""
+        self._open.succeeded()
         with self._lock:
             self._failures, self._pause, self._until = 0, FIRST, 0.0
 
@@ -70,9 +80,11 @@ class Breaker:
                 self._pause = min(self._pause * 2, LONGEST)
             if self._failures >= LIMIT:
                 self._until = max(self._until, now + self._pause)
+                self._open.failed(now, why)
 
     def told(self, now: float, seconds: float, why: str) -> None:
         """It wants to be left alone for so long."""
         with self._lock:
             self.why = why
             self._until = max(self._until, now + min(seconds, MOST_TOLD))
+            self._open.failed(now, why)

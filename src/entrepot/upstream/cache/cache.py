@@ -4,7 +4,8 @@ It has nothing of its own to lose: what is kept lies where everything lies. Next
 `blobs`; `distribution.through` asks.
 """
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from entrepot.addresses import Network
@@ -15,7 +16,7 @@ from entrepot.db.database import Database
 from entrepot.db.manifests import Stored
 from entrepot.db.trash import Keep
 from entrepot.db.upstreams import Upstream
-from entrepot.observe.metrics import Metrics
+from entrepot.observe.metrics import UPSTREAM_REFUSED, UPSTREAM_RESTING, Known, Metrics
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Reference, Repository
 from entrepot.upstream.cache.ahead import Ahead
@@ -52,6 +53,7 @@ class Cache:
         self._ahead = Ahead(database, self._blobs, self._child)
         self._manifests.came = self._came
         self._lists = Lists(self._manifests)
+        metrics.watch(self._states)
         self._signatures = Signatures(database, leases, self._manifests, self._blobs)
 
     def remote(self, row: Upstream) -> Remote:
@@ -75,6 +77,22 @@ class Cache:
         found = self._remotes.get(row.project)
         trouble = found.trouble if found is not None and found.row == row else ""
         return trouble or UPSTREAMS.bars(row.url, self._allow)
+
+    def troubled_at(self, row: Upstream) -> float | None:
+        """Since when an upstream has not answered, or not let us in, in seconds since 1970; None
+        where it does.
+        """
+        found = self._remotes.get(row.project)
+        if found is None or found.row != row:
+            return None
+        seconds = max(found.resting_seconds, found.refused_seconds)
+        return time.time() - seconds if seconds else None
+
+    def _states(self) -> Iterator[Known]:
+        """How upstreams do, as far as this process knows."""
+        for project, remote in list(self._remotes.items()):
+            yield UPSTREAM_RESTING, project, remote.resting_seconds
+            yield UPSTREAM_REFUSED, project, remote.refused_seconds
 
     def pulls_left(self, row: Upstream) -> int | None:
         """How many more pulls an upstream allows, where it has said so."""

@@ -21,6 +21,7 @@ from entrepot.oci.names import Repository
 from entrepot.upstream.access import Credential
 from entrepot.upstream.cache.breaker import Breaker
 from entrepot.upstream.cache.budget import Budget
+from entrepot.upstream.cache.failing import Failing
 from entrepot.upstream.cache.leases import heard
 from entrepot.upstream.clouds.login import login_of
 from entrepot.upstream.http import Http
@@ -70,15 +71,27 @@ class Remote:
         self._breaker = Breaker()
         self._told = False
         """Whether the log knows that it fails."""
-        self._refused = ""
-        """Why the last login was none."""
         self.budget = Budget()
         self._login = login_of(row, allow)
+        self._refused = Failing()
+        """Whether the login is."""
 
     @property
     def trouble(self) -> str:
         """Why it is not asked at present, or not logged in at; "" where it is."""
-        return self._login.trouble or self._breaker.trouble(time.monotonic()) or self._refused
+        now = time.monotonic()
+        refused = self._refused.why if self._refused.seconds(now) else ""
+        return self._login.trouble or self._breaker.trouble(now) or refused
+
+    @property
+    def resting_seconds(self) -> float:
+        """For how long it has been left alone, or failed each time; 0 where it works."""
+        return self._breaker.seconds(time.monotonic())
+
+    @property
+    def refused_seconds(self) -> float:
+        """For how long it has given or taken no login of ours; 0 where it does."""
+        return self._refused.seconds(time.monotonic())
 
     def name_there(self, repository: Repository) -> Repository:
         """What one of our repositories is called there; "" for one called as the project is."""
@@ -149,15 +162,19 @@ class Remote:
             self._failed(error)
             raise
         except UpstreamError as error:
-            self._succeeded()
+            self._answered()
             if isinstance(error, RefusedError) and error.login:
-                self._refused = error.bare
+                self._refused.failed(time.monotonic(), error.bare)
             raise
         self._succeeded()
-        self._refused = ""
         return found
 
     def _succeeded(self) -> None:
+        if not self._login.trouble:
+            self._refused.succeeded()
+        self._answered()
+
+    def _answered(self) -> None:
         self._breaker.succeeded()
         if self._told:
             self._told = False
@@ -202,6 +219,9 @@ class Remote:
             raise BrokenError(why) from None
         except UpstreamError:
             raise RefusedError(why) from None
+        finally:
+            if self._login.trouble:
+                self._refused.failed(time.monotonic(), self._login.trouble)
 
     def _open(self) -> Http:
         from entrepot.upstream import guarded
