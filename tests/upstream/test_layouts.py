@@ -7,7 +7,17 @@ import httpx
 import pytest
 from tests.accounts import ADMIN
 from tests.cli.desk import Desk
-from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, Document, descriptor, digest, dump, image
+from tests.content import (
+    EMPTY,
+    FOREIGN,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Document,
+    descriptor,
+    digest,
+    dump,
+    image,
+)
 from tests.content import index as index_of
 from tests.registry import MANIFESTS
 
@@ -158,3 +168,12 @@ def test_what_never_ends_is_damaged(kind: str, name: str, desk: Desk, tmp_path: 
             tar.add(tmp_path / each, each)
     said = desk.bad("copy", f"{kind}:{tmp_path / 'deep.tar'}", f"oci:{tmp_path / 'x'}:1")
     assert f"is damaged: its {name} cannot be read" in said
+
+
+def test_a_docker_archive_of_half_an_image_is_not_made(desk: Desk, tmp_path: Path) -> None:
+    half = image(b"layer")
+    half["layers"].insert(0, descriptor(b"elsewhere", FOREIGN, urls=["https://far.test/layer"]))
+    folder = layout(tmp_path / "layout", [entry(half, "v1")], half)
+    said = desk.bad("copy", f"oci:{folder}", f"docker-archive:{tmp_path / 'half.tar'}:a:1")
+    assert "has layers that lie elsewhere" in said
+    assert not (tmp_path / "half.tar").exists()

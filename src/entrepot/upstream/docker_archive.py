@@ -180,6 +180,9 @@ class NewDockerArchive:
         """Have an image, under a name as Docker writes them."""
         if manifest.media_type not in media.IMAGES:
             raise UpstreamError(f"{self} takes one platform: say --platform linux/amd64")
+        if manifest.foreign:
+            why = "has layers that lie elsewhere, and docker load takes whole images alone"
+            raise UpstreamError(f"{manifest.digest} {why}")
         config, *layers = manifest.blobs
         self._images.append(
             {
