@@ -1,6 +1,7 @@
 """What every test may ask for: a running registry, shared or its own."""
 
 import shutil
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from tests import served as apps
-from tests.cli.command import entrepot
 from tests.postgres import Postgres
 from tests.postgres import running as running_postgres
 from tests.registry import Registry, StartRegistry, serving
 from tests.served import CLASSES, Served
 from tests.tools import REQUIRED
+from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder
 
@@ -57,6 +58,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         rank = {name: place for place, name in enumerate(_FIRST)}
         root = Path(__file__).parent
         items.sort(key=lambda it: rank.get(it.path.relative_to(root).parts[0], len(rank)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trust() -> Iterator[None]:
+    """What the tests' own clients trust: they share it, since each would read all the CAs anew."""
+    make = httpx.create_ssl_context
+    shared = make()
+
+    def context(verify: Any = True, **more: Any) -> ssl.SSLContext:
+        return shared if verify is True and not more.get("cert") else make(verify, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", context)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import httpx
+from tests.warm import Process, outer
 
 READY_WITHIN = 30.0
 STOP_WITHIN = 30.0
@@ -43,8 +44,10 @@ class Registry:
         self.address = self.settings.pop("ENTREPOT_LISTEN", "") or f"127.0.0.1:{free_port()}"
         certificate = self.settings.get("ENTREPOT_TLS_CERT")
         self.url = f"{'https' if certificate else 'http'}://{self.address}"
-        self.verify = trusting(Path(certificate)) if certificate else True
-        self._process: subprocess.Popen[bytes] | None = None
+        self.verify = trusting(Path(certificate)) if certificate else False
+        self.afresh = False
+        """Whether it is started as users do, and shows itself so to `ps`; it takes its time."""
+        self._process: subprocess.Popen[bytes] | Process | None = None
         self.may_fail = False
         """Whether its log may tell of errors with all that led to them, since a test makes some."""
 
@@ -61,15 +64,7 @@ class Registry:
         assert not self.running, "it runs already"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command(),
-                env=self._environment(),
-                cwd=self.log.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._process = self._begin(log)
         try:
             self._await_ready(time.monotonic() + READY_WITHIN)
         except BaseException:
@@ -134,31 +129,39 @@ class Registry:
         url = f"{self.url}/v2/{repository}/blobs/{digest}"
         return httpx.get(url, follow_redirects=True, verify=self.verify).raise_for_status().content
 
-    def _command(self) -> list[str]:
-        serve = [sys.executable, "-m", "entrepot", "serve"]
-        return [*serve, "--data", str(self.data), "--listen", self.address]
+    def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes] | Process:
+        words = ["serve", "--data", str(self.data), "--listen", self.address]
+        env = {**outer(), "PYTHONUNBUFFERED": "1", **self.settings}
+        if not self.afresh:
+            with Path(os.devnull).open("rb") as nothing:
+                return Process(
+                    words, env=env, cwd=self.log.parent, stdin=nothing, stdout=log, stderr=log
+                )
+        return subprocess.Popen(
+            [sys.executable, "-m", "entrepot", *words],
+            env=env,
+            cwd=self.log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
-    def _environment(self) -> dict[str, str]:
-        outer = {k: v for k, v in os.environ.items() if not k.startswith("ENTREPOT_")}
-        return {**outer, "PYTHONUNBUFFERED": "1", **self.settings}
-
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> subprocess.Popen[bytes] | Process:
         assert self._process is not None, "it does not run"
         return self._process
 
     def _await_ready(self, deadline: float) -> None:
-        while time.monotonic() < deadline:
-            code = self._running().poll()
-            assert code is None, f"exit code {code} at the start\n{self._tail()}"
-            try:
-                if (
-                    httpx.get(f"{self.url}/readyz", timeout=2, verify=self.verify).status_code
-                    == 200
-                ):
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
+        with httpx.Client(base_url=self.url, timeout=2, verify=self.verify) as http:
+            while time.monotonic() < deadline:
+                code = self._running().poll()
+                assert code is None, f"exit code {code} at the start\n{self._tail()}"
+                try:
+                    if http.get("/readyz").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.02)
         raise AssertionError(f"not ready after {READY_WITHIN} s\n{self._tail()}")
 
     def _tail(self, size: int = 4000) -> str:
@@ -175,11 +178,13 @@ class StartRegistry(Protocol):
 def serving(folder: Path, **settings: str | int | bool | Path) -> Iterator[Registry]:
     """A registry with its data and log in `folder`; `workers=2` becomes `ENTREPOT_WORKERS=2`.
 
-    Without accounts, unless the test says otherwise.
+    Without accounts, unless the test says otherwise; `afresh` is no setting, but `Registry.afresh`.
     Where all went well the data is removed in the end, since images are large; the log stays.
     """
     settings = {"dangerously_without_accounts": True, **settings}
+    afresh = bool(settings.pop("afresh", False))
     registry = Registry(folder / "data", folder / "registry.log", environment(settings))
+    registry.afresh = afresh
     registry.start()
     try:
         yield registry

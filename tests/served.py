@@ -55,7 +55,7 @@ class Served:
         """Where its large blobs lie, past the server."""
         self.address = address
         self.url = f"http://{address[0]}:{address[1]}"
-        self.client = httpx.Client(base_url=self.url, timeout=30)
+        self.client = httpx.Client(base_url=self.url, timeout=30, verify=False)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, timeout=15)

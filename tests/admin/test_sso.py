@@ -20,10 +20,10 @@ import httpx
 import pytest
 from tests.accounts import ADMIN, Accounts, first_start
 from tests.auth.oidc.signing_on import SECRET, Running, log_in, running
-from tests.cli.command import entrepot
 from tests.content import put_image
 from tests.registry import Registry, environment
 from tests.served import Served, serving
+from tests.warm import entrepot
 
 from entrepot.db import engine, entries
 from entrepot.db.entries import Entry, Wanted

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from tests.accounts import Accounts
-from tests.cli.command import entrepot
 from tests.clients.client import Client, Reach
 from tests.clients.image import Image
 from tests.clients.proxy import NAME
 from tests.clients.test_login import forget, refused
 from tests.registry import Registry
 from tests.tools import as_root, run, tool
+from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder, Pair
 

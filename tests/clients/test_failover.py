@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.cli.command import entrepot
 from tests.clients.carriers import Crane
 from tests.clients.client import Reach
 from tests.clients.conftest import MakeImage
@@ -24,6 +23,7 @@ from tests.clients.image import Image, digest_of
 from tests.clients.podman import Podman
 from tests.registry import serving
 from tests.upstream.peer import docker_registry
+from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder
 

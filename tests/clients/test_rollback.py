@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from tests.accounts import Accounts
-from tests.cli.command import entrepot
 from tests.clients.carriers import Crane, Oras
 from tests.clients.client import Reach
 from tests.clients.image import TAG, Image, digest_of
 from tests.registry import Registry
+from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder
 

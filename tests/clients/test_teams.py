@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from tests.accounts import ADMIN, Credential
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.clients.carriers import Crane, Skopeo
 from tests.clients.client import Reach
 from tests.clients.helm import Helm
 from tests.clients.image import Image
 from tests.registry import serving
+from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder
 

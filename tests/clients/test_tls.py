@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.cli.command import entrepot
 from tests.clients.carriers import Crane, Oras
 from tests.clients.containerd import Containerd
 from tests.clients.docker import Docker, said_digest
@@ -21,6 +20,7 @@ from tests.clients.image import TAG, Image
 from tests.clients.podman import Podman
 from tests.registry import Registry, StartRegistry, free_port
 from tests.tools import as_root, lacking, run, tool
+from tests.warm import entrepot
 
 from entrepot.db import certificates, engine
 

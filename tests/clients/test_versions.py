@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from tests.accounts import Accounts, Credential
-from tests.cli.command import entrepot
 from tests.clients.carriers import Crane
 from tests.clients.client import Client, Reach
 from tests.clients.docker import Docker
 from tests.clients.image import Image
 from tests.registry import Registry
+from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder
 

@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 import pytest
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.cli.desk import furnished
 from tests.clients.carriers import Skopeo
 from tests.clients.containerd import Containerd
@@ -24,6 +23,7 @@ from tests.clients.podman import Podman
 from tests.registry import Registry, serving
 from tests.upstream.peer import docker_registry
 from tests.upstream.weather import Mood, Weather, weather
+from tests.warm import entrepot
 
 from entrepot.db import place, projects, upstreams
 from entrepot.db.projects import Project

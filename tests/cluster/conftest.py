@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.command import entrepot
 from tests.clients.conftest import containerd, docker, folder  # noqa: F401 - fixtures
 from tests.cluster.cluster import Cluster, running
 from tests.cluster.controller import ACCOUNT, Fleet
 from tests.cluster.operator import Operator
 from tests.cluster.site import Site, beside
+from tests.warm import entrepot
 
 _numbers = itertools.count(1)
 

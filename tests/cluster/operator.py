@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.accounts import ADMIN
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.cluster.cluster import Cluster
 from tests.cluster.site import Site
+from tests.warm import entrepot
 
 
 class Operator:

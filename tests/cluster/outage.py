@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.clients.carriers import Crane
 from tests.clients.client import isolated
 from tests.clients.image import MIB, make_image
@@ -21,6 +21,7 @@ from tests.cluster.pod import SLEEPS, pod
 from tests.cluster.site import beside
 from tests.tools import tool
 from tests.upstream.peer import docker_registry
+from tests.warm import entrepot
 
 from entrepot.kube.inventory import SOURCES, report
 

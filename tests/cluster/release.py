@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.clients.client import Reach
 from tests.clients.helm import Helm
 from tests.cluster.cluster import Cluster
 from tests.cluster.site import Site
 from tests.deploy.chart import CHART
+from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder
 

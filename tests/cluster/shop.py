@@ -10,13 +10,14 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.clients.image import TAG, write_layout
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator import Operator
 from tests.cluster.pod import pod
 from tests.cluster.site import Site
 from tests.tools import tool
+from tests.warm import entrepot
 
 SERVES = ("httpd", "-f", "-p", "8080", "-h", "/www")
 FAILS = ("sh", "-c", "echo no configuration; exit 3")

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.accounts import ADMIN, Accounts, Credential
-from tests.cli.command import entrepot
 from tests.clients.carriers import Skopeo
 from tests.clients.client import Reach
 from tests.clients.image import MIB, Image, make_image
 from tests.cluster.cluster import Cluster
 from tests.registry import Registry, free_port, serving
 from tests.tools import tool
+from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder
 

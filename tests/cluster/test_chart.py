@@ -13,7 +13,6 @@ import httpx
 import pytest
 from tests import seaweed as store
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.clients.carriers import Skopeo
 from tests.clients.client import Reach
 from tests.clients.image import GREETING, MIB, Image, make_image
@@ -25,6 +24,7 @@ from tests.cluster.site import Site
 from tests.deploy.chart import MATRIX, OPERATORS, Manifest, definitions, render
 from tests.replicas.link import Link
 from tests.tools import tool
+from tests.warm import entrepot
 
 
 @pytest.mark.parametrize("case", MATRIX)

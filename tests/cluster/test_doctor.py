@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.command import entrepot
 from tests.cluster import policed
 from tests.cluster.cluster import Cluster
 from tests.cluster.pod import SLEEPS, Pods, pod
@@ -14,6 +13,7 @@ from tests.cluster.site import Site
 from tests.cluster.ward import HEALTHY, NAME, Ward, filled
 from tests.content import digest
 from tests.registry import free_port
+from tests.warm import entrepot
 
 BROKEN = {
     "invalid-name": ("invalid_name", "invalid repository name 'Ward/App'"),

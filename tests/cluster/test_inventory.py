@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.cli.command import entrepot
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator import Operator
 from tests.cluster.pod import SLEEPS, pod
 from tests.cluster.site import Site
+from tests.warm import entrepot
 
 from entrepot.kube.inventory import SOURCES, report
 

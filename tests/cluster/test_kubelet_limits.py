@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.cli.command import entrepot
 from tests.cluster.cluster import Cluster
 from tests.cluster.pod import SLEEPS, Pods, pod
 from tests.cluster.site import Site
+from tests.warm import entrepot
 
 FULL = (
     "--eviction-hard=nodefs.available<99%",

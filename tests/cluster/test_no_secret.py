@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.command import entrepot
 from tests.clients.image import GREETING
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator import Operator
 from tests.cluster.pod import Pods, pod
 from tests.cluster.site import Site
+from tests.warm import entrepot
 
 from entrepot.kube.provider_config import Installation
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tests.cli.command import entrepot
 from tests.cluster.cluster import Cluster
 from tests.cluster.controller import Fleet
 from tests.cluster.site import Site
 from tests.cluster.workloads import deployment
+from tests.warm import entrepot
 
 
 def listed(fleet: Fleet, namespace: str) -> dict[str, dict[str, Any]]:

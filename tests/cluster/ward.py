@@ -12,13 +12,14 @@ from typing import Any
 import httpx
 from tests.accounts import Credential
 from tests.auth.oidc.elsewhere import AUTHORITY, Elsewhere, Says, elsewhere
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.cluster.cluster import Cluster
 from tests.cluster.pod import SLEEPS, pod
 from tests.cluster.policed import deployment, policed, unwanted
 from tests.cluster.site import Site
 from tests.content import OCI_MANIFEST, digest, dump, image, index, put_image, put_manifest
 from tests.registry import free_port
+from tests.warm import entrepot
 
 NAME = "ward"
 HEALTHY = ("healthy", "public", "second-is-good")

@@ -12,11 +12,11 @@ import httpx
 import pytest
 from tests.auth.oidc.issuing import AUDIENCE, KEY, claims, public, sign
 from tests.auth.oidc.platforms import KUBERNETES
-from tests.cli.command import entrepot
 from tests.content import put_image
 from tests.distribution.test_workload_tokens import CLUSTER, PASSWORD, rule
 from tests.registry import Registry, serving
 from tests.tools import run, tool
+from tests.warm import entrepot
 
 API = "credentialprovider.kubelet.k8s.io/v1"
 

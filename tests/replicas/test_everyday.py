@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.content import put_image
 from tests.registry import Registry, StartRegistry, environment
 from tests.seaweed import CREDENTIALS
+from tests.warm import entrepot
 
 APP = "team/app"
 Command = Callable[..., Any]

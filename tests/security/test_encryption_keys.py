@@ -62,6 +62,7 @@ def guarded(
     }[request.param]
     with serving(
         folder / "registry",
+        afresh=True,
         dangerously_without_accounts=False,
         admin_password=PASSWORD,
         log_level="debug",

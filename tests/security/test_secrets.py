@@ -218,6 +218,7 @@ def planted(
         scripted(echo) as other,
         serving(
             folder,
+            afresh=True,
             dangerously_without_accounts=False,
             admin_password=ADMIN,
             log_format=request.param,

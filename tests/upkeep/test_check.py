@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.crash.ledger import Ledger
 from tests.crash.pusher import Pusher
 from tests.crash.test_sigkill import damage
 from tests.registry import StartRegistry
 from tests.upkeep.conftest import Folder, keep
+from tests.warm import entrepot
 
 from entrepot.db import engine, pieces
 from entrepot.db.pieces import Piece

@@ -1,10 +1,6 @@
 """A registry moves to PostgreSQL and an S3 store while it serves: whole, and byte for byte."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +8,13 @@ from random import Random
 
 import pytest
 from tests.accounts import ADMIN
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.content import dump, image, put_image, try_manifest
 from tests.registry import Registry, serving
 from tests.seaweed import Bucket
 from tests.upkeep.filled import APP, Filled
+from tests.upkeep.killing import killed
+from tests.warm import entrepot
 
 from entrepot.db import moving, place, tables
 from entrepot.encryption.keys import MasterKey
@@ -126,14 +124,7 @@ def test_without_the_keys_nothing_is_moved_nor_frozen(moved: Moving, tmp_path: P
 def test_what_is_killed_goes_on(moved: Moving) -> None:
     random, kills = Random(7), 0
     for _ in range(6):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "entrepot", *moved.command],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(random.uniform(0.2, 1.8))
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
+        kills += killed(moved.command, random.uniform(0, 1.2))
         if not _is_unfinished(moved.url):
             continue
         served = entrepot("serve", "--config", str(moved.there), "--listen", "127.0.0.1:0")

@@ -2,9 +2,6 @@
 
 import json
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.content import digest, put_blob
 from tests.crash.connection import Connection
 from tests.crash.ledger import Ledger
@@ -20,8 +17,10 @@ from tests.crash.pusher import Pusher
 from tests.db.pushed import APP, settled
 from tests.registry import StartRegistry, environment
 from tests.upkeep.conftest import Folder, keep
+from tests.upkeep.killing import killed
 from tests.upkeep.test_check import DAMAGE, run
 from tests.upkeep.test_scrub import GOOD, LAYER, House, flip, housed
+from tests.warm import entrepot
 
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.cli.check import _findings as findings_of
@@ -340,11 +339,8 @@ def test_killed_in_the_middle_the_next_one_goes_on(folder: Folder, seed: int) ->
     for number in range(300):
         keep(folder.store, b"leftover %d" % number)
     folder.file.write_bytes(flip(folder.file.read_bytes()))
-    command = [sys.executable, "-m", "entrepot", "check", "--data", str(folder.data)]
-    pause = random.Random(seed).uniform(0.5, 1.5)
-    with subprocess.Popen([*command, "--repair", "--yes"], stdout=subprocess.DEVNULL) as process:
-        time.sleep(pause)
-        process.send_signal(signal.SIGKILL)
+    command = ["check", "--data", str(folder.data), "--repair", "--yes"]
+    killed(command, random.Random(seed).uniform(0, 0.5))
     assert repair(folder.data).status == 1
     assert "leftover" not in check(folder.data, "--json").output
     assert "it is in quarantine: the bytes in" in check(folder.data).output

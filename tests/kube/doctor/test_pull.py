@@ -8,9 +8,9 @@ import httpx
 import pytest
 from tests.accounts import ADMIN, Accounts, Credential
 from tests.auth.oidc.elsewhere import Says, elsewhere
-from tests.cli.command import entrepot
 from tests.content import descriptor, dump, image, index, put_image, put_manifest
 from tests.registry import Registry, serving
+from tests.warm import entrepot
 
 from entrepot.kube.doctor.cause import Cause
 from entrepot.kube.doctor.pull import Try, attempt

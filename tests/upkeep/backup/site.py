@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.registry import Registry
 from tests.upkeep.filled import Filled
+from tests.warm import entrepot
 
 
 class Site(Filled):

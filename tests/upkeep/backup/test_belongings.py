@@ -3,11 +3,11 @@
 from contextlib import closing
 from pathlib import Path
 
-from tests.cli.command import entrepot
 from tests.content import put_image
 from tests.upkeep.backup.site import Site
 from tests.upkeep.backup.test_merge import only, where
 from tests.upkeep.filled import APP
+from tests.warm import entrepot
 
 from entrepot.db import engine
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.cli.command import entrepot
 from tests.seaweed import Bucket
-from tests.upkeep.backup.killing import kill_often
 from tests.upkeep.backup.site import Site, write
+from tests.upkeep.killing import kill_often
+from tests.warm import entrepot
 
 
 @pytest.fixture

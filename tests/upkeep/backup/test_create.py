@@ -10,12 +10,12 @@ from random import Random
 import httpx
 import pytest
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.content import digest, put_image
 from tests.registry import MANIFESTS, Registry
 from tests.upkeep.backup.site import Site
 from tests.upkeep.filled import BIG
 from tests.upkeep.spoilt import spoil
+from tests.warm import entrepot
 
 from entrepot.db import engine, hold, pieces
 from entrepot.observe.names import BACKUP_AT

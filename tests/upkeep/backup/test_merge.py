@@ -5,12 +5,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.cli.command import entrepot
 from tests.content import digest, put_image
 from tests.registry import MANIFESTS
 from tests.upkeep.backup.site import Site
 from tests.upkeep.filled import APP, BIG
 from tests.upkeep.spoilt import spoil
+from tests.warm import entrepot
 
 from entrepot.db import chain, engine, place, projects
 from entrepot.db.projects import Project

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.content import digest
 from tests.registry import MANIFESTS, Registry
 from tests.upkeep.backup.site import write
+from tests.warm import entrepot
 
 from entrepot.blobstore.place import Place
 from entrepot.db import engine

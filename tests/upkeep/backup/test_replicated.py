@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.cli.command import entrepot
 from tests.content import put_image
 from tests.served import Served, serving
 from tests.upkeep.replication.conftest import (
@@ -24,6 +23,7 @@ from tests.upkeep.replication.conftest import (
     whole,
 )
 from tests.upstream.peer import docker_registry
+from tests.warm import entrepot
 
 from entrepot.db import place, replications
 from entrepot.db.replication_tags import State

@@ -7,13 +7,13 @@ from random import Random
 import httpx
 import pytest
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.content import put_blob
 from tests.registry import Registry, serving
 from tests.seaweed import Bucket
-from tests.upkeep.backup.killing import kill_often
 from tests.upkeep.backup.site import Site, write
 from tests.upkeep.filled import APP
+from tests.upkeep.killing import kill_often
+from tests.warm import entrepot
 
 from entrepot.db import engine, hold, keyed, moving, replications, upstreams
 from entrepot.encryption.keys import Keyring, MasterKey

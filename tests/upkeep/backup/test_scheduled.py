@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.content import digest, put_image
 from tests.registry import Registry, serving
 from tests.upkeep.backup.site import Site, write
 from tests.upkeep.filled import BIG
 from tests.upkeep.spoilt import spoil
+from tests.warm import entrepot
 
 from entrepot.blobstore.place import Place
 from entrepot.db import engine, hold

@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.cli.command import entrepot
 from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, digest, dump
 from tests.registry import MANIFESTS
 from tests.upstream.cache.conftest import HOST, Caching
 from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, SMALL, opened
 from tests.upstream.cache.test_fetching import APP, manifest, pull
+from tests.warm import entrepot
 
 ONLY = {"cache-control": "only-if-cached", "accept": MANIFESTS}
 NAME = f"{HOST}/team/app:1"

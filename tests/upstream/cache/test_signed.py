@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.admin import office
-from tests.cli.command import entrepot
 from tests.content import EMPTY, OCI_MANIFEST, descriptor, digest, dump, image, index
 from tests.registry import MANIFESTS, StartRegistry
 from tests.served import Served
@@ -34,6 +33,7 @@ from tests.upstream.cache.test_fetching import APP, manifest
 from tests.upstream.cache.test_processes import ALLOW
 from tests.upstream.cache.test_stale import TROUBLES, rows
 from tests.upstream.scripted import Say, Scripted
+from tests.warm import entrepot
 
 from entrepot.db import engine, signers
 from entrepot.db.signers import Demand, Signer
