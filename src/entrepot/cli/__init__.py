@@ -1,7 +1,7 @@
 """The command `entrepot`: one file per noun. A command says what it did, or how to mend it."""
 
-import gc
 import os
+from gc import set_threshold  # not `gc`: the command of that name takes its place here
 from typing import Annotated
 
 import typer
@@ -49,5 +49,5 @@ def main() -> None:
     # Pydantic would look for plugins, of which there are none, in all packages that are installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     # What is imported stays: to look for garbage in it all the time takes a tenth of the start.
-    gc.set_threshold(10_000, 20, 20)
+    set_threshold(10_000, 20, 20)
     app(prog_name="entrepot")
