@@ -135,7 +135,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         registry.settings["ENTREPOT_SSO_ISSUER"] = provider.url
         registry.start()
         try:
-            with httpx.Client(base_url=f"{registry.url}/api/v1", auth=ADMIN.pair) as admin:
+            with httpx.Client(
+                base_url=f"{registry.url}/api/v1", auth=ADMIN.pair, timeout=30
+            ) as admin:
                 yield furnished(House(registry, provider, admin))
             registry.stop()
         finally:
