@@ -18,6 +18,8 @@ RUNS_WHAT_IT_READS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "yam
 RUNS_TEXT = {"eval", "exec", "compile", "__import__", "system", "popen", "import_module"}
 READS_YAML = {"kube/doctor/node_provider.py", "upstream/image_list.py"}
 """What a node's files and manifests are written in, by what makes plain values alone, or none."""
+WRITES_MARSHAL = {"db/stretches.py"}
+"""To compare what it comes to: it reads none."""
 IMPORTS_BY_NAME = {"cli/nouns.py"}
 """From a table of its own, which nobody else writes."""
 UNSAFE_YAML = {"load", "load_all", "full_load", "full_load_all", "unsafe_load", "unsafe_load_all"}
@@ -81,6 +83,8 @@ def test_cve_2026_32590_nothing_that_was_read_is_run(file: Path) -> None:
         assert found & {"safe_load", "safe_load_all", "compose_all"}
         assert not found & UNSAFE_YAML
         found.remove("yaml")
+    if inside(file) in WRITES_MARSHAL:
+        found -= {"marshal", "marshal.dumps"}
     if inside(file) in IMPORTS_BY_NAME:
         found.remove("import_module")
     assert not found & (RUNS_WHAT_IT_READS | RUNS_TEXT)

@@ -5,8 +5,8 @@ import contextlib
 import gc
 import logging
 from collections.abc import AsyncIterator
-from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from entrepot import addresses
 from entrepot.app.signing_on import guard
@@ -27,6 +27,11 @@ from entrepot.observe.observer import Observer
 from entrepot.settings import Settings
 from entrepot.upstream.cache.cache import Cache
 from entrepot.versions.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from entrepot.upkeep.runner import Runner
 
 _log = logging.getLogger("entrepot")
 
@@ -114,9 +119,15 @@ async def _keep_up(
     they begin once the server answers, and are loaded by a thread.
     """
     await serves.wait()
-    upkeep = await asyncio.to_thread(import_module, "entrepot.app.upkeep")
+    runner = await asyncio.to_thread(_load_upkeep)
     _spare_the_collector()
-    await upkeep.runner(settings, registry, keyring, backup_keyring).run()
+    await runner(settings, registry, keyring, backup_keyring).run()
+
+
+def _load_upkeep() -> "Callable[..., Runner]":
+    from entrepot.app import upkeep
+
+    return upkeep.runner
 
 
 def _tell(task: asyncio.Task[None]) -> None:

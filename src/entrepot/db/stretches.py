@@ -5,9 +5,9 @@ most parts of the backup before are good for the next.
 """
 
 import hashlib
-import marshal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from marshal import dumps
 from typing import Any
 
 from entrepot.db.connection import Connection
@@ -115,4 +115,4 @@ class Reading:
 def _mark(found: list[Any]) -> str:
     # Format 2 has no references, so equal rows are equal bytes, in a fifth of the time of JSON. If
     # another Python writes it otherwise, rows are only taken for changed, and written again.
-    return hashlib.sha256(marshal.dumps(found, 2)).hexdigest()[:32]
+    return hashlib.sha256(dumps(found, 2)).hexdigest()[:32]
