@@ -69,18 +69,21 @@ def test_nothing_that_is_needed_goes(
     )
     did: Counter[str] = Counter()
     rivals: list[Rival] = []
+    begun = 0.0
     for kill in range(MOST):
         if kill >= KILLS and set(did) >= WANTED:
             break
         rivals = _rivals(registry, kill, rivals)
         for rival in rivals:
             rival.start()
+        _await_upkeep(registry, behind, begun)
         time.sleep(random.uniform(1.5, 3))
         registry.kill()
         for rival in rivals:
             rival.join(30)
             assert rival.error is None, rival.error
             did += rival.did
+        begun = time.time()
         registry.start()
         for rival in rivals:
             with rival.connect() as at:
@@ -89,6 +92,13 @@ def test_nothing_that_is_needed_goes(
     print(f"{sum(did.values())} steps: {dict(did)}")
     assert set(did) >= WANTED
     _end(registry, behind, rivals[0])
+
+
+def _await_upkeep(registry: Registry, behind: Backend, since: float) -> None:
+    """Jobs begin once a server answers, and later where it has much to answer."""
+    query = "select count(*) from job where ended_at > ?"
+    with behind.connect(registry.data) as db:
+        await_(lambda: db.execute(query, (since,)).fetchone()[0] > 0, 60)
 
 
 def _rivals(registry: Registry, kill: int, before: list[Rival]) -> list[Rival]:
