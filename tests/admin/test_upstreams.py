@@ -83,6 +83,10 @@ def test_a_project_with_images_of_its_own(office: Office, admin: At) -> None:
     found = admin.post("/upstreams", {"project": "own", "url": "https://up.test"})
     assert found.status_code == 409
     assert "images of its own" in found.text
+    adopted = {"project": "own", "url": "https://up.test", "adopt": True}
+    assert admin.post("/upstreams", adopted).status_code == 201
+    assert client.get("/v2/own/app/manifests/1").status_code == 200
+    assert admin.delete("/upstreams/own").status_code == 204
 
 
 def test_a_host_means_one_project(admin: At) -> None:

@@ -36,6 +36,8 @@ def test_the_life_of_an_upstream(desk: Desk) -> None:
     assert (shown["allow"], shown["largest"], shown["has_password"]) == ([], None, False)
     assert desk.good("upstream", "remove", "hub", "--yes").startswith("hub stands for no other")
     assert "stands for no other registry" in desk.bad("upstream", "show", "hub")
+    desk.good("upstream", "add", "hub", "https://registry-1.docker.io", "--adopt")
+    desk.good("upstream", "remove", "hub", "--yes")
 
 
 def test_one_that_may_not_be_asked_is_told_at_once(desk: Desk) -> None:

@@ -131,6 +131,8 @@ class NewUpstream(Model):
     """
     largest: Size | None = None
     """Bytes of an image; null for no limit."""
+    adopt: bool = False
+    """Whether images that the project has count as kept from there, and are given up as such."""
     everything: bool = False
     """Whether all platforms are fetched with an index."""
 
@@ -222,8 +224,8 @@ async def index(caller: Called, after: After = "", limit: Limit = 100) -> Page[U
 async def create(
     caller: Called, wanted: Annotated[NewUpstream, Body()], response: Response
 ) -> Upstream:
-    """Have a project stand for another registry; it may have nothing of its own."""
-    given = wanted.model_dump(exclude={"password"})
+    """Have a project stand for another registry; unless it adopts them, it may have no images."""
+    given = wanted.model_dump(exclude={"password", "adopt"})
     by = caller.actor.subject
     row = _row(Row(wanted.project, "", created_by=by), given, wanted.password)
     if not row.hosts:
@@ -234,8 +236,12 @@ async def create(
             raise Problem(409, f"project {row.project} stands for another registry already")
         if projects.find(db, row.project) is None:
             projects.create(db, Project(row.project), by)
-        if projects.repositories(db, row.project, "", 1):
-            raise Problem(409, f"project {row.project} has images of its own: take another name")
+        if not wanted.adopt and projects.repositories(db, row.project, "", 1):
+            raise Problem(
+                409,
+                f"project {row.project} has images of its own: take another name, or adopt "
+                "them, if they may be given up as others that are kept from there",
+            )
         return _put(db, row)
 
     made = await _change(caller, "upstream create", row.project, write, **_told(given))

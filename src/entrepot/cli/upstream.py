@@ -117,11 +117,20 @@ def add(
     platforms: Platforms = None,
     ecr: Ecr = False,
     google: Google = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Images that the project has count as kept from there: such as are not there, or "
+            "are not pulled, are given up.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Have a project stand for another registry: what is pulled of it is fetched there, and kept.
 
-    Who may pull of the project may pull all that its login may have there.
+    Who may pull of the project may pull all that its login may have there. A project that has
+    images is taken with `--adopt` alone, as one does that stood for the registry before.
 
     Examples: `entrepot upstream add hub https://registry-1.docker.io --for docker.io`,
     `entrepot upstream add hub https://registry-1.docker.io --for docker.io --user team
@@ -142,7 +151,9 @@ def add(
         platforms=platforms,
     )
     wanted |= read_login(url, user, stdin=password_stdin, ecr=ecr, google=google)
-    made = connect(ctx).post("/upstreams", {"project": project, "url": url, **wanted})
+    made = connect(ctx).post(
+        "/upstreams", {"project": project, "url": url, "adopt": adopt, **wanted}
+    )
     names = ", ".join(made["hosts"])
     words = f"project {project} stands for {made['url']} ({names})"
     done(words + _but(made), made, as_json=as_json)
