@@ -30,6 +30,11 @@ from entrepot.server.proxies import Proxies
 from entrepot.server.redirect import Redirect, redirecting
 
 BACKLOG = 2048
+SILENCE = 30
+"""Seconds after which a worker that does not answer its supervisor is killed, and another started.
+One that starts answers once it has imported all it needs, which takes long where there is little
+processor to be had: uvicorn's five seconds would never let it start there.
+"""
 
 _log = logging.getLogger("entrepot.tls")
 
@@ -157,6 +162,7 @@ def _config(plan: Plan) -> _Config:
         backlog=BACKLOG,
         workers=plan.workers,
         timeout_graceful_shutdown=plan.grace,
+        timeout_worker_healthcheck=SILENCE,
         ssl_certfile=plan.tls.cert if plan.tls else None,
         ssl_context_factory=partial(_live_context, plan.tls) if plan.tls else None,
     )
