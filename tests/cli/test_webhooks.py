@@ -50,9 +50,9 @@ def push(desk: Desk, repository: str, tag: str = "1", layer: bytes = b"") -> str
 
 
 def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not what():
-        assert time.monotonic() < deadline, "not so after 10 s"
+        assert time.monotonic() < deadline, "not so after 30 s"
         time.sleep(0.01)
 
 
