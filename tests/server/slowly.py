@@ -7,6 +7,7 @@ from entrepot.server.asgi import Receive, Scope, Send
 from entrepot.server.run import Plan, bind, run
 
 SECONDS = 7
+LOADS = "a worker loads"
 
 
 class Factory:
@@ -20,6 +21,7 @@ class Factory:
 
 
 def _slowly() -> Factory:
+    print(LOADS, flush=True)
     time.sleep(SECONDS)
     return Factory()
 

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from tests.server.slowly import SECONDS
+from tests.server.slowly import LOADS, SECONDS
 
 
 def test_a_worker_that_loads_slowly_is_waited_for() -> None:
@@ -32,7 +32,8 @@ def test_a_worker_that_loads_slowly_is_waited_for() -> None:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
-        server.communicate()
+        output, _ = server.communicate()
+    assert output.splitlines() == [LOADS, LOADS], "one was killed meanwhile, and another started"
 
 
 def _ask(port: int) -> Any:

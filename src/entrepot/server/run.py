@@ -33,7 +33,7 @@ BACKLOG = 2048
 SILENCE = 30
 """Seconds after which a worker that does not answer its supervisor is killed, and another started.
 One that starts answers once it has imported all it needs, which takes long where there is little
-processor to be had: uvicorn's five seconds would never let it start there.
+processor to be had: after uvicorn's five seconds it would be killed each time.
 """
 
 _log = logging.getLogger("entrepot.tls")
