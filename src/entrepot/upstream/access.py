@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from entrepot.upstream.place import RefusedError, UpstreamError, parsed, told
+from entrepot.upstream.place import UpstreamError, parsed, told
 
 if TYPE_CHECKING:
     from entrepot.upstream.http import Answer
@@ -127,11 +127,7 @@ class Access:
         wanted = _joined(scope, challenge.get("scope", ""))
         service = challenge.get("service")
         answer = self._traded(realm, {"service": service} if service else {}, wanted)
-        try:
-            answer.checked(self._host, logged_in=self.has_login)
-        except RefusedError as error:
-            error.login = answer.status == 401 and self.has_login
-            raise
+        answer.checked(self._host, logged_in=self.has_login, shown=self.has_login)
         try:
             document = parsed(answer.body) if answer.status == 200 else {}
             token = document.get("token") or document.get("access_token") or ""

@@ -62,8 +62,10 @@ class Answer:
     headers: "httpx2.Headers"
     body: bytes = b""
 
-    def checked(self, host: str, *, logged_in: bool = False) -> "Answer":
-        """Itself, where it is an answer to work with; else raises `UpstreamError`."""
+    def checked(self, host: str, *, logged_in: bool = False, shown: bool = False) -> "Answer":
+        """Itself, where it is an answer to work with; else raises `UpstreamError`. Who was `shown`
+        the password takes it for wrong by 401.
+        """
         if self.status < 400 or self.status == 404:
             return self
         said = self.said or f"HTTP status {self.status}"
@@ -74,7 +76,8 @@ class Answer:
             raise HeldError(f"{host} keeps it: {said}")
         if self.status in (401, 403):
             hint = "" if logged_in else f"log in: docker login {host}"
-            raise RefusedError(f"{host} refuses: {said}", hint)
+            login = shown and self.status == 401
+            raise RefusedError(f"{host} refuses: {said}", hint, login=login)
         raise UpstreamError(f"{host}: {said}")
 
     @property
@@ -195,11 +198,8 @@ class Http:
         return self._checked(answer)
 
     def _checked(self, answer: "Answer") -> "Answer":
-        try:
-            return answer.checked(self.host, logged_in=self._access.has_login)
-        except RefusedError as error:
-            error.login = answer.status == 401 and self._access.shows_password
-            raise
+        access = self._access
+        return answer.checked(self.host, logged_in=access.has_login, shown=access.shows_password)
 
     def plain(self, path: str) -> "Answer":
         """GET what is no image, with the name and password as they are. Raises as `once` does; 409

@@ -35,11 +35,11 @@ class UnknownError(UpstreamError):
 class RefusedError(UpstreamError):
     """It wants another login, or none will do."""
 
-    def __init__(self, message: str, advice: str = "") -> None:
+    def __init__(self, message: str, advice: str = "", *, login: bool = False) -> None:
         super().__init__(f"{message}; {advice}" if advice else message)
         self.bare = message
         """Without what a person at a desk is to do."""
-        self.login = False
+        self.login = login
         """Whether it takes the login for nobody's, whatever one asks for."""
 
 
