@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,6 @@ from entrepot.upstream.cache.cache import Cache
 from entrepot.versions.catalogue import Catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from entrepot.upkeep.runner import Runner
 
 _log = logging.getLogger("entrepot")
@@ -124,7 +122,7 @@ async def _keep_up(
     await runner(settings, registry, keyring, backup_keyring).run()
 
 
-def _load_upkeep() -> "Callable[..., Runner]":
+def _load_upkeep() -> Callable[..., "Runner"]:
     from entrepot.app import upkeep
 
     return upkeep.runner

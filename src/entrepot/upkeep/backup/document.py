@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -106,9 +106,8 @@ class Backup:
 
     def summary(self) -> dict[str, Any]:
         """All but its tables and files."""
-        found = {"format": FORMAT, **asdict(replace(self, tables={}, files={}))}
-        del found["tables"], found["files"]
-        return found
+        names = (each.name for each in fields(self) if each.name not in {"tables", "files"})
+        return {"format": FORMAT, **{name: getattr(self, name) for name in names}}
 
     def dump(self) -> bytes:
         """The file."""
