@@ -16,7 +16,6 @@ _SHAPES = (
     r"entrepot_(?:pat|rob|ses|ref)_[0-9A-Za-z]+|whsec_[0-9A-Za-z+/=]+|eyJ[\w-]{10,}(?:\.[\w-]*)*"
 )
 
-_suspect = re.compile(r"[?@]|entrepot_|whsec_|eyJ").search
 _parameter = re.compile(rf"([?&;](?:{_PARAMETERS})=)[^&;\s\"'\\]*", re.IGNORECASE)
 _userinfo = re.compile(r"(://)[^/@\s\"'\\]*(?=@)")
 _shape = re.compile(_SHAPES)
@@ -24,7 +23,8 @@ _shape = re.compile(_SHAPES)
 
 def redacted(text: str) -> str:
     """The text without what looks like a credential; nearly all texts come back as they are."""
-    if not _suspect(text):
+    # An expression costs five times as much, and every request asks twice.
+    if not ("?" in text or "@" in text or "eyJ" in text or "entrepot_" in text or "whsec_" in text):
         return text
     text = _parameter.sub(rf"\1{HIDDEN}", text)
     return _shape.sub(HIDDEN, _userinfo.sub(rf"\1{HIDDEN}", text))
