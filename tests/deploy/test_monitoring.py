@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.deploy.chart import CHART, OPERATORS, ROOT, render
 
 from entrepot.distribution.router import Kind
-from entrepot.observe import metrics
+from entrepot.observe import exposition, metrics
 from entrepot.observe.metrics import Metrics
 
 JOBS = (ROOT / "docs" / "jobs.md").read_text()
@@ -21,9 +21,9 @@ def _known() -> set[str]:
     counted = Metrics()
     counted.count(("GET", "manifest", 200), 0.1, 10)
     counted.received("upload", 1)
-    for name, (labels, _) in metrics._COUNTERS.items():
+    for name, (labels, _) in metrics.COUNTERS.items():
         counted.add(name, 1, ",".join("x" for _ in labels.split(",")) if labels else "")
-    text = counted.render((name, "x", 1.0) for name in metrics._GAUGES).decode()
+    text = exposition.text(counted, ((name, "x", 1.0) for name in metrics.GAUGES)).decode()
     return {
         sample.name for found in text_string_to_metric_families(text) for sample in found.samples
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.served import starting
 
-from entrepot.observe import access
+from entrepot.observe import access, exposition
 from entrepot.observe.metrics import Metrics
 from entrepot.observe.observer import Observer
 from entrepot.server.limits import Limits
@@ -122,4 +122,4 @@ def test_the_observer_logs_and_counts(
     line = json.loads(lines[0])
     assert (line["method"], line["target"], line["client"]) == expected
     assert (line["request"], line["status"], line["sent"]) == (identity, 431, 7)
-    assert b'route="refused",status="431"' in observer.metrics.render()
+    assert b'route="refused",status="431"' in exposition.text(observer.metrics)

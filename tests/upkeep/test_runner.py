@@ -14,6 +14,7 @@ from tests.upkeep.running import running, until
 from entrepot.db import jobs
 from entrepot.db.jobs import Standing, State
 from entrepot.db.sqlite import SQLiteDatabase
+from entrepot.observe import exposition
 from entrepot.upkeep import holder
 from entrepot.upkeep.job import Job, LeaseLostError, Run
 from entrepot.upkeep.runner import delay
@@ -73,7 +74,7 @@ async def test_what_is_due_runs_to_its_end(database: SQLiteDatabase) -> None:
         await until(lambda: standing(database).state is State.WAITING)
     assert counter.seen == [0, 1, 2, 3, 4]
     assert standing(database).progress.cursor == ""
-    assert b'entrepot_job_runs_total{job="count",result="ok"} 1.0' in metrics.render()
+    assert b'entrepot_job_runs_total{job="count",result="ok"} 1.0' in exposition.text(metrics)
 
 
 async def test_it_runs_again_when_it_is_time_and_when_somebody_asks(
@@ -206,7 +207,7 @@ async def test_whoever_lost_the_lease_stops(database: SQLiteDatabase) -> None:
         await asyncio.sleep(0.1)
         assert [each.holder.split()[0] for each in jobs.every(database.reader)] == ["another"] * 2
     for name in told:
-        assert f'job="{name}",result="lost"'.encode() in metrics.render()
+        assert f'job="{name}",result="lost"'.encode() in exposition.text(metrics)
 
 
 async def test_what_fails_is_shown_and_tried_again_from_its_cursor(
@@ -232,7 +233,7 @@ async def test_what_fails_is_shown_and_tried_again_from_its_cursor(
         "job count failed: https://REDACTED@store.test is full; it is tried again",
         "job count works again",
     ]
-    assert b'job="count",result="failed"} 3.0' in metrics.render()
+    assert b'job="count",result="failed"} 3.0' in exposition.text(metrics)
 
 
 async def test_a_database_that_fails_ends_nothing(

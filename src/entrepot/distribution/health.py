@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from types import ModuleType
 
 from entrepot.db import gauges, jobs, upstreams
 from entrepot.db.connection import Connection
@@ -10,7 +11,6 @@ from entrepot.distribution.registry import Registry
 from entrepot.distribution.request import Request
 from entrepot.distribution.response import Response, as_json
 from entrepot.observe.metrics import (
-    CONTENT_TYPE,
     JOB_RUNNING,
     JOB_SECONDS,
     JOB_SUCCESS,
@@ -77,8 +77,16 @@ async def metrics_text(registry: Registry, _request: Request) -> Response:
             known = await registry.database.read(_known)
     except (sqlite3.Error, TimeoutError):
         known = []
-    text = registry.observer.metrics.render(known)
-    return Response(200, [(b"content-type", CONTENT_TYPE)], text)
+    exposition = await asyncio.to_thread(_exposition)
+    text = exposition.text(registry.observer.metrics, known)
+    return Response(200, [(b"content-type", exposition.CONTENT_TYPE)], text)
+
+
+def _exposition() -> ModuleType:
+    """Loaded by the first who asks, beside the requests of others."""
+    from entrepot.observe import exposition
+
+    return exposition
 
 
 def _known(db: Connection) -> list[Known]:

@@ -1,19 +1,13 @@
-"""Metrics, as Prometheus reads them. Next: `observe.tally`, which does the counting."""
+"""Metrics: what there is to count, and what one process has counted. Next: `observe.exposition`
+shows it to Prometheus; `observe.tally` does the counting.
+"""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from entrepot.observe import tally
 from entrepot.observe.names import BACKUP_AT
-from entrepot.observe.tally import BUCKETS, SECONDS, SENT, Tally
-
-CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+from entrepot.observe.tally import Tally
 
 UPLOADS_ACTIVE = "entrepot_uploads_active"
 UPLOADS_OPEN = "entrepot_uploads_open"
@@ -32,7 +26,7 @@ JOB_RUNNING = "entrepot_job_running"
 JOB_SECONDS = "entrepot_job_last_seconds"
 JOB_SUCCESS = "entrepot_job_last_success_timestamp_seconds"
 
-_GAUGES = {
+GAUGES = {
     UPLOADS_ACTIVE: ("", "Requests that bring bytes of a blob right now."),
     UPLOADS_OPEN: ("", "Uploads begun and not finished."),
     STORE_BYTES: ("", "Bytes of all blobs and manifests, each once."),
@@ -63,7 +57,7 @@ CACHE_ANSWERS = "entrepot_cache_answers"
 CACHE_BYTES = "entrepot_cache_fetched_bytes"
 REPLICATED = "entrepot_replicated"
 
-_COUNTERS = {
+COUNTERS = {
     COLLECTED: ("what", "Things that the collector took away."),
     COLLECTED_BYTES: ("", "Bytes of blobs that went for good."),
     SCRUB_BYTES: ("", "Bytes that the scrub read and compared with their digests."),
@@ -83,22 +77,15 @@ Known = tuple[str, str, float]
 Watched = Callable[[], Iterable[Known]]
 """Says how things stand at a moment, as far as this process knows."""
 
-_BOUNDS = [*map(str, BUCKETS), "+Inf"]
 
-
-class Metrics(Collector):
+class Metrics:
     """What a process counts; with a `folder`, what all that share it count."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._own = Tally(gauges={UPLOADS_ACTIVE: 0})
         self._folder = folder
-        self._known: tuple[Known, ...] = ()
         self._watched: Watched = tuple
         self.count = self._own.count
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        if folder is None:
-            ProcessCollector(registry=self._registry)
 
     def received(self, route: str, size: int) -> None:
         """Count bytes that a client brought."""
@@ -118,7 +105,7 @@ class Metrics(Collector):
 
     def watch(self, watched: Watched) -> None:
         """Show more gauges, of which the largest value of all processes counts; but only those that
-        `render` is told of.
+        `exposition.text` is told of.
         """
         self._watched = watched
 
@@ -133,65 +120,16 @@ class Metrics(Collector):
             self._look()
             tally.leave(self._own, self._folder)
 
-    def render(self, known: Iterable[Known] = ()) -> bytes:
-        """The text that Prometheus reads."""
-        self._known = tuple(known)
-        return generate_latest(self._registry)
+    @property
+    def alone(self) -> bool:
+        """Whether no other process counts the same."""
+        return self._folder is None
 
-    def collect(self) -> Iterator[Metric]:
-        """What the client library asks for."""
+    def together(self) -> Tally:
+        """What all have counted, as it is now."""
         self._look()
-        together = Tally()
-        together.add(self._own, alive=True)
+        found = Tally()
+        found.add(self._own, alive=True)
         for other, alive in tally.others(self._folder) if self._folder else ():
-            together.add(other, alive=alive)
-        yield from _families(together)
-        yield from _gauges(_worst(self._known, together.states))
-
-
-def _families(found: Tally) -> Iterator[Metric]:
-    requests = HistogramMetricFamily(
-        "entrepot_request_seconds",
-        "Requests, and the time from the request's head to the answer's last byte.",
-        labels=("method", "route", "status"),
-    )
-    sent: dict[str, float] = {}
-    for (method, route, status), row in found.requests.items():
-        buckets = list(zip(_BOUNDS, accumulate(row[:SECONDS]), strict=True))
-        requests.add_metric((method, route, str(status)), buckets, row[SECONDS])
-        sent[route] = sent.get(route, 0) + row[SENT]
-    yield requests
-    yield _labelled("entrepot_sent_bytes", "Bytes of bodies answered.", "route", sent)
-    received = found.received
-    yield _labelled("entrepot_received_bytes", "Bytes of bodies taken in.", "route", received)
-    for name, values in found.counters.items():
-        label, meaning = _COUNTERS[name]
-        yield _labelled(name, meaning, label, values)
-    yield from _gauges((name, "", value) for name, value in found.gauges.items())
-
-
-def _gauges(found: Iterable[Known]) -> Iterator[Metric]:
-    families: dict[str, GaugeMetricFamily] = {}
-    for name, label, value in found:
-        labels, meaning = _GAUGES[name]
-        if name not in families:
-            families[name] = GaugeMetricFamily(name, meaning, labels=_split(labels))
-        families[name].add_metric(_split(label), value)
-    yield from families.values()
-
-
-def _worst(known: Iterable[Known], states: dict[str, dict[str, float]]) -> Iterator[Known]:
-    for name, label, value in known:
-        yield name, label, max(value, states.get(name, {}).get(label, value))
-
-
-def _labelled(name: str, meaning: str, labels: str, values: dict[str, float]) -> Metric:
-    """A counter; without a label it has one value."""
-    family = CounterMetricFamily(name, meaning, labels=_split(labels))
-    for label, value in values.items():
-        family.add_metric(_split(label), value)
-    return family
-
-
-def _split(labels: str) -> list[str]:
-    return labels.split(",") if labels else []
+            found.add(other, alive=alive)
+        return found

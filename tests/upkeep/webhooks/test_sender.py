@@ -23,6 +23,7 @@ from entrepot.db.deliveries import Delivery, State
 from entrepot.db.news import News
 from entrepot.db.sqlite import SQLiteDatabase
 from entrepot.db.webhooks import Webhook
+from entrepot.observe import exposition
 from entrepot.observe.metrics import Metrics
 from entrepot.oci.names import Repository
 from entrepot.upkeep.webhooks.pace import DAY, Pace
@@ -354,6 +355,6 @@ async def test_metrics(post: Post, receiver: Receiver) -> None:
     await post.change()
     async with post.sending():
         await until(lambda: post.states(hook) == [State.DELIVERED])
-    text = post.metrics.render().decode()
+    text = exposition.text(post.metrics).decode()
     assert 'entrepot_webhook_attempts_total{result="failed"} 1.0' in text
     assert 'entrepot_webhook_attempts_total{result="delivered"} 1.0' in text
