@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from tests.replicas.link import Link
 from tests.seaweed import READER, READER_SECRET, Bucket
 from tests.served import serving
 
+from entrepot.blobstore.clients import Clients
 from entrepot.blobstore.multipart import MOST_PARTS, SMALLEST, Shares, part_size
 from entrepot.blobstore.objects import MARK, ObjectStore
 from entrepot.blobstore.signed import Signer
@@ -162,6 +164,18 @@ def test_credentials_from_a_profile(
     monkeypatch.setenv("AWS_PROFILE", "registry")
     ObjectStore(bucket.place).prepare()
     assert bucket.keys() == [f"blobs/{MARK}"]
+
+
+def test_keys_in_the_environment(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They need no boto3, which takes long to load, unless they end some time."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    ObjectStore(bucket.place).prepare()
+    assert bucket.keys() == [f"blobs/{MARK}"]
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of a role")
+    assert "of a role" in Clients.open(bucket.place).reading.config.values()
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "2100-01-01T00:00:00Z")
+    with pytest.raises(ImportError, match="boto3"):
+        Clients.open(bucket.place)
 
 
 async def test_its_mark_is_missed(store: ObjectStore, bucket: Bucket) -> None:

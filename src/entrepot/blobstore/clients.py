@@ -6,6 +6,7 @@ machine's or the pod's identity. What a store says when it refuses is told by `t
 """
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,15 +104,35 @@ def _kind(place: Place) -> tuple[Any, dict[str, Any]]:
 
 
 def _s3(place: Place) -> dict[str, Any]:
-    from obstore.auth.boto3 import Boto3CredentialProvider
-
-    session = s3_session(place)
     endpoint = place.endpoint
     if endpoint and not place.by_path:
         endpoint = endpoint.replace("://", f"://{place.bucket}.", 1)
     return {
-        **_given(endpoint=endpoint, region=place.region or session.region_name),
+        **_given(endpoint=endpoint),
         "virtual_hosted_style_request": not place.by_path,
+        **(_s3_environment(place) or _s3_login(place)),
+    }
+
+
+def _s3_environment(place: Place) -> dict[str, Any] | None:
+    """Keys that stand in the environment and do not end: where boto3 looks first. To load it takes
+    longer than a small backup does.
+    """
+    region = place.region or os.environ.get("AWS_DEFAULT_REGION")
+    key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+    if not (region and key and secret) or "AWS_CREDENTIAL_EXPIRATION" in os.environ:
+        return None
+    token = os.environ.get("AWS_SECURITY_TOKEN") or os.environ.get("AWS_SESSION_TOKEN")
+    return _given(region=region, access_key_id=key, secret_access_key=secret, token=token)
+
+
+def _s3_login(place: Place) -> dict[str, Any]:
+    """What boto3 finds, and renews."""
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    session = s3_session(place)
+    return {
+        **_given(region=place.region or session.region_name),
         "credential_provider": Boto3CredentialProvider(session, ttl=_KEPT),
     }
 
