@@ -27,6 +27,7 @@ RULE = Replication(
     created_by="user:admin",
 )
 APP, TAG = Repository("team/app"), Tag("1.0")
+ENTRY, GONE = ("team/app", "1.0", False), ("team/app", "1.0", True)
 
 
 def test_what_is_added_is_found_and_can_be_changed(db: Connection) -> None:
@@ -60,7 +61,7 @@ def found(db: Connection) -> Replication:
 
 def test_a_tag_waits_is_tried_again_and_done(db: Connection) -> None:
     replications.add(db, RULE)
-    replication_tags.enlist(db, "far", [("team/app", "1.0", False)], 50.0, 60.0)
+    replication_tags.enlist(db, "far", [(ENTRY, 50.0)], 60.0)
     assert replication_tags.due(db, "far", 59.0, 9) == []
     (item,) = replication_tags.due(db, "far", 60.0, 9)
     replication_tags.fail(db, item, "it is away", 90.0)
@@ -76,9 +77,9 @@ def test_a_tag_waits_is_tried_again_and_done(db: Connection) -> None:
 
 def test_a_change_meanwhile_is_not_lost(db: Connection) -> None:
     replications.add(db, RULE)
-    replication_tags.enlist(db, "far", [("team/app", "1.0", False)], 50.0, 60.0)
+    replication_tags.enlist(db, "far", [(ENTRY, 50.0)], 60.0)
     (item,) = replication_tags.due(db, "far", 60.0, 9)
-    replication_tags.enlist(db, "far", [("team/app", "1.0", True)], 70.0, 70.0)
+    replication_tags.enlist(db, "far", [(GONE, 70.0)], 70.0)
     replication_tags.end(db, item, Outcome(State.DONE, "sha256:1", "p"), 95.0)
     (item,) = replication_tags.due(db, "far", 70.0, 9)
     assert (item.gone, item.since) == (True, 50.0)
@@ -86,10 +87,22 @@ def test_a_change_meanwhile_is_not_lost(db: Connection) -> None:
     assert replication_tags.page(db, "far", None, ("", ""), 9) == []
 
 
+def test_what_waits_keeps_a_better_place(db: Connection) -> None:
+    replications.add(db, RULE)
+    replication_tags.enlist(db, "far", [(("team/app", "first", False), 9.0)], 10.0)
+    replication_tags.enlist(db, "far", [(ENTRY, 9.0)], 5.0)
+    replication_tags.enlist(db, "far", [(ENTRY, 20.0)], 20.0)
+    assert [item.tag for item in replication_tags.due(db, "far", 60.0, 9)] == ["1.0", "first"]
+    (item, _) = replication_tags.due(db, "far", 60.0, 9)
+    replication_tags.fail(db, item, "it is away", 90.0)
+    replication_tags.enlist(db, "far", [(ENTRY, 30.0)], 30.0)
+    assert [item.next_at for item in replication_tags.due(db, "far", 60.0, 9)] == [10.0, 30.0]
+
+
 def test_pages(db: Connection) -> None:
     replications.add(db, RULE)
     names = [("a", "1", False), ("a", "2", False), ("b", "1", False)]
-    replication_tags.enlist(db, "far", names, 1.0, 1.0)
+    replication_tags.enlist(db, "far", [(each, 1.0) for each in names], 1.0)
     page = replication_tags.page(db, "far", State.WAITING, ("a", "1"), 9)
     assert [(each.repository, each.tag) for each in page] == [("a", "2"), ("b", "1")]
     assert replication_tags.page(db, "far", State.DONE, ("", ""), 9) == []

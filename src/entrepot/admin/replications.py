@@ -233,6 +233,8 @@ async def tags(
 
 
 def _tag(item: Item) -> ReplicatedTag:
+    """What changed has a place in line before the time of its change."""
+    next_at = max(item.next_at, item.since or 0.0) if item.next_at is not None else None
     return ReplicatedTag(
         repository=item.repository,
         tag=item.tag,
@@ -241,7 +243,7 @@ def _tag(item: Item) -> ReplicatedTag:
         digest=item.digest,
         since=moment(item.since),
         attempts=item.attempts,
-        next_at=moment(item.next_at),
+        next_at=moment(next_at),
         error=item.error,
         done_at=moment(item.done_at),
     )

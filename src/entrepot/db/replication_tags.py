@@ -4,7 +4,7 @@ Whoever does it takes a row as it is, and writes down what came of that only whi
 put in line: so a change that comes meanwhile is not lost, and what a kill cut is done once more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,25 +70,31 @@ def _read(row: tuple[object, ...]) -> Item:
     return Item(rule, repository, tag, State(state), bool(gone), *rest)  # type: ignore[arg-type]
 
 
-def enlist(
-    db: Connection, rule: str, found: Sequence[tuple[str, str, bool]], at: float, now: float
-) -> None:
-    """Put tags in line: by repository and name, and whether the source has them no more."""
+Entry = tuple[str, str, bool]
+"""A repository, a tag, and whether the source has it no more."""
+
+
+def enlist(db: Connection, rule: str, found: Iterable[tuple[Entry, float]], turn_at: float) -> None:
+    """Put tags in line, each with when it changed, for a time; what waits already keeps its place,
+    where that is a better one.
+    """
     db.executemany(
         "insert into replication_tag (rule, repository, tag, state, gone, since, next_at) "
         "values (?, ?, ?, 'waiting', ?, ?, ?) on conflict (rule, repository, tag) do update set "
-        "gone = excluded.gone, turn = replication_tag.turn + 1, attempts = 0, next_at = "
-        "excluded.next_at, since = case when replication_tag.state = 'waiting' then "
-        "replication_tag.since else excluded.since end, state = 'waiting'",
-        [(rule, repository, tag, int(gone), at, now) for repository, tag, gone in found],
+        "gone = excluded.gone, turn = replication_tag.turn + 1, attempts = 0, next_at = case when "
+        "replication_tag.state = 'waiting' and replication_tag.next_at < excluded.next_at then "
+        "replication_tag.next_at else excluded.next_at end, since = case when "
+        "replication_tag.state = 'waiting' then replication_tag.since else excluded.since end, "
+        "state = 'waiting'",
+        [(rule, name, tag, int(gone), since, turn_at) for (name, tag, gone), since in found],
     )
 
 
 def due(db: Connection, rule: str, now: float, limit: int) -> list[Item]:
-    """Those whose time has come, the ones that wait longest first."""
+    """Those whose time has come, in its order, which the index has in each database."""
     rows = db.execute(
         f"select {_COLUMNS} from replication_tag where rule = ? and state = 'waiting' "
-        "and next_at <= ? order by next_at, repository, tag limit ?",
+        "and next_at <= ? order by next_at limit ?",
         (rule, now, limit),
     ).fetchall()
     return [_read(row) for row in rows]

@@ -134,14 +134,23 @@ class Copier:
             self._moving = {key: each for key, each in self._moving.items() if not each.done()}
 
     def copy(
-        self, plan: Plan, source: Source, target: Target, tag: str, show: Show = lambda _: None
+        self,
+        plan: Plan,
+        source: Source,
+        target: Target,
+        tag: str,
+        show: Show = lambda _: None,
+        *,
+        lacks: bool = False,
     ) -> Copied:
-        """Copy what was planned; the root gets the tag, "" for none. Raises `UpstreamError`."""
+        """Copy what was planned; the root gets the tag, "" for none. The target `lacks` the
+        manifests where that is known, and is not asked then. Raises `UpstreamError`.
+        """
         begun = [self._begin(blob, source, target, show) for blob in plan.blobs]
         moved = sum(each.result() for each in begun)
         for manifest in plan.manifests:
             if manifest is not plan.root:
-                _put(target, manifest)
+                _put(target, manifest, lacks=lacks)
         for name, manifest in plan.names.items():
             _put(target, manifest, name)
         _put(target, plan.root, tag)
@@ -159,11 +168,11 @@ class Copier:
             return known
 
 
-def _put(target: Target, manifest: Manifest, tag: str = "") -> None:
+def _put(target: Target, manifest: Manifest, tag: str = "", *, lacks: bool = False) -> None:
     """A tag may have to move, so it is written also where the manifest is there."""
     for count in range(1, ATTEMPTS + 1):
         try:
-            if tag or not target.has_manifest(manifest.digest):
+            if tag or lacks or not target.has_manifest(manifest.digest):
                 target.put_manifest(manifest, tag)
             return
         except BrokenError as error:

@@ -34,7 +34,7 @@ from entrepot.upstream.place import (
 T = TypeVar("T")
 
 _ACCEPT = ", ".join(sorted(media.IMAGES | media.INDEXES))
-_COSIGN = (".sig", ".att", ".sbom")
+_COSIGN = (".att", ".sbom", ".sig")
 _MANY, _PAGE = 1000, 1000
 """Pages of a list, and names on each; most registries give fewer than they are asked for."""
 _FEW = 100
@@ -64,6 +64,8 @@ class RegistryRepository:
         self._mark = mark
         self.kept: dict[str, str] = {}
         """By tag, what the registry kept there in place of what was to be written."""
+        self.listed: Collection[str] | None = None
+        """Its tags, where they were listed a moment ago: then none is looked for by a request."""
         self._base = f"/v2/{name}"
         self.pull_scope = f"repository:{name}:pull"
         """What is asked for at a token service."""
@@ -148,17 +150,14 @@ class RegistryRepository:
         return answer.status == 201
 
     def put_blob(self, blob: Blob, content: Iterator[bytes]) -> None:
-        """Push it in one stream."""
+        """Push it in one stream, by two requests as containerd and BuildKit do."""
         begun = self.http.ask("POST", f"{self._base}/blobs/uploads/", self._push)
         if begun.status != 202:
             raise UpstreamError(f"{self} takes no uploads: HTTP status {begun.status}")
         headers = {"content-type": media.OCTETS, "content-length": str(blob.size)}
-        sent = self.http.once("PATCH", self._location(begun), self._push, headers, content)
-        if sent.status != 202:
-            raise BrokenError(f"{self} lost an upload: HTTP status {sent.status}")
-        place = self._location(sent)
+        place = self._location(begun)
         end = f"{place}{'&' if '?' in place else '?'}digest={blob.digest}"
-        done = self.http.once("PUT", end, self._push, {"content-length": "0"}, b"")
+        done = self.http.once("PUT", end, self._push, headers, content)
         if done.status != 201:
             raise BrokenError(f"{self} lost an upload: HTTP status {done.status}")
 
@@ -226,13 +225,23 @@ class RegistryRepository:
 
     def named_after(self, digest: Digest) -> list[str]:
         """Tags by which cosign names what belongs to a manifest, those that are there."""
-        names = [f"{digest.algorithm}-{digest.hex}{end}" for end in _COSIGN]
-        return [name for name in names if len(name) <= _LONGEST_TAG and self.digest_of(name)]
+        if self.listed is not None:
+            return [name for name in attached(digest) if name in self.listed]
+        return [name for name in attached(digest) if self.digest_of(name)]
 
     def tags(self, pages: int = _MANY) -> list[str]:
         """All of them, page after page."""
         path = f"{self._base}/tags/list?n={_PAGE}"
         return self._listed(path, self.pull_scope, "tags", partial(_names, what="tags"), pages)
+
+    def tags_behind(self, name: str, most: int) -> list[str]:
+        """A page of them: those behind one, in the registry's order."""
+        path = f"{self._base}/tags/list?n={most}&last={name}"
+        answer = self.http.ask("GET", path, self.pull_scope)
+        if answer.status == 404:
+            return []
+        with _readable(self, "tags"):
+            return _names(parsed(answer.body), "tags")
 
     def catalogue(self) -> list[str]:
         """Names of all repositories of the registry, those that one may see. Raises as above."""
@@ -261,6 +270,8 @@ class RegistryRepository:
         raise UpstreamError(f"{self}: its list of {what} never ends")
 
     def _fallback(self, digest: Digest) -> list[dict[str, Any]]:
+        if self.listed is not None and stand_in(digest) not in self.listed:
+            return []
         path = f"{self._base}/manifests/{stand_in(digest)}"
         answer = self.http.ask("GET", path, self.pull_scope, {"accept": media.OCI_INDEX})
         if answer.status != 200:
@@ -322,6 +333,12 @@ def _names(page: Any, what: str) -> list[str]:
     if any(len(each) > _LONGEST_NAME for each in found):
         raise ValueError("nothing is called so")
     return found
+
+
+def attached(digest: Digest) -> list[str]:
+    """What cosign calls that which belongs to a manifest, in the order of bytes."""
+    names = [f"{digest.algorithm}-{digest.hex}{end}" for end in _COSIGN]
+    return [name for name in names if len(name) <= _LONGEST_TAG]
 
 
 def stand_in(digest: Digest) -> str:

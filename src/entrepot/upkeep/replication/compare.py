@@ -11,11 +11,11 @@ from functools import partial
 from entrepot.auth import pattern
 from entrepot.db import replication_tags, repositories
 from entrepot.db.connection import Connection
-from entrepot.db.replication_tags import Item, State
+from entrepot.db.replication_tags import Entry, Item, State
 from entrepot.db.replications import Direction
 from entrepot.oci.names import Repository
 from entrepot.upkeep.replication import pull, push
-from entrepot.upkeep.replication.line import Entry, is_ours
+from entrepot.upkeep.replication.line import PART, is_ours
 from entrepot.upkeep.replication.pace import StoppedError
 from entrepot.upkeep.replication.way import Way, why
 from entrepot.upstream.place import BrokenError, UnknownError, UpstreamError
@@ -25,38 +25,48 @@ _AT_ONCE = 4
 
 
 Found = tuple[list[Entry], str]
-"""What differs in a repository, and why it could not be compared; "" where it could."""
+"""Some of what differs in a repository, and why it could not be compared; "" where it could."""
 
 
 def compare(way: Way, *, deep: bool) -> Iterator[Found]:
     """All that differs. A `deep` one looks also for what came to refer to images that stayed the
     same; each does so for images that were copied of late. Raises `BrokenError`.
     """
-    with ThreadPoolExecutor(_AT_ONCE, "entrepot-compare") as pool:
+    pool = ThreadPoolExecutor(_AT_ONCE, "entrepot-compare")
+    try:
         for repository in _repositories(way):
-            if way.pace.stop.is_set():
-                raise StoppedError("it was stopped, and goes on later")
             try:
-                yield _repository(way, pool, repository, deep=deep), ""
+                for found in _repository(way, pool, repository, deep=deep):
+                    yield found, ""
             except (BrokenError, StoppedError):
                 raise
             except UpstreamError as error:
                 yield [], f"{repository} was not compared: {why(error)}"
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _repository(way: Way, pool: ThreadPoolExecutor, repository: str, *, deep: bool) -> list[Entry]:
-    tags = _tags(way, repository)
-    if tags is None:
-        return []
+def _repository(
+    way: Way, pool: ThreadPoolExecutor, repository: str, *, deep: bool
+) -> Iterator[list[Entry]]:
+    """Some tags after the other: what differs is copied while the rest is looked at."""
+    names = _names(way, repository)
+    if names is None:
+        return
     known = _known(way, repository)
     if way.rule.direction is Direction.PUSH:
         differs = push.differs
     else:
-        differs = partial(pull.differs, deep=deep)
-    asked = {tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in tags}
-    found = [(repository, tag, False) for tag, each in asked.items() if each.result()]
-    gone = [tag for tag in known.keys() - asked.keys() if known[tag].state is not State.WAITING]
-    return [*found, *((repository, tag, True) for tag in gone)]
+        differs = partial(pull.differs, seen=way.see(repository, names), deep=deep)
+    tags = [tag for tag in names if way.wanted.tag(tag)]
+    for start in range(0, len(tags), PART):
+        if way.pace.stop.is_set():
+            raise StoppedError("it was stopped, and goes on later")
+        some = tags[start : start + PART]
+        asked = {tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in some}
+        yield [(repository, tag, False) for tag, each in asked.items() if each.result()]
+    gone = known.keys() - set(tags)
+    yield [(repository, tag, True) for tag in gone if known[tag].state is not State.WAITING]
 
 
 def _known(way: Way, repository: str) -> dict[str, Item]:
@@ -66,18 +76,16 @@ def _known(way: Way, repository: str) -> dict[str, Item]:
     return way.here.local.read(query)
 
 
-def _tags(way: Way, repository: str) -> list[str] | None:
-    """None where the other registry knows no such repository: whoever lost all that it had must
-    not have it deleted here, too.
+def _names(way: Way, repository: str) -> list[str] | None:
+    """All tags at the source; None where the other registry knows no such repository: whoever lost
+    all that it had must not have it deleted here, too.
     """
     if way.rule.direction is Direction.PUSH:
-        tags = way.mine(repository).tags()
-    else:
-        try:
-            tags = way.far.repository(way.name_there(repository)).tags()
-        except UnknownError:
-            return None
-    return [tag for tag in tags if way.wanted.tag(tag)]
+        return way.mine(repository).tags()
+    try:
+        return way.far.repository(way.name_there(repository)).tags()
+    except UnknownError:
+        return None
 
 
 def _repositories(way: Way) -> Iterator[str]:

@@ -7,11 +7,11 @@ that has no such log, or does not show it, is asked again now and then, and comp
 import time
 from dataclasses import dataclass, field
 
-from entrepot.db import replication_tags, replications
+from entrepot.db import replications
 from entrepot.db.connection import Connection
+from entrepot.db.replication_tags import Entry
 from entrepot.db.replications import Direction
 from entrepot.upkeep.replication import heard
-from entrepot.upkeep.replication.line import Entry
 from entrepot.upkeep.replication.told import EndsError, OtherError
 from entrepot.upkeep.replication.way import Way
 
@@ -62,10 +62,8 @@ class Following:
         return Heard(found, end, anew=after is None, idle=idle)
 
     def note(self, db: Connection, found: "Heard", now: float) -> None:
-        """Write down what was heard, and how far the log was read for it."""
+        """Write down how far the log was read, once what was heard is in line."""
         name = self.way.rule.name
-        for entry, at in found.entries.items():
-            replication_tags.enlist(db, name, [entry], at, now)
         if found.end != self.there:
             replications.follow(db, name, found.end)
         if found.anew:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from entrepot.db import manifests, replicated, replication_tags
 from entrepot.db.changes import Kind, Row
 from entrepot.db.connection import Connection
+from entrepot.db.replication_tags import Entry
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
-from entrepot.upkeep.replication.line import Entry, image_of, is_tag, of_image
+from entrepot.upkeep.replication.line import image_of, is_tag, of_image
 from entrepot.upkeep.replication.way import Way
 from entrepot.upstream.place import UnknownError
 from entrepot.versions.reading import is_referrer

@@ -3,11 +3,13 @@
 A signature, or whatever else refers to an image, puts the tags of that image in line.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from entrepot.db import replication_tags, upstreams
 from entrepot.db.changes import Kind, Row
 from entrepot.db.connection import Connection
+from entrepot.db.replication_tags import Entry
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Tag
@@ -19,8 +21,19 @@ WINDOW = 500
 _MOST = 1000
 """Manifests that are looked through for the images that another one belongs to."""
 
-Entry = tuple[str, str, bool]
-"""A repository, a tag, and whether it is gone."""
+PART = 200
+"""Tags that are put in line by one write, which holds up the others for milliseconds."""
+AHEAD = 24 * 3600.0
+"""Seconds by which what changed goes before what a compare found, however much that is; so that
+waits for no longer.
+"""
+
+
+def parts(found: Mapping[Entry, float]) -> Iterator[list[tuple[Entry, float]]]:
+    """No more at once than one write puts in line."""
+    left = iter(found.items())
+    while some := list(islice(left, PART)):
+        yield some
 
 
 def entries(db: Connection, rule: str, wanted: Wanted, rows: Iterable[Row]) -> dict[Entry, float]:

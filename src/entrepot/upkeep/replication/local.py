@@ -111,6 +111,13 @@ class LocalRepository:
         except OCIError as error:
             raise UpstreamError(error.message) from None
 
+    def held(self, digest: str) -> Manifest | None:
+        """One that is here already."""
+        try:
+            return self.manifest(digest)
+        except UnknownError:
+            return None
+
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         """See `Source`."""
         found = self._found(blob)

@@ -3,19 +3,23 @@
 import threading
 import time
 from collections.abc import Iterator
+from random import SystemRandom
 
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.upstream.place import CHUNK, Blob, Source, UpstreamError
 
 _FIRST, _LATEST = 2.0, 900.0
+_spread = SystemRandom().uniform
 _AT_ONCE = 4
 """Blobs that share the rate."""
 
 
 def delay(attempts: int) -> float:
-    """Seconds until what has failed so many times is tried again."""
-    return min(_FIRST * 2.0 ** min(attempts - 1, 20), _LATEST)
+    """Seconds until what has failed so many times is tried again: not the same for all, or many
+    registries would come at once to one that was away.
+    """
+    return min(_FIRST * 2.0 ** min(attempts - 1, 20), _LATEST) * _spread(0.75, 1.0)
 
 
 class StoppedError(UpstreamError):

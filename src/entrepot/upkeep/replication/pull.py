@@ -24,7 +24,8 @@ _NEW = 3600.0
 def pull(way: Way, copier: Copier, item: Item) -> Outcome | None:
     """Have it here as it is there; None where neither end has it. Raises `UpstreamError`."""
     name = way.name_there(item.repository)
-    there, told = way.far.repository(name), way.far.stands(name, item.tag)
+    there = way.theirs(item.repository, way.seen(item.repository))
+    told = way.far.stands(name, item.tag)
     digest, at = (told.digest, told.at) if told else (there.look(item.tag), None)
     moved = way.moved(item.repository, item.tag)
     if digest is None:
@@ -39,24 +40,25 @@ def pull(way: Way, copier: Copier, item: Item) -> Outcome | None:
         found = plan(there, digest or item.tag, referrers=way.rule.referrers)
     except UnknownError:
         return None  # it has gone meanwhile, and the next compare sees that
-    copier.copy(missing(found, here), Paced(there, way.pace), here, item.tag)
+    left = missing(found, here)
+    copier.copy(left, Paced(there, way.pace), here, item.tag, lacks=True)
     if kept := here.kept.get(item.tag):
         return _later(item, kept)
     return Outcome(State.DONE, str(found.root.digest), parts_of(found))
 
 
-def differs(way: Way, repository: str, tag: str, known: Item | None, *, deep: bool) -> bool:
+def differs(
+    way: Way, repository: str, tag: str, known: Item | None, *, seen: frozenset[str], deep: bool
+) -> bool:
     """Whether it is to be copied, as far as can be seen without its blobs. Signatures mostly come
-    soon after an image; those that come later are seen by a `deep` look.
+    soon after an image; those that come later are seen by a `deep` look. What waits, or is new, is
+    looked at when it is copied.
     """
-    there = way.far.repository(way.name_there(repository))
+    if known is None or known.state is State.WAITING:
+        return known is None
+    there, moved = way.theirs(repository, seen), way.moved(repository, tag)
     digest = there.look(tag)
-    if known is None or digest is None:
-        return True
-    if known.state is State.WAITING:
-        return False
-    moved = way.moved(repository, tag)
-    if moved is None or moved.digest != digest or known.digest != digest:
+    if moved is None or digest is None or moved.digest != digest or known.digest != digest:
         return True
     is_new = known.done_at is not None and time.time() - known.done_at < _NEW
     if not way.rule.referrers or not (deep or is_new):

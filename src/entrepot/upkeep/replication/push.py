@@ -35,7 +35,7 @@ def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
     if before == digest and not left.manifests and not names:
         return Outcome(State.DONE, digest, parts_of(found), item.error)
     source = Paced(way.mine(item.repository), way.pace)
-    copier.copy(Plan(found.root, left.manifests, names), source, there, item.tag)
+    copier.copy(Plan(found.root, left.manifests, names), source, there, item.tag, lacks=True)
     if kept := there.kept.get(item.tag):
         return Outcome(State.CONFLICT, "", "", f"{there}:{item.tag} moved later: it is {kept}")
     foreign = before and before not in (digest, item.digest)

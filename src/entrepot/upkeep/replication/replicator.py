@@ -31,7 +31,7 @@ from entrepot.observe.metrics import (
 from entrepot.upkeep.follower import LOOK, Follower
 from entrepot.upkeep.job import Job
 from entrepot.upkeep.replication import line
-from entrepot.upkeep.replication.line import WINDOW
+from entrepot.upkeep.replication.line import AHEAD, WINDOW
 from entrepot.upkeep.replication.local import Local
 from entrepot.upkeep.replication.way import Here
 from entrepot.upkeep.replication.worker import Worker
@@ -153,18 +153,18 @@ class Replicator:
                 new = [row for row in rows if row.id > worker.rule.cursor]
                 relevant = any(worker.way.wanted.repository(row.repository) for row in new)
                 if relevant or not is_last or end - worker.noted > WINDOW:
-                    await self._database.note(partial(_enlist, worker=worker, rows=new, end=end))
-                    worker.noted = end
+                    await self._enlist(worker, new if relevant else [], end)
                 worker.rule = replace(worker.rule, cursor=end)
         return not is_last
 
-
-def _enlist(db: Connection, worker: Worker, rows: list[changes.Row], end: int) -> None:
-    """How far the log was read is written down with what came of that."""
-    name, now = worker.rule.name, time.time()
-    for entry, at in line.entries(db, name, worker.way.wanted, rows).items():
-        replication_tags.enlist(db, name, [entry], at, now)
-    replications.move(db, name, end)
+    async def _enlist(self, worker: Worker, rows: list[changes.Row], end: int) -> None:
+        """How far the log was read is written down once what came of that is in line."""
+        name = worker.rule.name
+        if rows:
+            read = partial(line.entries, rule=name, wanted=worker.way.wanted, rows=rows)
+            await worker.enlist(await self._database.scan(read), ahead=AHEAD)
+        await self._database.note(partial(replications.move, name=name, cursor=end))
+        worker.noted = end
 
 
 def _broken(db: Connection, name: str, error: str) -> None:

@@ -1,6 +1,6 @@
 """`Way`: all that copies by one rule: both ends, a pace, and threads that share what they move."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from entrepot.addresses import Network
@@ -12,10 +12,16 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 from entrepot.upkeep.replication.far import Far
 from entrepot.upkeep.replication.local import Local, LocalRepository
+from entrepot.upkeep.replication.nearer import Nearer
 from entrepot.upkeep.replication.pace import Pace
 from entrepot.upkeep.replication.wanted import Wanted
 from entrepot.upstream.copying import Plan
 from entrepot.upstream.place import RefusedError, Target, UpstreamError
+from entrepot.upstream.registry import RegistryRepository
+from entrepot.versions.reading import is_referrer
+
+_MOST = 10_000
+"""Repositories of which it is known what they were seen to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Way:
     wanted: Wanted = field(init=False)
     far: Far = field(init=False)
     pace: Pace = field(init=False)
+    _seen: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.wanted = Wanted(self.rule)
@@ -72,6 +79,24 @@ class Way:
         """One of our repositories."""
         reason = f"copied from {self.rule.url}"
         return LocalRepository(self.here.local, Repository(repository), self.by, reason, mark)
+
+    def theirs(self, repository: str, seen: frozenset[str] | None) -> RegistryRepository:
+        """One of the other registry's, of which nothing is asked that is here, or was seen."""
+        there = self.far.repository(self.name_there(repository))
+        return Nearer(there, self.mine(repository).held, seen, in_order=self.far.follows)
+
+    def see(self, repository: str, names: Iterable[str]) -> frozenset[str]:
+        """Of the tags that one of theirs has, those that are made of digests."""
+        if len(self._seen) >= _MOST:
+            self._seen.clear()
+        found = self._seen[repository] = frozenset(filter(is_referrer, names))
+        return found
+
+    def seen(self, repository: str) -> frozenset[str] | None:
+        """The same as the last compare saw it, which puts in line what is copied; None where the
+        other registry's log does that.
+        """
+        return None if self.far.follows else self._seen.get(repository)
 
     def moved(self, repository: str, tag: str) -> Moved | None:
         """What one of our tags is, and since when; None where it is not there."""

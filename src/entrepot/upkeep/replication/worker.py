@@ -7,7 +7,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -16,13 +16,12 @@ from typing import TypeVar
 from entrepot.db import replication_tags, replications
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
-from entrepot.db.replication_tags import Item, Outcome, State
+from entrepot.db.replication_tags import Entry, Item, Outcome, State
 from entrepot.db.replications import Direction, Replication
 from entrepot.observe.metrics import REPLICATED, Metrics
 from entrepot.upkeep.follower import LOOK
-from entrepot.upkeep.replication import compare, pull, push
+from entrepot.upkeep.replication import compare, line, pull, push
 from entrepot.upkeep.replication.following import DAY, Following
-from entrepot.upkeep.replication.line import Entry
 from entrepot.upkeep.replication.pace import delay
 from entrepot.upkeep.replication.way import Here, Way, why
 from entrepot.upstream.cache.leases import heard
@@ -79,6 +78,13 @@ class Worker:
         self._copier.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.way.far.close()
+
+    async def enlist(self, found: Mapping[Entry, float], *, ahead: float = 0.0) -> None:
+        """Put tags in line, each with when it changed, before all that came in so many seconds."""
+        for some in line.parts(found):
+            at = time.time() - ahead
+            put = partial(replication_tags.enlist, rule=self.rule.name, found=some, turn_at=at)
+            await self._database.note(put)
 
     async def launch(self, wake: Callable[[], None]) -> float:
         """Begin what is due; for how many seconds there is nothing more."""
@@ -182,6 +188,7 @@ class Worker:
             self._troubled = True
             return
         now = time.time()
+        await self.enlist(found.entries, ahead=line.AHEAD)
         await self._database.note(partial(following.note, found=found, now=now))
         following.went_on(found, now)
         if found.anew:
@@ -201,8 +208,7 @@ class Worker:
             while (each := await self._aside(lambda: next(found, None))) is not None:
                 entries, trouble = each
                 error = trouble or error
-                if entries:
-                    await self._database.note(partial(self._enlist, entries=entries))
+                await self.enlist(dict.fromkeys(entries, time.time()))
         except Exception as failed:  # noqa: BLE001 - it is made again later
             await self._compare_failed(failed)
             return
@@ -217,10 +223,6 @@ class Worker:
             _log.error("the compare of %s failed", self.rule.name, exc_info=error)
         self._rest(error)
         await self._end_compare(None, f"it cannot be compared: {why(error)}")
-
-    def _enlist(self, db: Connection, entries: list[Entry]) -> None:
-        now = time.time()
-        replication_tags.enlist(db, self.rule.name, entries, now, now)
 
     async def _end_compare(self, at: float | None, error: str) -> None:
         name = self.rule.name
