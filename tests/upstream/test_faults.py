@@ -1,5 +1,6 @@
 """Registries that break off, are busy, lie, or lead elsewhere."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,10 +10,15 @@ import pytest
 from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, digest, dump, image
 from tests.upstream.scripted import Answer, Asked, Say, Scripted, scripted
 
+from entrepot.oci.digest import Digest
+from entrepot.oci.manifest import Manifest
+from entrepot.oci.names import Repository
 from entrepot.upstream.access import Credential
 from entrepot.upstream.copying import Copier, plan
+from entrepot.upstream.http import Http
 from entrepot.upstream.opened import At, Places
-from entrepot.upstream.place import BrokenError, UpstreamError
+from entrepot.upstream.place import Blob, BrokenError, UpstreamError
+from entrepot.upstream.registry import RegistryRepository
 
 LAYER = Random(7).randbytes(3_000_000)
 MANIFEST = dump(image(LAYER))
@@ -215,3 +221,19 @@ def test_a_link_in_a_layout_is_no_blob(tmp_path: Path) -> None:
         source, _ = places.source(At.parse(f"oci:{layout}"))
         with pytest.raises(UpstreamError, match="has no blobs/"):
             source.manifest("")
+
+
+def test_a_registry_that_stores_slowly_is_waited_for() -> None:
+    def slow(asked: Asked) -> Say:
+        if asked.method == "POST":
+            return Say(202, headers={"location": "/v2/app/blobs/uploads/1"})
+        if asked.method == "PUT":
+            threading.Event().wait(1.0)
+            return Say(201)
+        return Say(404)
+
+    with scripted(slow) as server, closing(Http(f"http://{server.address}", timeout=0.2)) as http:
+        there = RegistryRepository(http, Repository("app"))
+        there.put_blob(Blob(Digest.of(EMPTY), len(EMPTY)), iter((EMPTY,)))
+        there.put_manifest(Manifest.read(dump(image(EMPTY)), ""), "1")
+        assert [each.method for each in server.asked] == ["POST", "PUT", "PUT"]

@@ -157,12 +157,16 @@ class _Stream(httpcore2.NetworkStream):
     def __init__(self, inner: httpcore2.NetworkStream, backend: _Backend) -> None:
         self._inner, self._backend = inner, backend
         self._waited, self._came = 0.0, 0
+        self._answers = True
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """As the inner one, in larger pieces: each costs the same, whatever its size."""
+        """As the inner one, in larger pieces: each costs the same, whatever its size. How long the
+        first of an answer takes is for the timeout to say.
+        """
         began = time.monotonic()
         found = self._inner.read(max(max_bytes, _PIECE), timeout)
-        self._waited += time.monotonic() - began
+        self._waited += time.monotonic() - began if self._answers else 0.0
+        self._answers = True
         self._came += len(found)
         if self._waited > self._backend.slow:
             self._check_speed()
@@ -175,7 +179,7 @@ class _Stream(httpcore2.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """As the inner one; what is answered to that is watched from now on."""
-        self._waited, self._came = 0.0, 0
+        self._waited, self._came, self._answers = 0.0, 0, False
         self._inner.write(buffer, timeout)
 
     def close(self) -> None:

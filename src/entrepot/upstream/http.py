@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -43,6 +44,8 @@ _LOGINS = 2
 """For one answer: a token may have ended, and its heir, too. One more would be refused as well."""
 _TIMEOUT = 60
 _TOTAL = 600
+_STORING = 300.0
+"""Seconds that a registry has to keep what it was sent, before it answers: some copy it then."""
 _MOST = 8 * 1024 * 1024
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 """Statuses that may be others when one asks again."""
@@ -50,6 +53,7 @@ _NEVER = {400, 403, 405, 409, 412}
 _HOLDING = {"rule", "channel", "floats_with"}
 _NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
 """No registry needs any, and those of all answers would be kept for as long as the server runs."""
+_spread = SystemRandom().uniform
 _number = re.compile(r"^\[Errno -?\d+\] ")
 """What the system puts before its words, and nobody reads."""
 
@@ -145,6 +149,7 @@ class Http:
         self._access = Access(origin, credential, self._fetched)
         self.log_in_as = self._access.log_in_as
         self._errors = (httpx2.HTTPError, httpx2.InvalidURL)
+        self._storing = httpx2.Timeout(timeout, read=_STORING)
         headers = {"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"}
         if only_kept:
             headers["cache-control"] = "only-if-cached"
@@ -189,7 +194,9 @@ class Http:
 
         Raises also `BrokenError`, and whatever the content raises.
         """
-        given = {"headers": dict(headers or {}), "content": content}
+        given: dict[str, Any] = {"headers": dict(headers or {}), "content": content}
+        if content is not None:
+            given["timeout"] = self._storing
         with self._sent(method, self._url(path), scope, given) as response:
             answer = Answer(response.status_code, response.headers, self._read(response))
         if answer.status == 401 and content is not None:
@@ -295,11 +302,13 @@ def again(attempt: Callable[[], T], most: int = ATTEMPTS, patience: float = LONG
 def pause(
     error: BrokenError, count: int, most: int = ATTEMPTS, patience: float = LONGEST_WAIT
 ) -> None:
-    """Wait before the next attempt; raise what happened after the last, or where it takes long."""
+    """Wait before the next attempt, not all for as long; raise what happened after the last, or
+    where it takes long.
+    """
     wait = error.wait or 0.2 * 2**count
     if count >= most or wait > patience:
         raise error
-    time.sleep(wait)
+    time.sleep(wait * _spread(1.0, 1.25))
 
 
 def _trusted(ca: str | None) -> "ssl.SSLContext":
