@@ -77,5 +77,4 @@ def copy(
 def _tagged(opened: "Places", at: "At") -> "list[At]":
     from entrepot.upstream.opened import At
 
-    source, _ = opened.source(at)
-    return [At(at.kind, at.where, tag) for tag in source.tags()]
+    return [At(at.kind, at.where, tag) for tag in opened.tags(at)]

@@ -33,7 +33,8 @@ class NewBundle:
         self._earlier = [each for one in since for each in (one, *one.earlier)]
         self._files = NewTarFiles(path, replace=replace)
         self._layout = Layout(self._files, str(path), new=True)
-        self._needed: dict[Digest, Held] = {}
+        self._needed: dict[Digest, tuple[int, set[str]]] = {}
+        """Sizes of content, and the repositories that need it."""
         self._is_open = True
 
     def at(self, name: str) -> "NewBundleImage":
@@ -43,8 +44,7 @@ class NewBundle:
     def leaves_out(self, blob: Blob, repository: str) -> bool:
         """Whether an earlier bundle has it; that an image of this repository needs it is noted."""
         with self._lock:
-            known = self._needed.get(blob.digest, Held(blob.size))
-            self._needed[blob.digest] = known.also_in(repository)
+            self._needed.setdefault(blob.digest, (blob.size, set()))[1].add(repository)
         return self._holder(blob.digest, blob.size) is not None
 
     def _holder(self, digest: Digest, size: int) -> Record | None:
@@ -55,10 +55,10 @@ class NewBundle:
         """What it has, and what is elsewhere."""
         own: dict[Digest, Held] = {}
         others: dict[Record, dict[Digest, Held]] = {}
-        for digest, held in self._needed.items():
-            holder = self._holder(digest, held.size)
+        for digest, (size, repositories) in self._needed.items():
+            holder = self._holder(digest, size)
             if holder is None:
-                own[digest] = held
+                own[digest] = Held(size, tuple(sorted(repositories)))
             else:
                 others.setdefault(holder, {})[digest] = holder.blobs[digest]
         earlier = tuple(Record(each.name, each.made, found) for each, found in others.items())

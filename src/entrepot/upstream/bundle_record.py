@@ -27,10 +27,6 @@ class Held:
     repositories: tuple[str, ...] = ()
     """Of the images that need it, without hosts."""
 
-    def also_in(self, repository: str) -> "Held":
-        """The same for one more repository."""
-        return Held(self.size, tuple(sorted({*self.repositories, repository})))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:

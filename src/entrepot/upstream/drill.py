@@ -5,7 +5,7 @@ there, and the digest is the one that the others have. Nothing is kept, nothing 
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -95,6 +95,8 @@ class Drilled:
 
 
 Pairs = Mapping[Image, Sequence[Copy]]
+Known = set[tuple[Blob, bool]]
+"""Content of a repository that was found there, and whether it was read: images share layers."""
 Show = Callable[[int, int], None]
 """Told how many answers more there are, and how many bytes more were read; by any thread."""
 
@@ -128,6 +130,7 @@ class Drill:
     def __init__(self, login: Login, trust: Trust, ca: str | None, jobs: int) -> None:
         self._login, self._trust, self._ca, self._jobs = login, trust, ca, jobs
         self._https: dict[tuple[str, Credential | None, str, bool], Http] = {}
+        self._known: dict[tuple[Http, Repository], Known] = {}
         self._lock = Lock()
 
     def run(
@@ -159,6 +162,7 @@ class Drill:
         for http in self._https.values():
             http.close()
         self._https.clear()
+        self._known.clear()
 
     def _down(
         self, pool: ThreadPoolExecutor, asked: Iterable[tuple[Image, Copy]]
@@ -213,7 +217,8 @@ class Drill:
         begun = time.monotonic()
         try:
             there = self._repository(image, copy, only_kept=only_kept)
-            digest, size = read(there, image.reference, wanted, seen)
+            known = self._known.setdefault((there.http, there.name), set())
+            digest, size = read(there, image.reference, wanted, known, seen)
         except UnknownError as error:
             return Found(copy, State.MISSING, str(error))
         except BrokenError as error:
@@ -246,16 +251,25 @@ class Drill:
 
 
 def read(
-    source: RegistryRepository, reference: str, wanted: Wanted, seen: Callable[[int], None]
+    source: RegistryRepository,
+    reference: str,
+    wanted: Wanted,
+    known: Known,
+    seen: Callable[[int], None],
 ) -> tuple[Digest, int]:
     """All that a pull needs: the digest of the image, and bytes. Raises `UpstreamError`.
 
-    `seen` is told how many bytes more were read.
+    What is known of the repository is not asked for, and what is found out is known then. `seen` is
+    told how many bytes more were read.
     """
     root = source.manifest(reference)
     parts: dict[Digest, Blob] = {}
     for platform in wanted.platforms:
-        _check(source, _image(source, root, platform), wanted, parts, seen)
+        for blob, whole in _needed(_image(source, root, platform), wanted):
+            if (blob, whole) not in known:
+                _check(source, blob, seen, whole=whole)
+                known.add((blob, whole))
+            parts[blob.digest] = blob
     return root.digest, sum(each.size for each in parts.values())
 
 
@@ -267,23 +281,19 @@ def _image(source: RegistryRepository, root: Manifest, platform: Platform) -> Ma
     raise UpstreamError(f"{source} has indexes inside each other without an end")
 
 
-def _check(
-    source: RegistryRepository,
-    image: Manifest,
-    wanted: Wanted,
-    parts: dict[Digest, Blob],
-    seen: Callable[[int], None],
-) -> None:
-    """The first of the blobs is the configuration, which is read in any case."""
+def _needed(image: Manifest, wanted: Wanted) -> Iterator[tuple[Blob, bool]]:
+    """What is asked for, and whether it is read: the first, the configuration, is in any case."""
     for number, each in enumerate(image.blobs):
-        blob = Blob(each.digest, each.size)
-        if blob.digest in parts:
-            continue
-        if number == 0 or wanted.layers:
-            again(partial(_read, source, blob, seen), _ATTEMPTS)
-        elif not source.serves(blob):
-            raise UnknownError(f"{source} has no layer {blob.digest}, or one of another size")
-        parts[blob.digest] = blob
+        yield Blob(each.digest, each.size), number == 0 or wanted.layers
+
+
+def _check(
+    source: RegistryRepository, blob: Blob, seen: Callable[[int], None], *, whole: bool
+) -> None:
+    if whole:
+        again(partial(_read, source, blob, seen), _ATTEMPTS)
+    elif not source.serves(blob):
+        raise UnknownError(f"{source} has no layer {blob.digest}, or one of another size")
 
 
 def _read(source: RegistryRepository, blob: Blob, seen: Callable[[int], None]) -> None:

@@ -7,6 +7,7 @@ Specification, "Image Layout".
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from threading import Lock
 from typing import Any, Protocol
 
@@ -15,9 +16,9 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.layout import INDEX, MARK, NAME, place_of
 from entrepot.oci.manifest import MAX_BYTES, Manifest
+from entrepot.upstream.entries import CONTAINERD_NAME, Entries, name_of, names_of
 from entrepot.upstream.place import Blob, Source, UnknownError, UpstreamError, parsed, told
 
-CONTAINERD_NAME = "io.containerd.image.name"
 _MOST = 64 * 1024 * 1024
 
 
@@ -43,7 +44,7 @@ class Layout:
     def __init__(self, files: Files, where: str, *, new: bool = False) -> None:
         self._files, self._where = files, where
         self._lock = Lock()
-        self._entries = [] if new else self._read_index()
+        self._entries = Entries(() if new else self._read_index())
         self._referring: dict[Digest, list[Digest]] | None = None
 
     def __str__(self) -> str:
@@ -51,7 +52,11 @@ class Layout:
 
     def names(self) -> list[str]:
         """Of its images."""
-        return [name for each in self._entries if (name := _name(each))]
+        return [name for each in self._entries if (name := name_of(each))]
+
+    def names_beginning(self, stem: str) -> list[str]:
+        """Those that begin so."""
+        return self._entries.beginning(stem)
 
     def at(self, name: str) -> "LayoutImage":
         """One of its images, or one to be; "" for the only one."""
@@ -59,10 +64,11 @@ class Layout:
 
     def entry(self, name: str) -> dict[str, Any]:
         """The descriptor of an image."""
-        found = [each for each in self._entries if name in _names(each)] if name else self._all
+        found = self._entries.called(name) if name else self._all
         if len({each["digest"] for each in found}) == 1:
             return found[-1]
-        known = ", ".join([_name(each) or each["digest"] for each in found or self._all][:20])
+        listed = islice(found or self._all, 20)
+        known = ", ".join([name_of(each) or each["digest"] for each in listed])
         if not found:
             raise UnknownError(f"{self} has no image {name!r} (it has: {known or 'none'})")
         raise UpstreamError(f"{self} has several images, name one: {known}")
@@ -70,7 +76,7 @@ class Layout:
     @property
     def _all(self) -> list[dict[str, Any]]:
         """What is listed without a name mostly refers to what has one."""
-        return [each for each in self._entries if _name(each)] or self._entries
+        return [each for each in self._entries if name_of(each)] or list(self._entries)
 
     def get(self, digest: Digest) -> Manifest:
         """A manifest by its digest."""
@@ -111,12 +117,7 @@ class Layout:
             if "/" in name:
                 entry["annotations"][CONTAINERD_NAME] = name
         with self._lock:
-            digest = entry["digest"]
-            self._entries = [
-                each
-                for each in self._entries
-                if (_name(each) != name if name else each.get("digest") != digest)
-            ] + [entry]
+            self._entries.put(entry)
 
     def finish(self) -> None:
         """Write the index."""
@@ -124,7 +125,7 @@ class Layout:
             document = {
                 "schemaVersion": 2,
                 "mediaType": media.OCI_INDEX,
-                "manifests": self._entries,
+                "manifests": list(self._entries),
             }
             self._files.finish(json.dumps(document, indent=1).encode())
 
@@ -152,7 +153,7 @@ class Layout:
             found = document["manifests"]
             for each in found:
                 Digest.parse(each["digest"])
-                _names(each)
+                names_of(each)
         except (ValueError, KeyError, TypeError, AttributeError, OCIError):
             raise UpstreamError(f"{self._where} is damaged: its {INDEX} cannot be read") from None
         return list(found)
@@ -202,7 +203,7 @@ class LayoutImage:
     def named_after(self, digest: Digest) -> list[str]:
         """What was copied under such a tag has it as its name."""
         stem = f"{digest.algorithm}-{digest.hex}."
-        return [name for name in self._layout.names() if name.startswith(stem)]
+        return self._layout.names_beginning(stem)
 
     def tags(self) -> list[str]:
         """The names of images."""
@@ -231,17 +232,6 @@ class LayoutImage:
             self._layout.put(blob, iter((manifest.content,)))
         if tag or manifest.subject is not None:
             self._layout.name(manifest, tag)
-
-
-def _name(entry: dict[str, Any]) -> str:
-    """The one that says most."""
-    return max(_names(entry), key=lambda name: ("/" in name, bool(name)))
-
-
-def _names(entry: dict[str, Any]) -> tuple[str, str]:
-    """By OCI and by containerd. Docker writes but a tag as the first, which two may have."""
-    notes = entry.get("annotations") or {}
-    return str(notes.get(NAME) or ""), str(notes.get(CONTAINERD_NAME) or "")
 
 
 def _digest(reference: str) -> Digest | None:

@@ -71,6 +71,7 @@ class Places:
     ) -> None:
         self._login, self._ca, self._plain, self._replace = login, ca, plain, replace
         self._https: dict[tuple[str, Credential | None], Http] = {}
+        self._listed: dict[str, frozenset[str]] = {}
         self._layouts: dict[tuple[str, str, bool], Layout] = {}
         self._archives: dict[str, DockerArchive] = {}
         self._written: dict[str, NewTarFiles | NewDockerArchive] = {}
@@ -89,7 +90,17 @@ class Places:
             return self._archives[at.where], at.name
         if at.kind:
             return self._layout(at, new=False).at(at.name), at.name
-        return self._registry(at), at.name or "latest"
+        found = self._registry(at)
+        found.listed = self._listed.get(at.where)
+        return found, at.name or "latest"
+
+    def tags(self, at: At) -> list[str]:
+        """All that a source has; who reads there from now on goes by that list."""
+        source, _ = self.source(at)
+        found = source.tags()
+        if not at.kind:
+            self._listed[at.where] = frozenset(found)
+        return found
 
     def target(self, at: At) -> Target:
         """Where to write; it is so once `finish` was called. Any thread may ask."""

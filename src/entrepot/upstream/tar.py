@@ -59,12 +59,7 @@ class TarFiles:
         if name not in self._members:
             raise FileNotFoundError(name)
         place, size = self._members[name]
-        with self._path.open("rb") as file:
-            file.seek(place + start)
-            left = size - start
-            while left > 0 and (part := file.read(min(left, CHUNK))):
-                left -= len(part)
-                yield part
+        yield from _span(self._path, place + start, size - start)
 
     def write(self, _: str, __: int, ___: Iterator[bytes]) -> None:
         """It cannot: what is added would be lost to who reads it now."""
@@ -97,12 +92,14 @@ class NewTarFiles:
         if name not in self._places:
             raise FileNotFoundError(name)
         place, size = self._places[name]
-        with self._made.open("rb") as file:
-            file.seek(place + start)
-            yield file.read(size - start)
+        yield from _span(self._made, place + start, size - start)
 
     def write(self, name: str, size: int, content: Iterator[bytes]) -> None:
-        """One after the other; what breaks off is written over by the next."""
+        """One after the other; what breaks off is written over by the next. What is small is had
+        before its turn, so that nobody's turn takes a request for it.
+        """
+        if size <= CHUNK and name not in self._places:
+            content = iter((b"".join(content),))
         with self._lock:
             if name in self._places:
                 return
@@ -144,3 +141,12 @@ class NewTarFiles:
         """Leave nothing, where it was not finished."""
         self._file.close()
         self._made.unlink(missing_ok=True)
+
+
+def _span(path: Path, start: int, size: int) -> Iterator[bytes]:
+    """Bytes of a file."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while size > 0 and (part := file.read(min(size, CHUNK))):
+            size -= len(part)
+            yield part
