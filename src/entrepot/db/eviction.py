@@ -68,12 +68,12 @@ def unused(
 
 def evict(db: Connection, found: Unused, row: Upstream, by: By) -> int:
     """Take a manifest away with its tags, and the blobs that only it needs; the bytes that the
-    project has more then. 0 where it has gone, or its upstream's row pins it.
+    project has more then. 0 where it has gone, was pulled meanwhile, or its upstream's row pins it.
 
     Raises DENIED where it is to stay: a rule holds it, or a cluster has it. Nothing may be kept of
     the transaction then.
     """
-    if row.pins(found.repository.name.partition("/")[2], _tags(db, found)):
+    if row.pins(found.repository.name.partition("/")[2], _tags(db, found)) or _is_used(db, found):
         return 0
     project = found.repository.project
     before = quotas.find(db, project).bytes
@@ -93,6 +93,14 @@ def evict(db: Connection, found: Unused, row: Upstream, by: By) -> int:
         while not purge.purge(db, ended, _PAGE):
             pass
     return before - quotas.find(db, project).bytes
+
+
+def _is_used(db: Connection, found: Unused) -> bool:
+    """Whether somebody has pulled it since it was found."""
+    row = db.execute(
+        "select 1 from manifest_use where manifest = ? and at > ?", (found.id, found.used_at)
+    ).fetchone()
+    return row is not None
 
 
 def _tags(db: Connection, found: Unused) -> list[str]:

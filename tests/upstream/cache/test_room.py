@@ -1,7 +1,11 @@
 """A cache that is full: what was not pulled for the longest time goes, and comes again."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,9 +16,26 @@ from tests.upstream.cache.shop import Shop, opened
 from tests.upstream.cache.test_fetching import APP, blob, manifest
 from tests.upstream.cache.test_stale import rows
 
-from entrepot.db import engine, immutable_rules, quotas
+from entrepot.db import (
+    engine,
+    eviction,
+    immutable_rules,
+    manifests,
+    place,
+    projects,
+    quotas,
+    upstreams,
+)
+from entrepot.db.audit import By
+from entrepot.db.connection import Connection
+from entrepot.db.eviction import Unused
+from entrepot.db.projects import Project
 from entrepot.db.quotas import Usage
-from entrepot.upkeep.evict import excess
+from entrepot.db.sqlite import SQLiteDatabase
+from entrepot.db.upstreams import Upstream
+from entrepot.oci.manifest import Manifest
+from entrepot.oci.names import Repository, Tag
+from entrepot.upkeep.evict import evict, excess
 
 SIZE = 100_000
 LAYERS = [bytes([number]) * SIZE for number in range(6)]
@@ -148,3 +169,57 @@ def test_manifests_and_configurations_may_take_a_little_more(
             assert blob(served.client, EMPTY).content == EMPTY
             assert blob(served.client, LAYERS[1]).content == LAYERS[1]
             assert rows(served, "select count(*) from blob where size = 100000") == [(1,)]
+
+
+MANY = 1200
+
+
+class Counted:
+    """A database that counts the long queries."""
+
+    def __init__(self, database: SQLiteDatabase) -> None:
+        self._database, self.scans = database, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def scan(self, query: Callable[[Connection], Any]) -> Any:
+        self.scans += 1
+        return await self._database.scan(query)
+
+
+def full(db: Connection) -> list[Unused]:
+    """A cache with as much as it may have, none of which was pulled of late; all of it."""
+    projects.create(db, Project("hub"), "test")
+    upstreams.put(db, Upstream("hub", "http://127.0.0.1:9", hosts=("up.test",)))
+    for number in range(MANY):
+        manifest = Manifest.read(dump(image(annotations={"n": str(number)})), "")
+        manifests.put(db, Repository("hub/app"), manifest, [Tag(str(number))], sparse=True)
+    db.execute("update manifest set created_at = 1000.0")
+    quotas.limit(db, "hub", quotas.find(db, "hub").bytes, None)
+    return eviction.unused(db, "hub", 2000.0, MANY)
+
+
+def test_hundreds_go_after_one_look_at_all(tmp_path: Path) -> None:
+    async def run() -> None:
+        database = SQLiteDatabase(tmp_path)
+        await database.write(full, large=True)
+        counted: Any = Counted(database)
+        assert await evict(counted) > 0
+        assert counted.scans == 1
+        left = await database.read(lambda db: eviction.unused(db, "hub", 2000.0, MANY))
+        assert MANY * 0.75 < len(left) < MANY * 0.85
+        await database.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_pulled_meanwhile_stays(tmp_path: Path) -> None:
+    where = place.find(tmp_path, "")
+    where.prepare()
+    with closing(where.connect()) as db, db.exclusive():
+        found, row = full(db), upstreams.find(db, "hub")
+        assert row is not None
+        db.execute("insert into manifest_use (manifest, at) values (?, 3000.0)", (found[0].id,))
+        freed = [eviction.evict(db, each, row, By("test")) for each in found[:2]]
+        assert [bool(size) for size in freed] == [False, True]

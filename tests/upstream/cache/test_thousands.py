@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.content import EMPTY, OCI_MANIFEST, digest
 from tests.registry import StartRegistry
+from tests.served import Served
 from tests.upstream.cache.conftest import Caching, stand_for
 from tests.upstream.cache.shop import LAYER, MANIFEST, SMALL, Shop, opened
 from tests.upstream.cache.test_processes import ALLOW
@@ -74,3 +75,26 @@ def test_of_several_workers(start_registry: StartRegistry, tmp_path: Path) -> No
         host, _, port = start_registry(workers=2, **ALLOW).address.partition(":")
         asyncio.run(crowd((host, int(port)), shop, NODES))
         each_once(server)
+
+
+async def looked_for(cache: Served, shop: Shop) -> None:
+    """Many look for a layer, of which its registry says nothing before all of them wait."""
+    shop.hangs, shop.ends = threading.Event(), (digest(LAYER),)
+    nodes = [await asyncio.open_connection(*cache.address) for _ in range(30)]
+    for _, writer in nodes:
+        writer.write(f"HEAD {BASE}/blobs/{digest(LAYER)} HTTP/1.1\r\nhost: t\r\n\r\n".encode())
+        await writer.drain()
+    for _ in range(30):  # the loop has come round to them by then
+        assert cache.ask(b"/v2/").status == 200
+    shop.hangs.set()
+    for reader, writer in nodes:
+        assert (await reader.readuntil(b"\r\n\r\n"))[9:12] == b"200"
+        writer.close()
+
+
+def test_a_layer_that_many_look_for_is_looked_for_once(caching: Caching) -> None:
+    with opened() as (shop, server):
+        cache = caching(server.address)
+        assert cache.client.get(f"{BASE}/manifests/1").status_code == 200
+        asyncio.run(looked_for(cache, shop))
+        assert len(server.paths("HEAD")) <= 3

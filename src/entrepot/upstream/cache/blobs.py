@@ -23,6 +23,7 @@ from entrepot.oci.ranges import Span
 from entrepot.upstream.cache import told
 from entrepot.upstream.cache.behind import Behind
 from entrepot.upstream.cache.fetching import Fetching
+from entrepot.upstream.cache.flights import Flights
 from entrepot.upstream.cache.leases import Leases, heard
 from entrepot.upstream.cache.pour import Pour
 from entrepot.upstream.cache.remote import Remote
@@ -55,6 +56,8 @@ class Blobs:
         self._fetching = Fetching(database, store, leases, folder=folder, expiry=expiry)
         self._tails: dict[str, Tail] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: Flights[bool] = Flights()
+        """Which of those that are not fetched the upstream has."""
         self._stop = threading.Event()
 
     async def find(self, remote: Remote, repository: Repository, digest: Digest) -> Tail | None:
@@ -89,8 +92,9 @@ class Blobs:
         if tail is not None:
             return tail.size
         blob = await self.needed(remote, repository, digest)
+        ask = partial(remote.ask, repository, lambda there: there.serves(blob))
         try:
-            found = await remote.ask(repository, lambda there: there.serves(blob))
+            found = await self._looking.once(f"{repository}@{digest}", ask)
         except UpstreamError as error:
             raise _told(remote, repository, digest, error) from None
         if not found:
@@ -116,6 +120,7 @@ class Blobs:
 
     async def close(self) -> None:
         """Wait until it has ended."""
+        await self._looking.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
