@@ -22,6 +22,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from entrepot.server import descriptors
 from entrepot.server.alongside import Companion, Lifespan, as_task
 from entrepot.server.certificates import CertificateError, Files, LiveContext
 from entrepot.server.limits import Limits
@@ -79,6 +80,7 @@ def run(plan: Plan, listener: socket.socket, redirect: Redirect | None = None) -
     # uvicorn raises the signal again for whoever called it; we called, and are done then.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    descriptors.widen()
     config = _config(plan)
     config.redirect = redirect
     config.limits = plan.limits
