@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from tests import hashing as _quickly  # noqa: F401 - before what hashes
 from tests import served as apps
 from tests.postgres import Postgres
 from tests.postgres import running as running_postgres

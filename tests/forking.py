@@ -20,6 +20,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 _LEFT_OUT = ("entrepot.__main__", "entrepot.db.migrations", "entrepot.kube.controller")
@@ -28,6 +29,7 @@ _LEFT_OUT = ("entrepot.__main__", "entrepot.db.migrations", "entrepot.kube.contr
 
 def _import() -> None:
     """All that commands import; what they find imported costs them nothing."""
+    runpy.run_path(str(Path(__file__).with_name("hashing.py")))
     package = importlib.import_module("entrepot")
     names = [found.name for found in pkgutil.walk_packages(package.__path__, "entrepot.")]
     for name in names:

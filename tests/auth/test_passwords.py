@@ -1,8 +1,10 @@
 """Passwords: hashed for keeping, checked, and remembered for a moment once found good."""
 
 import asyncio
+import sys
 
 import pytest
+from tests.tools import run
 
 from entrepot.auth.passwords import LEAST, MOST, Passwords, check_new, hashed, make
 
@@ -41,6 +43,12 @@ def test_what_is_known_is_one_password_of_one_account(kept: str) -> None:
 
 def test_nobody_has_no_password() -> None:
     assert not asyncio.run(Passwords().verify(None, GOOD))
+
+
+def test_to_guess_takes_long() -> None:
+    """Where tests do not see to it that it takes none: RFC 9106's second recommended option."""
+    words = f"from entrepot.auth.passwords import hashed; print(hashed({GOOD!r}))"
+    assert run(sys.executable, "-c", words).stdout.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 @pytest.mark.parametrize("length", [0, LEAST - 1, MOST + 1])
