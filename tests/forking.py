@@ -9,6 +9,7 @@ import atexit
 import gc
 import importlib
 import json
+import multiprocessing
 import os
 import pkgutil
 import runpy
@@ -26,13 +27,16 @@ from typing import Any, NoReturn
 _LEFT_OUT = ("entrepot.__main__", "entrepot.db.migrations", "entrepot.kube.controller")
 """Not imported ahead: what runs when it is imported, and what no other command imports."""
 
+_BESIDES = ("typer.rich_utils", "rich.markdown")
+"""Imported by what shows help."""
+
 
 def _import() -> None:
     """All that commands import; what they find imported costs them nothing."""
     runpy.run_path(str(Path(__file__).with_name("hashing.py")))
     package = importlib.import_module("entrepot")
     names = [found.name for found in pkgutil.walk_packages(package.__path__, "entrepot.")]
-    for name in names:
+    for name in (*names, *_BESIDES):
         if not name.startswith(_LEFT_OUT):
             importlib.import_module(name)
     gc.freeze()
@@ -92,6 +96,23 @@ def _become(words: list[str], env: dict[str, str], cwd: str, files: list[int]) -
         _say(at, os.getpid())
     for file in files[:3]:
         os.close(file)
+    if "ENTREPOT_STORAGE_URL" not in env:
+        _fork_workers()
+
+
+def _fork_workers() -> None:
+    """Workers are forks, too: uvicorn starts each afresh. Not those over a bucket, whose client has
+    threads in the supervisor, which no fork would have.
+    """
+    starting: Any = importlib.import_module("uvicorn._subprocess")
+    starting.spawn = multiprocessing.get_context("fork")
+    os.register_at_fork(after_in_child=_take_signals)
+
+
+def _take_signals() -> None:
+    """As what has just been started does, and not as a supervisor, who only notes them down."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run() -> NoReturn:

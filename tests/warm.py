@@ -2,8 +2,8 @@
 than for their work.
 
 One process has imported it all (`tests/forking.py`), and each command is a fork of it. Where a test
-is about what comes before (what is imported in which order, what `ps` shows) it starts the command
-afresh, as all tests of commands themselves do: `tests/cli/command.py`.
+is about what comes before (what can be imported, what `ps` shows) it starts the command afresh:
+`tests/cli/command.py`.
 """
 
 import functools

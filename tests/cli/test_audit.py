@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.accounts import ADMIN, Accounts
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.content import put_image
 from tests.crash.processes import await_
 from tests.registry import Registry, serving
+from tests.warm import entrepot
 
 from entrepot.db import audit, engine
 from entrepot.db.connection import Connection

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import typer
 from tests.admin.office import PASSWORD
-from tests.cli.command import entrepot
 from tests.cli.desk import Desk
 from tests.cli.test_help import GROUP, paths
+from tests.warm import entrepot
 from typer.core import TyperGroup
 
 from entrepot.auth import secrets

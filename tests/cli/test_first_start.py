@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.registry import Registry, StartRegistry
+from tests.warm import entrepot
 
 PASSWORD = "correct horse battery"
 

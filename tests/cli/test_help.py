@@ -4,10 +4,12 @@ import json
 import platform
 import re
 import sqlite3
+import sys
 
 import pytest
 import typer
-from tests.cli.command import entrepot
+from tests.tools import run
+from tests.warm import entrepot
 from typer.core import TyperGroup
 
 import entrepot as package
@@ -33,6 +35,24 @@ def test_help_has_an_example_that_works(path: tuple[str, ...]) -> None:
     assert done.status == 0
     text = " ".join(done.output.split())
     assert re.search(rf"Examples?: entrepot {' '.join(path)}\b", text.replace("`", "")), text
+
+
+_ONE_BY_ONE = """
+import importlib, os, pkgutil, sys, typer
+from entrepot import cli
+for found in pkgutil.iter_modules(cli.__path__, "entrepot.cli."):
+    if os.fork() == 0:
+        importlib.import_module(found.name)
+        os._exit(0)
+    print(found.name, os.wait()[1])
+"""
+
+
+def test_each_module_may_be_the_first_that_is_imported() -> None:
+    """As it is where its command is started, since each loads its own."""
+    said = run(sys.executable, "-c", _ONE_BY_ONE).stdout.split()
+    assert "entrepot.cli.serve" in said
+    assert set(said[1::2]) == {"0"}, said
 
 
 def test_commands_of_groups_are_seen() -> None:

@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
+from tests.warm import entrepot
 
 NAME = "entrepot-credential-provider"
 CONFIG = "credential-provider.yaml"

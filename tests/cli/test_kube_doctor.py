@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.cli.command import entrepot
 from tests.registry import free_port
+from tests.warm import entrepot
 
 from entrepot.kube.doctor.cause import Cause
 

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from tests.accounts import ADMIN
-from tests.cli.command import entrepot
 from tests.cli.desk import Desk
 from tests.content import put_image
 from tests.kube.rollout.documents import pod, waiting, workload
 from tests.kube.rollout.stand import Stand
+from tests.warm import entrepot
 
 APP = "kiwi/app"
 SELECTOR: Any = {"selector": {"matchLabels": {"app": "web"}}}

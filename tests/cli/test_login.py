@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.admin.office import PASSWORD, made
-from tests.cli.command import entrepot
 from tests.cli.desk import Desk
+from tests.warm import entrepot
 
 
 def test_as_it_is_written(empty: Desk) -> None:

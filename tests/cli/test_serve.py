@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.crash.connection import Connection
 from tests.registry import StartRegistry
+from tests.warm import entrepot
 
 from entrepot import __version__
 from entrepot.db import engine

@@ -11,8 +11,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.tools import run, tool
+from tests.warm import entrepot
 
 from entrepot.auth.authority import Authority
 from entrepot.auth.ca_folder import Folder, Pair

@@ -8,8 +8,9 @@ import pytest
 from tests.accounts import ADMIN, Accounts
 from tests.auth.oidc.issuing import AUDIENCE, KEY, claims, public, sign
 from tests.auth.oidc.platforms import KUBERNETES
-from tests.cli.command import Done, entrepot
+from tests.cli.command import Done
 from tests.registry import Registry, serving
+from tests.warm import entrepot
 
 CLUSTER = "https://kubernetes.default.svc.cluster.local"
 ADD = (

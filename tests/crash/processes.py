@@ -6,9 +6,13 @@ from pathlib import Path
 
 
 def workers(supervisor: int) -> list[int]:
-    """The ids of the processes that serve."""
+    """The ids of the processes that serve; Python may have one of its own beside them."""
     children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    return sorted(int(child) for child in children if b"spawn_main" in _command(int(child)))
+    return sorted(int(child) for child in children if _serves(_command(int(child))))
+
+
+def _serves(command: bytes) -> bool:
+    return b"spawn_main" in command or b"forking.py" in command
 
 
 def alive(process: int) -> bool:
@@ -20,7 +24,7 @@ def alive(process: int) -> bool:
     return state != "Z"
 
 
-def await_(what: Callable[[], bool], within: float = 15) -> None:
+def await_(what: Callable[[], bool], within: float = 60) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + within
     while not what():
@@ -28,7 +32,7 @@ def await_(what: Callable[[], bool], within: float = 15) -> None:
         time.sleep(0.02)
 
 
-def await_none(what: Callable[[], list[str]], within: float = 15) -> None:
+def await_none(what: Callable[[], list[str]], within: float = 60) -> None:
     """Wait until nothing is left of something."""
     deadline = time.monotonic() + within
     while left := what():

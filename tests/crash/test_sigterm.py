@@ -20,7 +20,7 @@ DOWN = Content(seed=2, size=12_000_000)
 def test_a_slow_upload_and_a_slow_download_are_finished(
     start_registry: StartRegistry, workers: int
 ) -> None:
-    registry = start_registry(workers=workers)
+    registry = start_registry(afresh=workers > 1, workers=workers)
     with Connection(registry.address) as at:
         post_only(at, "slow/app", DOWN, forget)
     upload, download = _begin_upload(registry), _begin_download(registry)

@@ -1,4 +1,4 @@
-"""One process of several dies: the others go on, or stop in good order."""
+"""One process of several dies: the others go on, or stop in good order; started as users do."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.registry import StartRegistry
 
 
 def test_a_worker_that_is_killed_is_replaced(start_registry: StartRegistry) -> None:
-    registry = start_registry(workers=2)
+    registry = start_registry(afresh=True, workers=2)
     await_(lambda: len(workers(registry.pid)) == 2)
     ledgers = [Ledger(f"load/{number}") for number in range(4)]
     for round_ in range(2):
@@ -36,7 +36,7 @@ def test_a_worker_that_is_killed_is_replaced(start_registry: StartRegistry) -> N
 
 
 def test_workers_stop_when_their_supervisor_is_killed(start_registry: StartRegistry) -> None:
-    registry = start_registry(workers=2)
+    registry = start_registry(afresh=True, workers=2)
     await_(lambda: len(workers(registry.pid)) == 2)
     orphans = workers(registry.pid)
     supervisor = registry.pid

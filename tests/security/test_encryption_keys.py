@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.cli.command import entrepot
 from tests.content import digest, put_image
 from tests.registry import Registry, serving
+from tests.warm import entrepot
 
 from entrepot.encryption.keys import MasterKey
 

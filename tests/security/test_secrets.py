@@ -15,11 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.accounts import Credential
-from tests.cli.command import entrepot
 from tests.content import dump, put_image
 from tests.registry import Registry, serving
 from tests.security.cast import basic
 from tests.upstream.scripted import Asked, Say, scripted
+from tests.warm import entrepot
 
 from entrepot.auth import secrets
 from entrepot.db.secrets import Kind

@@ -315,7 +315,7 @@ def ask(
 
 
 def test_it_does_not_start_with_spoilt_files(folder: Folder, tmp_path: Path) -> None:
-    from tests.cli.command import entrepot
+    from tests.warm import entrepot
 
     folder.server.key.write_bytes(b"")
     done = entrepot(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.cli.command import entrepot
 from tests.content import EMPTY, OCI_MANIFEST, digest, dump
 from tests.registry import MANIFESTS
 from tests.upstream.cache.conftest import Caching
 from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, OTHER, SMALL, Shop, opened
 from tests.upstream.scripted import Asked, Say, Scripted, scripted
+from tests.warm import entrepot
 
 from entrepot.db import engine
 from entrepot.db.generation import Generation
