@@ -7,7 +7,6 @@ machine's or the pod's identity. What a store says when it refuses is told by `t
 
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from entrepot.blobstore.place import Place
+from entrepot.blobstore.said import said
 from entrepot.blobstore.store import StoreError
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ _KEPT = timedelta(minutes=6)
 """How long credentials may be used without asking again: obstore asks five minutes before."""
 
 logging.getLogger("botocore.credentials").setLevel(logging.WARNING)  # it tells each success
-
-_query = re.compile(r"(://[^\s?]+)\?\S+")
-_WHY = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +162,6 @@ def told(doing: str) -> Iterator[None]:
     try:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise StoreError(f"{doing} is not allowed: {_short(error)}") from None
+        raise StoreError(f"{doing} is not allowed: {said(error)}") from None
     except BaseError as error:
-        raise StoreError(f"{doing} failed: {_short(error)}") from None
-
-
-def _short(error: BaseException) -> str:
-    """What was said, without the trace behind it, and without signatures in URLs."""
-    text = str(error).partition("\n\nDebug source")[0].replace("\n", " ")
-    return _query.sub(r"\1", text)[:_WHY]
+        raise StoreError(f"{doing} failed: {said(error)}") from None

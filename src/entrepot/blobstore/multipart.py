@@ -14,6 +14,7 @@ from typing import Self
 import obstore
 
 from entrepot.blobstore.clients import Client, told
+from entrepot.blobstore.said import said
 from entrepot.blobstore.store import StoreError
 from entrepot.oci.digest import Hasher
 from entrepot.oci.errors import Code, OCIError
@@ -151,7 +152,7 @@ def _told(key: str) -> Iterator[None]:
     except StoreError:
         raise
     except OSError as error:
-        raise StoreError(f"writing {key} failed: {error}") from None
+        raise StoreError(f"writing {key} failed: {said(error)}") from None
 
 
 def _too_many() -> OCIError:

@@ -206,6 +206,7 @@ def prune(
     Examples: `entrepot backup prune /mnt/backup --keep 30`,
     `entrepot backup prune s3://backups/registry --keep 7 --json`
     """
+    from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.prune import prune as take_away
 
     with told("the pruning is not finished; run it again to go on"):
@@ -222,6 +223,7 @@ def prune(
             keep = 0 if dest else settings.load(config).backup_keep
         if not keep:
             fail("say how many backups stay: --keep")
+        document.read(vault, "")  # where there is none the place is mistyped
         with shown() as show:
             found = take_away(vault, keep, show)
     words = (

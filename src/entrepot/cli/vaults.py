@@ -102,4 +102,11 @@ def told(cut: str) -> Iterator[None]:
     except (BackupError, MoveError, SchemaError, EncryptionError, settings.SettingsError) as error:
         fail(str(error))
     except (OSError, sqlite3.Error) as error:
-        fail(f"{error}; {cut}", 1)
+        fail(f"{_words(error)}; {cut}", 1)
+
+
+def _words(error: Exception) -> str:
+    """Of a file that cannot be used, which, and why."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

@@ -33,6 +33,7 @@ def turn(vault: Vault, work: Work) -> Iterator[Callable[[], None]]:
     def renew() -> None:
         vault.put(name, [words], len(words))
 
+    next(vault.files(_FOLDER), None)  # a store says what is wrong more clearly when it is asked
     renew()
     try:
         _check(vault, name, work)
