@@ -1,11 +1,13 @@
 """`entrepot upstream`, as an admin at a desk types it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.cli.desk import Desk, furnished
 from tests.content import digest, dump, image, index
+from tests.registry import free_port
 from tests.upstream.cache.shop import INDEX, MANIFEST, SMALL, Shop, opened
 from tests.upstream.clouds.google_cloud import EMAIL, Google, private_key
 from tests.upstream.scripted import Asked, Say, scripted
@@ -22,7 +24,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def test_the_life_of_an_upstream(desk: Desk) -> None:
     words = ("hub", "https://registry-1.docker.io", "--for", "docker.io", "--user", "team")
     said = desk.good("upstream", "add", *words, "--password-stdin", stdin="pass word\n")
-    assert said == "project hub stands for https://registry-1.docker.io (docker.io)\n"
+    assert said.startswith("project hub stands for https://registry-1.docker.io (docker.io)\n")
     assert "docker.io" in desk.good("upstream", "list")
     more = ("--tags-after", "1h", "--allow", "library/*", "--deny", "library/x", "--largest", "5GB")
     desk.good("upstream", "set", "hub", *more, "--all-platforms")
@@ -31,7 +33,7 @@ def test_the_life_of_an_upstream(desk: Desk) -> None:
     assert (shown["allow"], shown["deny"]) == (["library/*"], ["library/x"])
     assert (shown["largest"], shown["everything"], shown["has_password"]) == (5 * 10**9, True, True)
     assert "4.7 GiB" in desk.good("upstream", "show", "hub")
-    desk.good("upstream", "set", "hub", "--allow", "", "--largest", "0", "--user", "")
+    desk.good("upstream", "set", "hub", "--allow", "", "--largest", "0", "--user", "", "--ca", "")
     (shown,) = desk.json("upstream", "list")
     assert (shown["allow"], shown["largest"], shown["has_password"]) == ([], None, False)
     assert desk.good("upstream", "remove", "hub", "--yes").startswith("hub stands for no other")
@@ -42,11 +44,39 @@ def test_the_life_of_an_upstream(desk: Desk) -> None:
 
 def test_one_that_may_not_be_asked_is_told_at_once(desk: Desk) -> None:
     said = desk.good("upstream", "add", "near", "https://192.168.7.7")
-    assert "but it is not asked: 192.168.7.7 has an address that is not global" in said
+    assert "but nothing can be had of it: 192.168.7.7 has an address that is not global" in said
     assert "ENTREPOT_OUTBOUND_ALLOW" in desk.json("upstream", "show", "near")["trouble"]
-    said = desk.good("upstream", "set", "near", "--url", "https://127.0.0.7")
-    assert said == "upstream near is changed\n"
+    with opened() as (_, server):
+        said = desk.good("upstream", "set", "near", "--url", f"http://{server.address}")
+        assert said == "upstream near is changed\n"
     desk.good("upstream", "remove", "near", "--yes")
+
+
+def test_check(desk: Desk) -> None:
+    with opened() as (_, server):
+        url = f"http://{server.address}"
+        assert desk.good("upstream", "add", "asked", url).count("\n") == 1
+        assert desk.good("upstream", "check", "asked") == f"{url} answers\n"
+        assert desk.json("upstream", "check", "asked")["trouble"] == ""
+    url = f"http://127.0.0.1:{free_port()}"
+    said = desk.good("upstream", "set", "asked", "--url", url)
+    assert said.startswith("upstream asked is changed\nbut nothing can be had of it: 127.0.0.1:")
+    assert desk.bad("upstream", "check", "asked").startswith("nothing can be had of asked: 127.")
+    done = desk.run("upstream", "check", "asked", "--json")
+    assert (done.status, json.loads(done.output)["url"]) == (1, url)
+    with scripted(lambda _: Say(200, b"<html>", {"content-type": "text/html"})) as server:
+        said = desk.good("upstream", "set", "asked", "--url", f"http://{server.address}")
+        assert said.endswith(f": {server.address} answers, but not as a registry does\n")
+        desk.good("upstream", "set", "asked", "--tags-after", "1h")
+        assert len(server.asked) == 1, "it was asked for what it does not change"
+    desk.good("upstream", "remove", "asked", "--yes")
+
+
+def test_docker_hub_needs_no_name(desk: Desk) -> None:
+    """Nodes ask for docker.io, and would be answered 404 for what is called otherwise."""
+    desk.good("upstream", "add", "hub", "https://registry-1.docker.io", "--adopt")
+    assert desk.json("upstream", "show", "hub")["hosts"] == ["docker.io"]
+    desk.good("upstream", "remove", "hub", "--yes")
 
 
 def test_clouds(desk: Desk) -> None:
@@ -73,6 +103,8 @@ def test_clouds(desk: Desk) -> None:
         (("add", "bad", "https://gcr.io", "--google", "--ecr"), "one cloud's"),
         (("add", "bad", "https://gcr.io", "--google", "--user", "bot"), "leave --user out"),
         (("add", "bad", "http://up.test"), "without TLS only this machine itself"),
+        (("add", "bad", "https://hub.docker.com"), "is https://registry-1.docker.io"),
+        (("check", "not-there"), "stands for no other registry"),
         (("add", "bad", "https://up.test", "--password-stdin"), "whose password"),
         (("add", "bad", "https://up.test", "--tags-after", "soon"), "write 30s"),
         (("set", "bad"), "say what to change"),
@@ -123,10 +155,12 @@ def test_a_login_that_is_refused_is_told(desk: Desk, scheme: str) -> None:
     with scripted(answer) as server:
         name = f"sour-{scheme.lower()}"
         words = (name, f"http://{server.address}", "--user", "team", "--password-stdin")
-        desk.good("upstream", "add", *words, stdin="wrong\n")
+        assert "refuses" in desk.good("upstream", "add", *words, stdin="wrong\n")
         image = f"{desk.url[7:]}/{name}/team/app"
         assert "its login may end" in desk.bad("upstream", "warm", f"{image}:1")
         assert "refuses" in desk.json("upstream", "show", name)["trouble"]
+        assert "refuses" in desk.bad("upstream", "check", name)
         knows = True
+        assert desk.good("upstream", "check", name).endswith(" answers\n")
         desk.good("upstream", "warm", f"{image}@{digest(MANIFEST)}")
         assert desk.json("upstream", "show", name)["trouble"] == ""

@@ -441,6 +441,7 @@ ROUTES = {
     ("GET", "/upstreams/{project}"): [Row("audit", "/upstreams/not-there")],
     ("PATCH", "/upstreams/{project}"): [Row("administer", "/upstreams/not-there", {})],
     ("DELETE", "/upstreams/{project}"): [Row("administer", "/upstreams/not-there")],
+    ("POST", "/upstreams/{project}/check"): [Row("administer", "/upstreams/not-there/check")],
     ("GET", "/webhooks"): [Row("known", "/webhooks")],
     ("POST", "/webhooks"): [
         Row("configure team", "/webhooks", {**HOOK, "pattern": "team/*"}),

@@ -177,6 +177,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/upstreams/{project}"): _READ,
     ("PATCH", "/upstreams/{project}"): _WRITE,
     ("DELETE", "/upstreams/{project}"): _WRITE,
+    ("POST", "/upstreams/{project}/check"): _WRITE,
     ("GET", "/webhooks"): _SELF,
     ("POST", "/webhooks"): _CONFIGURE,
     ("GET", "/webhooks/{webhook}"): _CONFIGURE,

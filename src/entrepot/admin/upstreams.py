@@ -49,9 +49,15 @@ T = TypeVar("T")
 router = APIRouter(prefix="/upstreams", tags=["upstreams"])
 
 
+_PAGES = {"docker.io", "hub.docker.com", "www.docker.com"}
+_DOCKER_HUB = {"registry-1.docker.io", "index.docker.io"}
+
+
 def _url(text: str) -> str:
     found = addresses.url(text)
     parts = urlsplit(found)
+    if parts.hostname in _PAGES:
+        raise ValueError("the registry of Docker Hub is https://registry-1.docker.io")
     if parts.scheme == "http" and not addresses.is_this_machine(parts.netloc):
         raise ValueError("write https://HOST: without TLS only this machine itself is asked")
     return found
@@ -107,7 +113,9 @@ class NewUpstream(Model):
     url: Url
     """https://HOST[:PORT] of the registry itself."""
     hosts: Hosts = Field(default_factory=list)
-    """Under which names nodes ask for its images; the host of the URL where there are none."""
+    """Under which names nodes ask for its images; the host of the URL where there are none, or
+    docker.io for Docker Hub's.
+    """
     kind: Kind = Kind.PLAIN
     """ecr and google for Amazon's and Google's, whose logins are traded for others, and renewed."""
     login: Login = ""
@@ -229,7 +237,7 @@ async def create(
     by = caller.actor.subject
     row = _row(Row(wanted.project, "", created_by=by), given, wanted.password)
     if not row.hosts:
-        row = replace(row, hosts=(urlsplit(row.url).netloc.lower(),))
+        row = replace(row, hosts=(_usual(row.url),))
 
     def write(db: Connection) -> Row:
         if upstreams.find(db, row.project):
@@ -291,6 +299,20 @@ async def delete(caller: Called, project: str, if_match: IfMatch = None) -> Resp
 
     await _change(caller, "upstream delete", project, write)
     return Response(status_code=204)
+
+
+@router.post("/{project}/check")
+async def check(caller: Called, project: str) -> Upstream:
+    """Ask the registry whether it answers and takes the login; `trouble` says why it does not."""
+    row = await caller.read(lambda db: _required(db, project))
+    why = await caller.registry.cache.greet(row)
+    return _shown(caller, row).model_copy(update={"trouble": why})
+
+
+def _usual(url: str) -> str:
+    """What images of a registry begin with."""
+    host = urlsplit(url).netloc.lower()
+    return "docker.io" if host in _DOCKER_HUB else host
 
 
 _LISTS = ("hosts", "allow", "deny", "pinned")

@@ -46,7 +46,7 @@ def copy(
     `docker-archive:FILE[:NAME]`. A target that ends with / is one for many: each image keeps its
     repository and tag behind it. Logins are those of docker and podman, and of `entrepot login`.
 
-    Examples: `entrepot copy docker.io/library/nginx:1.29 registry.example.com/hub/nginx:1.29`,
+    Examples: `entrepot copy docker.io/library/nginx:1.29 registry.example.com/base/nginx:1.29`,
     `entrepot copy old.example.com/team/app registry.example.com/team/app --all-tags`,
     `entrepot copy -f deployment.yaml registry.example.com/mirror/`,
     `entrepot copy registry.example.com/team/app:1.2 oci:./images`

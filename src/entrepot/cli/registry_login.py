@@ -1,10 +1,11 @@
 """How this registry logs in at another one, as it is said on the command line."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from entrepot.cli.options import fail
+from entrepot.cli.options import fail, read_text
 from entrepot.cli.password import read_password
 
 Ecr = Annotated[
@@ -20,6 +21,16 @@ Google = Annotated[
         help="Google's registry: log in by a service account's key (--password-stdin) or own.",
     ),
 ]
+Ca = Annotated[
+    Path | None, typer.Option(help="File with its private CA, in PEM; '' for the system's.")
+]
+
+
+def read_ca(path: Path | None) -> dict[str, str]:
+    """What the API is told of a CA, where one is said; '' takes one back."""
+    if path is None:
+        return {}
+    return {"ca": "" if path == Path() else read_text(path)}
 
 
 def read_change(user: str | None, *, stdin: bool, of: str) -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """`entrepot replication add` and `set`: what a rule is. Next: `replication` shows and runs them."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from entrepot.cli.client import connect
 from entrepot.cli.duration import parse_duration
-from entrepot.cli.options import Json, fail, read_text
+from entrepot.cli.options import Json, fail
 from entrepot.cli.output import done
 from entrepot.cli.password import FromStdin
-from entrepot.cli.registry_login import Ecr, Google, read_change, read_login
+from entrepot.cli.registry_login import Ca, Ecr, Google, read_ca, read_change, read_login
 from entrepot.cli.size import parse_size
 
 Name = Annotated[str, typer.Argument(help="The rule's name, such as office.")]
@@ -18,10 +17,10 @@ Tag = Annotated[list[str] | None, typer.Option(help="Only such tags: v*, latest;
 Versions = Annotated[str | None, typer.Option(help="Only such versions: ^1.2, '>=2'.")]
 Rate = Annotated[str | None, typer.Option(help="At most so many bytes a second: 10MiB; 0 for any.")]
 Every = Annotated[
-    str | None, typer.Option(help="How often all is compared: 24h; 5m where it pulls.")
+    str | None,
+    typer.Option(help="How often all is compared; at first it is 24h, or 5m where it pulls."),
 ]
 User = Annotated[str | None, typer.Option(help="Who logs in there.")]
-Ca = Annotated[Path | None, typer.Option(help="File with its private CA, in PEM.")]
 REFERRERS = "Copy signatures and the like with their images."
 DELETIONS = "Delete what was copied where the source does."
 
@@ -67,13 +66,16 @@ def add(
         "pattern": pattern,
         "direction": "pull" if pull else "push",
         **_said(target=target, tags=tag, versions=versions, referrers=referrers, login=user),
-        **_said(deletions=deletions, ca=None if ca is None else read_text(ca)),
+        **_said(deletions=deletions),
+        **read_ca(ca),
         **_pace(rate, every),
         **read_login(url, user, stdin=password_stdin, ecr=ecr, google=google),
     }
     made = connect(ctx).post("/replications", wanted)
     way = "from" if pull else "to"
-    done(f"{pattern} is copied {way} {made['url']} from now on", made, as_json=as_json)
+    words = f"{pattern} is copied {way} {made['url']} from now on"
+    how = f"entrepot replication show {name} says how that goes"
+    done(f"{words}; {how}", made, as_json=as_json)
 
 
 def set_replication(
@@ -103,7 +105,7 @@ def set_replication(
     wanted = {
         **_said(url=url, versions=versions, referrers=referrers, deletions=deletions, login=user),
         **_said(tags=None if tag is None else [each for each in tag if each]),
-        **_said(ca=None if ca is None else read_text(ca)),
+        **read_ca(ca),
         **_pace(rate, every),
     }
     wanted |= read_change(user, stdin=password_stdin, of="of the rule's login")

@@ -1,16 +1,15 @@
 """`entrepot upstream`: other registries that projects stand for, and keep images of."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from entrepot.cli.client import connect
-from entrepot.cli.duration import parse_duration
-from entrepot.cli.options import Json, Yes, confirm, fail, read_text
+from entrepot.cli.client import Client, connect
+from entrepot.cli.duration import parse_duration, show_duration
+from entrepot.cli.options import Json, Yes, confirm, fail
 from entrepot.cli.output import Columns, Row, done, show_list, show_one, when
 from entrepot.cli.password import FromStdin
-from entrepot.cli.registry_login import Ecr, Google, read_change, read_login
+from entrepot.cli.registry_login import Ca, Ecr, Google, read_ca, read_change, read_login
 from entrepot.cli.size import parse_size, show_size
 from entrepot.cli.warm import warm
 
@@ -22,7 +21,7 @@ app.command()(warm)
 
 
 def _after(row: Row) -> str:
-    return f"{row['tag_seconds']:g}s"
+    return show_duration(row["tag_seconds"])
 
 
 COLUMNS: Columns = {
@@ -54,9 +53,9 @@ Hosts = Annotated[
     typer.Option("--for", help="A name by which nodes ask, such as docker.io; may be repeated."),
 ]
 User = Annotated[str | None, typer.Option(help="Who logs in there; '' for nobody.")]
-Ca = Annotated[Path | None, typer.Option(help="File with its private CA, in PEM.")]
 TagsAfter = Annotated[
-    str | None, typer.Option(help="After how long a tag is compared again: 30s, 5m, 12h.")
+    str | None,
+    typer.Option(help="After how long a tag is compared again: 30s, 12h; at first it is 5m."),
 ]
 Allow = Annotated[
     list[str] | None,
@@ -142,7 +141,6 @@ def add(
     wanted = _wanted(
         hosts=hosts,
         user=user,
-        ca=ca,
         tags_after=tags_after,
         allow=allow,
         deny=deny,
@@ -150,10 +148,11 @@ def add(
         largest=largest,
         platforms=platforms,
     )
+    wanted |= read_ca(ca)
     wanted |= read_login(url, user, stdin=password_stdin, ecr=ecr, google=google)
-    made = connect(ctx).post(
-        "/upstreams", {"project": project, "url": url, "adopt": adopt, **wanted}
-    )
+    client = connect(ctx)
+    client.post("/upstreams", {"project": project, "url": url, "adopt": adopt, **wanted})
+    made = _checked(client, project)
     names = ", ".join(made["hosts"])
     words = f"project {project} stands for {made['url']} ({names})"
     done(words + _but(made), made, as_json=as_json)
@@ -186,7 +185,6 @@ def set_upstream(
     wanted = _wanted(
         hosts=hosts,
         user=user,
-        ca=ca,
         tags_after=tags_after,
         allow=allow,
         deny=deny,
@@ -196,22 +194,46 @@ def set_upstream(
     )
     if url is not None:
         wanted["url"] = url
+    wanted |= read_ca(ca)
     wanted |= read_change(user, stdin=password_stdin, of="of the upstream's login")
     if not wanted:
         fail("say what to change: entrepot upstream set --help")
-    changed = connect(ctx).patch(f"/upstreams/{project}", wanted)
+    client = connect(ctx)
+    changed = client.patch(f"/upstreams/{project}", wanted)
+    if wanted.keys() & _WAYS:
+        changed = _checked(client, project)
     done(f"upstream {project} is changed{_but(changed)}", changed, as_json=as_json)
 
 
+_WAYS = {"url", "login", "password", "ca"}
+
+
+@app.command()
+def check(ctx: typer.Context, project: Project, *, as_json: Json = False) -> None:
+    """Ask a registry whether it answers, and takes its login; ends with 1 where it does not.
+
+    Example: `entrepot upstream check hub`
+    """
+    found = _checked(connect(ctx), project)
+    if found["trouble"] and not as_json:
+        fail(f"nothing can be had of {project}: {found['trouble']}", 1)
+    done(f"{found['url']} answers", found, as_json=as_json)
+    raise typer.Exit(1 if found["trouble"] else 0)
+
+
+def _checked(client: Client, project: str) -> Row:
+    found: Row = client.post(f"/upstreams/{project}/check", {})
+    return found
+
+
 def _but(made: Row) -> str:
-    return f"; but it is not asked: {made['trouble']}" if made["trouble"] else ""
+    return f"\nbut nothing can be had of it: {made['trouble']}" if made["trouble"] else ""
 
 
 def _wanted(
     *,
     hosts: list[str] | None,
     user: str | None,
-    ca: Path | None,
     tags_after: str | None,
     allow: list[str] | None,
     deny: list[str] | None,
@@ -224,7 +246,6 @@ def _wanted(
     given: dict[str, Any] = {
         "hosts": hosts,
         "login": user,
-        "ca": None if ca is None else read_text(ca),
         "tag_seconds": seconds,
         "allow": _some(allow),
         "deny": _some(deny),

@@ -277,7 +277,8 @@ class Http:
             why = told(_number.sub("", str(error))) or type(error).__name__
             if self._over:
                 raise UpstreamError(f"{self.host}: nothing more is asked") from None
-            raise UnreachableError(f"{self.host}: {why}") from None
+            named = why.startswith(f"{urlsplit(self.origin).hostname} ")
+            raise UnreachableError(why if named else f"{self.host}: {why}") from None
 
     def _fetched(self, method: str, url: str, given: Mapping[str, Any]) -> Answer:
         """What a token service answers."""

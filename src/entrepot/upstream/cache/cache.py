@@ -21,6 +21,7 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.names import Reference, Repository
 from entrepot.upstream.cache.ahead import Ahead
 from entrepot.upstream.cache.blobs import Blobs
+from entrepot.upstream.cache.greeting import greet
 from entrepot.upstream.cache.leases import Leases
 from entrepot.upstream.cache.lists import Lists
 from entrepot.upstream.cache.manifests import Found, Manifests, Question
@@ -77,6 +78,10 @@ class Cache:
         found = self._remotes.get(row.project)
         trouble = found.trouble if found is not None and found.row == row else ""
         return trouble or UPSTREAMS.bars(row.url, self._allow)
+
+    async def greet(self, row: Upstream) -> str:
+        """Ask an upstream whether it answers and takes our login: why not, "" where it does."""
+        return await greet(self.remote(row))
 
     def troubled_at(self, row: Upstream) -> float | None:
         """Since when an upstream has not answered, or not let us in, in seconds since 1970; None

@@ -1,6 +1,6 @@
 """What became of asking an upstream, as whoever pulls is told."""
 
-from entrepot.db.upstreams import Upstream
+from entrepot.db.upstreams import Kind, Upstream
 from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Reference, Repository, Tag
 from entrepot.upstream.cache.remote import BUSY, Remote
@@ -50,8 +50,10 @@ def failure(
 ) -> OCIError:
     """The error for what could not be had; `unknown` where that is since it is not there."""
     if isinstance(error, RefusedError):
-        why = f"{row.url} does not let project {row.project} have {repository}: its login may end"
-        return OCIError(unknown, f"{why}, or it is not there")
+        nobody = row.kind is Kind.PLAIN and not row.login
+        why = "it has no login" if nobody else "its login may end"
+        refused = f"{row.url} does not let project {row.project} have {repository}"
+        return OCIError(unknown, f"{refused}: {why}, or it is not there")
     if isinstance(error, UnknownError):
         return OCIError(unknown, str(error))
     if not isinstance(error, BrokenError):
