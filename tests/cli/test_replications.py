@@ -17,7 +17,9 @@ def test_the_life_of_a_rule(desk: Desk) -> None:
     words = ("far", "https://127.0.0.1:9", "team/*", "--user", "bot", "--password-stdin")
     more = ("--versions", "^1.2", "--tag", "latest", "--rate", "10MiB", "--deletions")
     said = desk.good("replication", "add", *words, *more, stdin="pass word\n")
-    assert said == "team/* is copied to https://127.0.0.1:9 from now on\n"
+    assert said.startswith(
+        "team/* is copied to https://127.0.0.1:9 from now on; entrepot replication"
+    )
     shown = desk.json("replication", "show", "far")
     assert (shown["versions"], shown["tags"]) == ("^1.2", ["latest"])
     assert (shown["rate"], shown["deletions"]) == (10 * 2**20, True)
@@ -42,7 +44,7 @@ def test_the_life_of_a_rule(desk: Desk) -> None:
 def test_one_that_pulls(desk: Desk) -> None:
     words = ("base", "https://127.0.0.1:9", "team/app", "--pull", "--target", "mirror")
     said = desk.good("replication", "add", *words)
-    assert said == "team/app is copied from https://127.0.0.1:9 from now on\n"
+    assert said.startswith("team/app is copied from https://127.0.0.1:9 from now on; ")
     shown = desk.json("replication", "show", "base")
     assert "base" in [each["name"] for each in desk.json("replication", "list")]
     assert (shown["direction"], shown["every"], shown["target"]) == ("pull", 300, "mirror")
