@@ -130,6 +130,12 @@ def test_addresses_that_are_none(empty: Desk, address: str) -> None:
     assert not empty.contexts.exists()
 
 
+def test_a_registry_without_tls(empty: Desk) -> None:
+    address = empty.url.replace("http:", "https:")
+    said = empty.bad("login", address, "-u", "admin", "--password-stdin", stdin=PASSWORD)
+    assert said == f"cannot reach {address}: no TLS is spoken there, but plain http"
+
+
 def test_a_wrong_password(empty: Desk) -> None:
     words = ("login", empty.url, "-u", "nobody", "--password-stdin")
     said = empty.bad(*words, stdin="wrong horse battery")

@@ -3,7 +3,7 @@
 import json
 import ssl
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -73,10 +73,15 @@ class Client:
         try:
             answer = self._http.request(method, path, **given)
         except self._errors as error:
-            fail(f"cannot reach {self.where.url}: {str(error) or type(error).__name__}", 1)
+            self._unreachable(error)
         if answer.status_code >= 400:
             fail(_problem(answer.status_code, answer.text), 1)
         return answer.json() if answer.content else None
+
+    def _unreachable(self, error: Exception) -> NoReturn:
+        from entrepot.upstream.place import reason
+
+        fail(f"cannot reach {self.where.url}: {reason(error)}", 1)
 
     def stream(self, path: str, **parameters: Any) -> Iterator[bytes]:
         """The bytes of a long answer, as they come."""
@@ -86,7 +91,7 @@ class Client:
                     fail(_problem(answer.status_code, answer.read().decode()), 1)
                 yield from answer.iter_bytes()
         except self._errors as error:
-            fail(f"cannot reach {self.where.url}: {str(error) or type(error).__name__}", 1)
+            self._unreachable(error)
 
 
 def _given(parameters: dict[str, Any]) -> dict[str, Any]:

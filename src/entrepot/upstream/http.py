@@ -5,7 +5,6 @@ Bodies are taken as they come, undone from no encoding: so a limit of bytes is a
 Source: OCI Distribution Specification. Next: `access`, what is shown for a login.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from entrepot.upstream.place import (
     UnreachableError,
     UpstreamError,
     parsed,
+    reason,
     told,
 )
 
@@ -54,8 +54,6 @@ _HOLDING = {"rule", "channel", "floats_with"}
 _NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
 """No registry needs any, and those of all answers would be kept for as long as the server runs."""
 _spread = SystemRandom().uniform
-_number = re.compile(r"^\[Errno -?\d+\] ")
-"""What the system puts before its words, and nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +272,7 @@ class Http:
             with self._client.stream(method, url, **given) as answer:
                 yield answer
         except self._errors as error:
-            why = told(_number.sub("", str(error))) or type(error).__name__
+            why = reason(error)
             if self._over:
                 raise UpstreamError(f"{self.host}: nothing more is asked") from None
             named = why.startswith(f"{urlsplit(self.origin).hostname} ")

@@ -5,6 +5,7 @@ their digest by `copying`, never here. Next: `registry`, `layout`, `docker_archi
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +13,9 @@ from typing import Any, Protocol
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.redaction import redacted
+
+_number = re.compile(r"^\[Errno -?\d+\] ")
+"""What the system puts before its words, and nobody reads."""
 
 CHUNK = 1024 * 1024
 """Bytes that are read at once."""
@@ -106,6 +110,14 @@ class Target(Protocol):
 
     def put_manifest(self, manifest: Manifest, tag: str = "") -> None:
         """Write it, once all its parts are there."""
+
+
+def reason(error: Exception) -> str:
+    """Why a connection failed, in words that say what to do about it."""
+    text = _number.sub("", str(error)) or type(error).__name__
+    if "WRONG_VERSION_NUMBER" in text:
+        return "no TLS is spoken there, but plain http"
+    return told(text)
 
 
 def told(text: str, most: int = 300) -> str:

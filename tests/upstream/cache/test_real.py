@@ -52,7 +52,7 @@ def test_it_wants_a_login(caching: Caching, tmp_path: Path) -> None:
         stranger = caching(address, "without").client
         found = manifest(stranger)
         assert found.status_code == 404
-        assert "its login may end" in found.text
+        assert "it has no login" in found.text
         pull(caching(address, "with", login=ALICE[0], secret=ALICE[1]).client)
 
 

@@ -176,7 +176,7 @@ def test_why_it_is_not_to_be_had_is_told_each_time(caching: Caching) -> None:
         client = caching(server.address).client
         shop.says = TROUBLES["our login ended"]
         for _ in range(2):
-            assert "its login may end" in manifest(client).text
+            assert "it has no login" in manifest(client).text
         assert len(server.asked) == 1
 
 
