@@ -50,8 +50,11 @@ def test_conformance(sparse: bool, start_registry: StartRegistry, tmp_path: Path
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kept", [True, False], ids=["tokens kept", "a token for each request"])
-@pytest.mark.parametrize("kind", ["password", "token", "robot"])
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [("password", False), ("token", True), ("robot", True)],
+    ids=["password, a token for each request", "token, tokens kept", "robot, tokens kept"],
+)
 def test_conformance_logged_in(
     kind: str, kept: bool, start_registry: StartRegistry, certificates: Folder, tmp_path: Path
 ) -> None:
