@@ -22,6 +22,7 @@ from entrepot.auth.ca_folder import Folder
 
 if TYPE_CHECKING:
     from tests.clients.image import Image
+    from tests.deploy.image import Buildah
     from tests.replicas.fleet import Fleet
     from tests.seaweed import Bucket, Seaweed
 
@@ -35,6 +36,8 @@ _FIRST = ("cluster", "clients", "crash", "upkeep", "replicas", "security")
 """Folders that take long."""
 _TOGETHER = _FIRST[:2]
 """Folders that share a cluster, or daemons."""
+_ALSO = {"tests/deploy/test_image.py": "cluster"}
+"""Files that share with a folder what takes long to make: the registry's own image."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -50,7 +53,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def _group(test: str) -> str:
     path = test.partition("::")[0]
     folder = path.split("/")[1]
-    return folder if folder in _TOGETHER else path
+    return folder if folder in _TOGETHER else _ALSO.get(path, path)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -165,12 +168,24 @@ def bucket(seaweed: "Seaweed") -> Iterator["Bucket"]:
 
 
 @pytest.fixture(scope="session")
-def own_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Image"]:
+def image_builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Buildah"]:
+    """What builds the registry's own image, with the base that it is built on."""
+    from tests.deploy.image import Buildah
+
+    builder = Buildah(tmp_path_factory.mktemp("image-builder"))
+    yield builder
+    builder.remove()
+
+
+@pytest.fixture(scope="session")
+def own_image(
+    image_builder: "Buildah", tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Image"]:
     """The registry's own image, by `deploy/Containerfile`."""
     from tests.deploy import image
 
     folder = tmp_path_factory.mktemp("own-image")
-    yield image.build(folder)
+    yield image.build(image_builder, folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 

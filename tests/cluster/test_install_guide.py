@@ -61,6 +61,7 @@ def test_every_command_of_the_guide(
     other_site: Site,
     database_url: str,
     bucket: store.Bucket,
+    image_builder: Buildah,
     checkout: Path,
     tmp_path: Path,
 ) -> None:
@@ -74,9 +75,8 @@ def test_every_command_of_the_guide(
             "s3://images/registry": bucket.url,
             "https://s3.example.org": f"http://{host}:{objects.port}",
         }
-        buildah = Buildah(tmp_path)
         env = {
-            **buildah.env,
+            **image_builder.env,
             **store.CREDENTIALS,
             "DATABASE_URL": url._replace(netloc=f"{url.username}@{host}:{database.port}").geturl(),
             "KUBECONFIG": str(cluster.kubeconfig),
@@ -90,7 +90,6 @@ def test_every_command_of_the_guide(
 
         said = follow(before, checkout, env, within=400)
         assert 'deployment "entrepot" successfully rolled out' in said
-        buildah.remove()
 
         hosts = tmp_path / "hosts"
         hosts.write_text(f"127.0.0.1 localhost\n{address(cluster)} {HOST}\n")

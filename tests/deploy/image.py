@@ -18,7 +18,7 @@ PYTHON = "3.11"
 
 class Buildah:
     """buildah with storage of its own, in which `python:3.13-slim` is the base, so that nothing
-    comes over the network when an image is built.
+    comes over the network when an image is built. What it has built once it need not build again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,6 +35,7 @@ class Buildah:
         self.env = {
             **isolated(folder / "home"),
             "BUILDAH_ISOLATION": "chroot",
+            "BUILDAH_LAYERS": "true",
             "CONTAINERS_CONF": str(containers),
             "CONTAINERS_STORAGE_CONF": str(storage),
         }
@@ -57,9 +58,8 @@ class Buildah:
         self("commit", "--quiet", "--rm", container, "docker.io/library/python:3.13-slim")
 
 
-def build(folder: Path) -> Image:
+def build(buildah: Buildah, folder: Path) -> Image:
     """Build it; its layout is in `folder`."""
-    buildah = Buildah(folder)
     buildah(
         *("bud", "--quiet", "--pull-never", "--tag", "localhost/entrepot:made"),
         *("--file", ROOT / "deploy" / "Containerfile", ROOT),
@@ -67,7 +67,6 @@ def build(folder: Path) -> Image:
     image = Image(folder, b"")
     target = f"oci:{image.layout}:{TAG}"
     buildah("push", "--quiet", "--disable-compression", "localhost/entrepot:made", target)
-    buildah.remove()
     return image
 
 

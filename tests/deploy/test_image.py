@@ -2,7 +2,6 @@
 
 import json
 import tarfile
-from collections.abc import Iterator
 
 import pytest
 from tests.clients.image import Image, layout_blob
@@ -11,12 +10,14 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
-def files(own_image: Image) -> Iterator[set[str]]:
-    """All that the last layer brings."""
-    digest = json.loads(own_image.manifest)["layers"][-1]["digest"]
-    layer = own_image.layout / "blobs" / "sha256" / digest.partition(":")[2]
-    with tarfile.open(layer) as tar:
-        yield {entry.name.strip("/") for entry in tar}
+def files(own_image: Image) -> set[str]:
+    """All that the layers above the base bring."""
+    found: set[str] = set()
+    for each in json.loads(own_image.manifest)["layers"][1:]:
+        layer = own_image.layout / "blobs" / "sha256" / each["digest"].partition(":")[2]
+        with tarfile.open(layer) as tar:
+            found |= {entry.name.strip("/") for entry in tar}
+    return found
 
 
 def test_config(own_image: Image) -> None:
