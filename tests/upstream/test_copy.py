@@ -256,3 +256,8 @@ def test_what_cannot_be_copied(desk: Desk, peer: str, words: list[str], says: st
     given = [each.format(peer=peer) for each in words]
     given = [f"{host}/{each}" if each.startswith("team/") else each for each in given]
     assert says.format(peer=peer) in desk.bad("copy", *given)
+
+
+def test_a_ca_that_is_not_there_is_named(desk: Desk) -> None:
+    said = desk.bad("copy", "up.test/team/app:1", "oci:there", "--ca", "nope.pem")
+    assert said.startswith("cannot read nope.pem: ")

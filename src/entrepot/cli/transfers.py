@@ -11,6 +11,7 @@ import typer
 
 from entrepot.cli import context
 from entrepot.cli.bars import Bars, bars
+from entrepot.cli.hosts import read_ca
 from entrepot.cli.options import fail
 from entrepot.cli.output import show_json
 from entrepot.cli.pairs import Pair
@@ -63,6 +64,8 @@ def places(ca: Path | None, plain: Sequence[str] | None, *, replace: bool) -> "I
     from entrepot.upstream.opened import Places
     from entrepot.upstream.place import UpstreamError
 
+    if ca is not None:
+        read_ca(ca)  # TLS would not say which file it was
     try:
         found = Places(
             logins(), ca=str(ca) if ca else None, plain=tuple(plain or ()), replace=replace

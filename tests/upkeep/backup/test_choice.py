@@ -72,7 +72,7 @@ def test_what_is_not_there_is_told(choice: str) -> None:
     if choice == "teams":
         assert list(planned(choice)) == ["teams/app"]
         return
-    with pytest.raises(BackupError, match="is not in it"):
+    with pytest.raises(BackupError, match="is not in the backup"):
         planned(choice)
 
 

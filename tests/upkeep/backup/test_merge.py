@@ -118,7 +118,7 @@ def test_what_is_not_there_is_told(site: Site, choice: str) -> None:
     site.create()
     done = site.run("restore", *only(site, choice))
     assert done.status == 2
-    assert "part of a backup" in done.error or "is not in it" in done.error
+    assert "part of a backup" in done.error or "is not in the backup" in done.error
 
 
 def test_a_damaged_layer_costs_its_image_alone(site: Site) -> None:

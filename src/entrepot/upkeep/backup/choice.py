@@ -86,7 +86,8 @@ def plan(
     for choice in choices:
         numbers = [number for number, name in names.items() if choice.takes(name)]
         if not any(choice.tag in tagged[n] if choice.tag else found[n] for n in numbers):
-            raise BackupError(f"{choice.name}{':' if choice.tag else ''}{choice.tag} is not in it")
+            name = f"{choice.name}:{choice.tag}" if choice.tag else choice.name
+            raise BackupError(f"{name} is not in the backup: see entrepot backup list for others")
     return [
         _wanted(name, [c for c in choices if c.takes(name)], found[n], parts, tagged[n])
         for n, name in sorted(names.items(), key=lambda each: each[1])
