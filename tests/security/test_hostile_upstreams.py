@@ -19,8 +19,8 @@ from tests.upstream.scripted import Answer, Asked, Say, Scripted, scripted
 from entrepot.addresses import network
 from entrepot.oci.names import Repository
 from entrepot.upstream.access import Access, Credential
+from entrepot.upstream.answer import Answer as Answered
 from entrepot.upstream.guarded import Way
-from entrepot.upstream.http import Answer as Answered
 from entrepot.upstream.http import Http
 from entrepot.upstream.place import RefusedError, UnreachableError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
@@ -140,7 +140,9 @@ def test_redirects_that_lead_nowhere(location: str) -> None:
 def test_a_digest_that_is_none_is_not_believed() -> None:
     headers = {**FOUND, "docker-content-digest": "../../../v2/_catalog"}
     with upstream(lambda _: Say(200, b"", headers)) as (repository, _):
-        assert repository.look("1") == ""
+        assert repository.glance("1") == ""
+        with pytest.raises(UpstreamError, match="invalid digest"):
+            repository.look("1")
 
 
 def test_cookies_are_not_kept() -> None:

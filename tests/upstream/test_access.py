@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from entrepot.upstream.access import Access, Credential
-from entrepot.upstream.http import Answer
+from entrepot.upstream.answer import Answer
 
 LOGIN = Credential("alice", "secret")
 SCOPE = "repository:team/app:pull"

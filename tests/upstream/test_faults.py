@@ -69,6 +69,18 @@ def test_what_breaks_off_goes_on_where_it_was(tmp_path: Path) -> None:
     assert asked == [None, "bytes=900000-", "bytes=1800000-", "bytes=2700000-"]
 
 
+def test_an_upload_that_cannot_be_ended_ends_no_copy() -> None:
+    """Whoever does not mount begins one, which some registries let nobody cancel."""
+
+    def begins(asked: Asked) -> Say:
+        place = {"location": "/v2/team/app/blobs/uploads/1"}
+        return Say(202, headers=place) if asked.method == "POST" else good(asked)
+
+    with registry(begins) as (found, places):
+        one, other = (places.repository(At.parse(f"{found.address}/team/{x}")) for x in ("a", "b"))
+        assert not one.mount(Blob(Digest.parse(digest(LAYER)), len(LAYER)), other)
+
+
 def test_who_has_no_ranges_is_read_again(tmp_path: Path) -> None:
     cut = iter([1_000_000, 2_000_000])
 

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from entrepot.upstream.http import Answer
+from entrepot.upstream.answer import Answer
 from entrepot.upstream.place import BrokenError
 
 AT = "Thu, 26 Nov 2026 12:00:00 GMT"

@@ -79,17 +79,17 @@ async def _is_here(registry: Registry, repository: Repository) -> bool:
 
 
 async def referrers(registry: Registry, request: Request) -> str:
-    """Have what refers to a manifest upstream, where that is one; a warning where it does not say.
-    Raises `OCIError`.
+    """Have what refers to a manifest upstream, where that is one; a warning where it does not say,
+    or that is too much. Raises `OCIError`.
     """
     row = await _row(registry, request)
     if row is None:
         return ""
     try:
-        await registry.cache.referrers(row, request.route.repository, request.route.digest)
+        lacks = await registry.cache.referrers(row, request.route.repository, request.route.digest)
     except UpstreamError as error:
         return f"only what is kept: {error}"
-    return ""
+    return f"only {lacks}" if lacks else ""
 
 
 async def signatures(

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from entrepot.upstream.place import UpstreamError, parsed, told
 
 if TYPE_CHECKING:
-    from entrepot.upstream.http import Answer
+    from entrepot.upstream.answer import Answer
 
 _MOST = 1000
 """Scopes for which something is remembered: whoever pulls names the repositories."""

@@ -8,8 +8,6 @@ Source: OCI Distribution Specification. Next: `access`, what is shown for a logi
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from email.utils import mktime_tz, parsedate_tz
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from random import SystemRandom
@@ -18,16 +16,9 @@ from urllib.parse import quote, urlsplit
 
 from entrepot import __version__
 from entrepot.upstream.access import Access, Credential
-from entrepot.upstream.place import (
-    BrokenError,
-    HeldError,
-    RefusedError,
-    UnreachableError,
-    UpstreamError,
-    parsed,
-    reason,
-    told,
-)
+from entrepot.upstream.answer import Answer
+from entrepot.upstream.heads import Heads
+from entrepot.upstream.place import BrokenError, UnreachableError, UpstreamError, reason, told
 
 if TYPE_CHECKING:
     import ssl
@@ -47,68 +38,9 @@ _TOTAL = 600
 _STORING = 300.0
 """Seconds that a registry has to keep what it was sent, before it answers: some copy it then."""
 _MOST = 8 * 1024 * 1024
-BUSY = {408, 425, 429, 500, 502, 503, 504}
-"""Statuses that may be others when one asks again."""
-_NEVER = {400, 403, 405, 409, 412}
-_HOLDING = {"rule", "channel", "floats_with"}
 _NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
 """No registry needs any, and those of all answers would be kept for as long as the server runs."""
 _spread = SystemRandom().uniform
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a registry answered."""
-
-    status: int
-    headers: "httpx2.Headers"
-    body: bytes = b""
-
-    def checked(self, host: str, *, logged_in: bool = False, shown: bool = False) -> "Answer":
-        """Itself, where it is an answer to work with; else raises `UpstreamError`. Who was `shown`
-        the password takes it for wrong by 401.
-        """
-        if self.status < 400 or self.status == 404:
-            return self
-        said = self.said or f"HTTP status {self.status}"
-        if self.status in BUSY:
-            wait = _wait(self.headers)
-            raise BrokenError(f"{host}: {said}", wait, self.status)
-        if self._holds:
-            raise HeldError(f"{host} keeps it: {said}")
-        if self.status in (401, 403):
-            hint = "" if logged_in else f"log in: docker login {host}"
-            login = shown and self.status == 401
-            raise RefusedError(f"{host} refuses: {said}", hint, login=login)
-        raise UpstreamError(f"{host}: {said}")
-
-    @property
-    def is_of_registry(self) -> bool:
-        """Whether an error is told as registries do, and not as whatever may stand before one."""
-        return "code" in self._error
-
-    @property
-    def said(self) -> str:
-        """What is told of an error; "" for nothing."""
-        return told(str(self._error.get("message") or ""))
-
-    @property
-    def _holds(self) -> bool:
-        """Whether a tag is kept as it is. Entrepot says so in the detail; of others the word by
-        which Harbor, Quay, Amazon and Google call it.
-        """
-        detail = self._error.get("detail")
-        ours = isinstance(detail, dict) and bool(_HOLDING & detail.keys())
-        word = "immutable" in str(self._error.get("message")).lower()
-        return self.status in _NEVER and (ours or word)
-
-    @property
-    def _error(self) -> dict[str, Any]:
-        try:
-            found = parsed(self.body)["errors"][0]
-        except (ValueError, KeyError, IndexError, TypeError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
 
 class Http:
@@ -146,6 +78,7 @@ class Http:
         self._over = False
         self._access = Access(origin, credential, self._fetched)
         self.log_in_as = self._access.log_in_as
+        self.heads = Heads(self)
         self._errors = (httpx2.HTTPError, httpx2.InvalidURL)
         self._storing = httpx2.Timeout(timeout, read=_STORING)
         headers = {"user-agent": f"entrepot/{__version__}", "accept-encoding": "identity"}
@@ -172,7 +105,7 @@ class Http:
 
     def ask(
         self, method: str, path: str, scope: str, headers: Mapping[str, str] | None = None
-    ) -> "Answer":
+    ) -> Answer:
         """An answer with its body, of no more than a manifest has; tried again by itself.
 
         Raises `UpstreamError`; 404 is an answer.
@@ -187,7 +120,7 @@ class Http:
         scope: str,
         headers: Mapping[str, str] | None = None,
         content: "Iterator[bytes] | bytes | None" = None,
-    ) -> "Answer":
+    ) -> Answer:
         """The same, tried once. Who sends `content` has asked something before, and so logged in.
 
         Raises also `BrokenError`, and whatever the content raises.
@@ -202,11 +135,11 @@ class Http:
             raise BrokenError(f"{self.host}: the login ended meanwhile")
         return self._checked(answer)
 
-    def _checked(self, answer: "Answer") -> "Answer":
+    def _checked(self, answer: Answer) -> Answer:
         access = self._access
         return answer.checked(self.host, logged_in=access.has_login, shown=access.shows_password)
 
-    def plain(self, path: str) -> "Answer":
+    def plain(self, path: str) -> Answer:
         """GET what is no image, with the name and password as they are. Raises as `once` does; 409
         is an answer, too.
         """
@@ -218,7 +151,7 @@ class Http:
     @contextmanager
     def stream(
         self, path: str, scope: str, headers: Mapping[str, str]
-    ) -> "Iterator[tuple[Answer, Iterator[bytes]]]":
+    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
         """GET something large: the answer, and its body as it comes, which may break off."""
         given = {"headers": dict(headers), "content": None}
         with self._sent("GET", self._url(path), scope, given) as response:
@@ -226,6 +159,15 @@ class Http:
             if found.status not in (200, 206):
                 found = Answer(response.status_code, response.headers, self._read(response))
             yield self._checked(found), response.iter_raw()
+
+    def head_of(self, path: str, scope: str, headers: Mapping[str, str]) -> Answer:
+        """What GET says before the body, which is left; tried again by itself. Raises as `ask`."""
+
+        def attempt() -> Answer:
+            with self.stream(path, scope, headers) as (answer, _):
+                return answer
+
+        return again(attempt, self._attempts, self._patience)
 
     def _read(self, response: "httpx2.Response") -> bytes:
         found, end = bytearray(), time.monotonic() + self._total
@@ -318,21 +260,3 @@ def _trusted(ca: str | None) -> "ssl.SSLContext":
     if ca is not None:
         found.load_verify_locations(ca)
     return found
-
-
-def _wait(headers: Mapping[str, str]) -> float:
-    """Seconds for which not to ask; a date counts by its own clock (RFC 9110, "Retry-After")."""
-    text = headers.get("retry-after", "")
-    if text.isascii() and text.isdigit():
-        return float(text) if len(text) < 8 else 0
-    until, now = _date(text), _date(headers.get("date", "")) or time.time()
-    return max(0.0, until - now)
-
-
-def _date(text: str) -> float:
-    """Seconds since 1970; 0 for what is no date."""
-    try:
-        found = parsedate_tz(text)
-        return float(mktime_tz(found)) if found else 0
-    except (ValueError, OverflowError):
-        return 0

@@ -47,6 +47,10 @@ class RefusedError(UpstreamError):
         """Whether it takes the login for nobody's, whatever one asks for."""
 
 
+class MethodError(UpstreamError):
+    """It does not know what it was asked to do, such as HEAD: 405, 501."""
+
+
 class HeldError(UpstreamError):
     """A tag is not moved there, whoever asks: it is immutable, or a channel, or floats."""
 

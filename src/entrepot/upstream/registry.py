@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urljoin
@@ -18,11 +18,13 @@ from entrepot.oci.digest import CANONICAL, Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
-from entrepot.upstream.http import Answer, Http
+from entrepot.upstream.answer import Answer
+from entrepot.upstream.http import Http
 from entrepot.upstream.place import (
     Blob,
     BrokenError,
     HeldError,
+    MethodError,
     RefusedError,
     Source,
     UnknownError,
@@ -99,17 +101,33 @@ class RegistryRepository:
     def has_manifest(self, digest: Digest) -> bool:
         """Whether it is there."""
         path = f"{self._base}/manifests/{digest}"
-        return self.http.ask("HEAD", path, self._push, {"accept": _ACCEPT}).status == 200
+        return self.http.heads.see(path, self._push, {"accept": _ACCEPT}).status == 200
 
     def digest_of(self, tag: str) -> str:
-        """What a tag points to; "" where there is no such tag, or nothing says so."""
+        """What a tag points to; "" where there is no such tag."""
         return self.look(tag) or ""
 
     def look(self, tag: str) -> str | None:
-        """The same; None where there is no such tag."""
+        """The same; None where there is no such tag. Where HEAD does not say, the manifest does."""
+        try:
+            found = self.glance(tag)
+        except MethodError:
+            found = ""
+        return self._read(tag) if found == "" else found
+
+    def glance(self, tag: str) -> str | None:
+        """By HEAD alone, which is no pull to who counts them; "" where that does not say. Raises
+        `MethodError` where the registry answers none.
+        """
         path = f"{self._base}/manifests/{tag}"
-        answer = self.http.ask("HEAD", path, self.pull_scope, {"accept": _ACCEPT})
+        answer = self.http.heads.ask(path, self.pull_scope, {"accept": _ACCEPT})
         return _told_digest(answer) if answer.status == 200 else None
+
+    def _read(self, tag: str) -> str | None:
+        try:
+            return str(self.manifest(tag).digest)
+        except UnknownError:
+            return None
 
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         """Its bytes, from one on."""
@@ -117,7 +135,8 @@ class RegistryRepository:
         path = f"{self._base}/blobs/{blob.digest}"
         with self.http.stream(path, self.pull_scope, headers) as (answer, parts):
             if answer.status == 404:
-                raise UnknownError(f"{self} has no blob {blob.digest}")
+                why = f"{self} has no blob {blob.digest}"
+                raise UnknownError(why, sure=answer.is_of_registry)
             skip = start if answer.status == 200 else 0
             for part in parts:
                 if skip >= len(part):
@@ -128,11 +147,11 @@ class RegistryRepository:
 
     def has_blob(self, blob: Blob) -> bool:
         """Whether it is there."""
-        return self.http.ask("HEAD", f"{self._base}/blobs/{blob.digest}", self._push).status == 200
+        return self.http.heads.see(f"{self._base}/blobs/{blob.digest}", self._push).status == 200
 
     def serves(self, blob: Blob) -> bool:
         """Whether who may only pull finds it there, and of the size that it has to have."""
-        answer = self.http.ask("HEAD", f"{self._base}/blobs/{blob.digest}", self.pull_scope)
+        answer = self.http.heads.see(f"{self._base}/blobs/{blob.digest}", self.pull_scope)
         size = answer.headers.get("content-length", str(blob.size))
         return answer.status == 200 and size == str(blob.size)
 
@@ -146,7 +165,8 @@ class RegistryRepository:
         except UpstreamError:  # who may not pull there sends the bytes that it has
             return False
         if answer.status == 202:
-            self.http.ask("DELETE", self._location(answer), self._push)
+            with suppress(UpstreamError):  # many cannot end an upload, and forget it by themselves
+                self.http.once("DELETE", self._location(answer), self._push)
         return answer.status == 201
 
     def put_blob(self, blob: Blob, content: Iterator[bytes]) -> None:
@@ -195,7 +215,7 @@ class RegistryRepository:
         """
         path = f"{self._base}/manifests/"
         scope = f"repository:{self.name}:pull,push,delete"
-        self.http.ask("HEAD", f"{path}{tag}", scope, {"accept": _ACCEPT})  # so it has logged in
+        self.http.heads.see(f"{path}{tag}", scope, {"accept": _ACCEPT})  # so it has logged in
         try:
             self._note_kept(tag, self.http.once("DELETE", f"{path}{tag}", scope, self._mark(tag)))
             return
@@ -211,16 +231,18 @@ class RegistryRepository:
         if kept := answer.headers.get("entrepot-kept"):
             self.kept[tag] = told(kept)
 
-    def referrers(self, digest: Digest, types: Collection[str] = ()) -> list[Digest]:
+    def referrers(
+        self, digest: Digest, types: Collection[str] = (), *, sure: bool = False
+    ) -> list[Digest]:
         """By the API, else by the tag that stands for it; those of some types alone, or of which
-        nothing says of what type they are.
+        nothing says of what type they are. To be `sure`, a 404 must be a registry's.
         """
         path, read = f"{self._base}/referrers/{digest}", partial(_referring, types=types)
         try:
             found = self._listed(path, self.pull_scope, "referrers", read, _FEW)
         except UnknownError:
             with _readable(self, "referrers"):
-                found = read({"manifests": self._fallback(digest)})
+                found = read({"manifests": self._fallback(digest, sure=sure)})
         return list(dict.fromkeys(found))
 
     def named_after(self, digest: Digest) -> list[str]:
@@ -269,11 +291,13 @@ class RegistryRepository:
                 path = urljoin(path, link[1])
         raise UpstreamError(f"{self}: its list of {what} never ends")
 
-    def _fallback(self, digest: Digest) -> list[dict[str, Any]]:
+    def _fallback(self, digest: Digest, *, sure: bool = False) -> list[dict[str, Any]]:
         if self.listed is not None and stand_in(digest) not in self.listed:
             return []
         path = f"{self._base}/manifests/{stand_in(digest)}"
         answer = self.http.ask("GET", path, self.pull_scope, {"accept": media.OCI_INDEX})
+        if answer.status == 404 and sure and not answer.is_of_registry:
+            raise UnknownError(f"{self} has no list of referrers", sure=False)
         if answer.status != 200:
             return []
         with _readable(self, "referrers"):

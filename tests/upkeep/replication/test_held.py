@@ -11,7 +11,7 @@ from entrepot.db import channels, floating_rules, immutable_rules, place
 from entrepot.db.immutable_rules import Kind
 from entrepot.db.replication_tags import State
 from entrepot.upkeep.replication.way import why
-from entrepot.upstream.http import Answer
+from entrepot.upstream.answer import Answer
 from entrepot.upstream.place import HeldError, RefusedError, UpstreamError
 
 APP = "team/app"

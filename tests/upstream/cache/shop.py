@@ -55,6 +55,8 @@ class Shop:
 
     headers: dict[str, str] = field(default_factory=dict)
     """What it says with each manifest."""
+    no_heads: int = 0
+    """What it answers to HEAD, where it knows no such thing."""
     hangs: threading.Event | None = None
     """What it waits for before it answers anything."""
     ends: tuple[str, ...] = ("",)
@@ -68,6 +70,8 @@ class Shop:
             return self.says
         if asked.path == "/v2/":
             return Say(200, b"{}")
+        if self.no_heads and asked.method == "HEAD":
+            return Say(self.no_heads)
         kind, _, name = asked.path.partition("?")[0].rpartition("/")
         if kind.endswith("/tags"):
             return Say(200, dump({"name": "team/app", "tags": sorted(self.tags, reverse=True)}))

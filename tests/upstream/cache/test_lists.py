@@ -65,6 +65,33 @@ def test_what_refers_to_an_image_in_pages(caching: Caching) -> None:
         assert {each["digest"] for each in found} == {digest(dump(each)) for each in notes}
 
 
+@pytest.mark.parametrize("count", [150, 1003])
+def test_however_much_refers_to_an_image_it_comes_or_is_told(count: int, caching: Caching) -> None:
+    with opened() as (shop, server):
+        subject = descriptor(MANIFEST, OCI_MANIFEST)
+        notes = [dump(image(b"%d" % number, subject=subject)) for number in range(count)]
+        shop.referrers, shop.manifests = notes, [MANIFEST, *notes]
+        client = caching(server.address, tag_seconds=3600).client
+        for _ in range(2):
+            found = client.get(f"/v2/{APP}/referrers/{digest(MANIFEST)}", timeout=100)
+            assert len(found.json()["manifests"]) == min(count, 1000)
+            told = f'299 - "only the first 1000 of {count} at {server.address}"'
+            assert found.headers.get("warning") == (told if count > 1000 else None)
+
+
+def test_a_404_that_is_no_registrys_does_not_end_a_list(caching: Caching) -> None:
+    with opened() as (shop, server):
+        shop.referrers, shop.has_api = [dump(SIGNATURE)], False
+        shop.manifests.append(dump(SIGNATURE))
+        client = caching(server.address, tag_seconds=3600).client
+        shop.says = Say(404, b"<html>")
+        found = client.get(f"/v2/{APP}/referrers/{digest(MANIFEST)}")
+        assert "only what is kept" in found.headers["warning"]
+        shop.says = None
+        found = client.get(f"/v2/{APP}/referrers/{digest(MANIFEST)}")
+        assert [each["digest"] for each in found.json()["manifests"]] == [digest(dump(SIGNATURE))]
+
+
 def test_signatures_come_too(caching: Caching) -> None:
     with opened() as (shop, server):
         shop.referrers = [dump(SIGNATURE)]

@@ -37,8 +37,10 @@ from tests.warm import entrepot
 
 from entrepot.db import engine, signers
 from entrepot.db.signers import Demand, Signer
+from entrepot.oci.digest import Digest
 from entrepot.signatures.evidence import JOSE
 from entrepot.signatures.found import NOTATION
+from entrepot.upstream.registry import stand_in
 
 IMAGE = MADE["image"]["manifest"].encode()
 DIGEST = digest(IMAGE)
@@ -258,11 +260,7 @@ def test_a_drill_fetches_nothing(caching: Caching) -> None:
         assert len(server.asked) == before
 
 
-OPEN = {name: says for name, says in TROUBLES.items() if says.status != 404}
-"""What leaves open whether there is a signature; 404 is how registries say that there is none."""
-
-
-@pytest.mark.parametrize("says", OPEN.values(), ids=OPEN)
+@pytest.mark.parametrize("says", TROUBLES.values(), ids=TROUBLES)
 def test_what_may_be_signed_is_not_called_unsigned(says: Say, caching: Caching) -> None:
     """Nor is it served."""
     with opened() as (shop, server):
@@ -276,6 +274,27 @@ def test_what_may_be_signed_is_not_called_unsigned(says: Say, caching: Caching) 
         assert "does not say whether there is one: " in found.text
         assert found.headers["retry-after"] == "10"
         assert len(server.asked) < 8, "it was asked again before its time"
+
+
+@pytest.mark.parametrize("what", ["its tag", "what refers to it", "what it signs"])
+def test_whoever_stands_before_a_registry_does_not_say_that_there_are_none(
+    what: str, caching: Caching
+) -> None:
+    with opened() as (shop, server):
+        stock(shop)
+        own = payload(DIGEST)
+        shop.tags[tag_of(DIGEST)] = dump(signature(simple(own, signing(OWN))))
+        shop.blobs.append(own)
+        shop.has_api = False
+        served = caching(server.address, tag_seconds=0.5)
+        key = pem(curve() if what == "what refers to it" else OWN)
+        demand(served.folder, json.dumps({"pem": key}))
+        lies = [tag_of(DIGEST), stand_in(Digest.parse(DIGEST)), digest(own)]
+        at = ["its tag", "what refers to it", "what it signs"].index(what)
+        shop.says, shop.ends = Say(404, b"<html>"), (lies[at],)
+        found = manifest(served.client)
+        assert found.status_code == 503
+        assert "does not say whether there is one: " in found.text
 
 
 def test_what_is_known_is_enough_where_upstream_is_dead(caching: Caching) -> None:
@@ -340,7 +359,9 @@ def test_one_lie_hides_no_true_signature(caching: Caching) -> None:
         assert manifest(serve(caching, server).client).content == IMAGE
 
 
-def test_more_signatures_than_anybody_looks_at(caching: Caching) -> None:
+def test_more_signatures_than_anybody_looks_at(
+    caching: Caching, caplog: pytest.LogCaptureFixture
+) -> None:
     with opened() as (shop, server):
         stock(shop)
         for number in range(120):
@@ -351,6 +372,8 @@ def test_more_signatures_than_anybody_looks_at(caching: Caching) -> None:
             time.sleep(0.5)
         assert manifest(client).status_code == 403
         assert len(server.paths()) < 110
+        told = f"hub/team/app@{DIGEST}: {server.address} lists 120 signatures"
+        assert any(each.startswith(told) for each in caplog.messages)
 
 
 def crowd(url: str, nodes: int) -> Counter[int]:

@@ -12,7 +12,8 @@ from entrepot.db.changes import Row
 from entrepot.db.replicated import Stands
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
-from entrepot.upstream.http import Answer, Http
+from entrepot.upstream.answer import Answer
+from entrepot.upstream.http import Http
 from entrepot.upstream.place import BrokenError, UpstreamError, parsed
 
 _API = "/api/v1"

@@ -116,9 +116,11 @@ class Cache:
         """All tags there. Raises `UpstreamError`, `OCIError`."""
         return await self._lists.tags(self.remote(row), repository)
 
-    async def referrers(self, row: Upstream, repository: Repository, digest: Digest) -> None:
-        """Have what refers to a manifest there. Raises `UpstreamError`, `OCIError`."""
-        await self._lists.referrers(self.remote(row), repository, digest)
+    async def referrers(self, row: Upstream, repository: Repository, digest: Digest) -> str:
+        """Have what refers to a manifest there; why that is not all there is. Raises
+        `UpstreamError`, `OCIError`.
+        """
+        return await self._lists.referrers(self.remote(row), repository, digest)
 
     def signatures(
         self, row: Upstream, repository: Repository, digest: Digest

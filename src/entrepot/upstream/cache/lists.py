@@ -4,8 +4,10 @@ Tags are only told; what refers to a manifest is fetched, manifest by manifest, 
 what is kept. Both are asked for again once a tag's time is over. Next: `distribution.lists`.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,7 +24,10 @@ from entrepot.upstream.registry import RegistryRepository
 V = TypeVar("V")
 
 MOST = 100
-"""Lists that are kept in memory; and manifests that are fetched since they refer to one."""
+"""Lists that are kept in memory."""
+MOST_REFERRING = 1000
+"""Manifests that are fetched since they refer to one."""
+_AT_ONCE = 4
 _PAGES = 100
 """Of a thousand tags each."""
 
@@ -33,10 +38,10 @@ class Lists:
     def __init__(self, manifests: Manifests) -> None:
         self._manifests = manifests
         self._tags: OrderedDict[str, tuple[float, list[str]]] = OrderedDict()
-        self._looked: OrderedDict[str, float] = OrderedDict()
-        """When it was looked for what refers to a manifest."""
+        self._looked: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        """When it was looked for what refers to a manifest, and why that is not all there is."""
         self._listing: Flights[list[str]] = Flights()
-        self._looking: Flights[None] = Flights()
+        self._looking: Flights[str] = Flights()
 
     async def tags(self, remote: Remote, repository: Repository) -> list[str]:
         """All tags there, in order of their bytes. Raises `UpstreamError`, `OCIError`."""
@@ -52,28 +57,45 @@ class Lists:
         _keep(self._tags, repository.name, (time.monotonic(), names))
         return names
 
-    async def referrers(self, remote: Remote, repository: Repository, digest: Digest) -> None:
-        """Have what refers to a manifest there. Raises `UpstreamError`, `OCIError`."""
+    async def referrers(self, remote: Remote, repository: Repository, digest: Digest) -> str:
+        """Have what refers to a manifest there; why that is not all there is, "" where it is.
+        Raises `UpstreamError`, `OCIError`.
+        """
         told.check(remote, repository)
         what = f"{repository}@{digest}"
-        at = self._looked.get(what, float("-inf"))
-        if time.monotonic() - at >= remote.row.tag_seconds:
-            await self._looking.once(what, partial(self._fetch, remote, repository, digest))
+        at, lacks = self._looked.get(what, (float("-inf"), ""))
+        if time.monotonic() - at < remote.row.tag_seconds:
+            return lacks
+        return await self._looking.once(what, partial(self._fetch, remote, repository, digest))
 
-    async def _fetch(self, remote: Remote, repository: Repository, digest: Digest) -> None:
+    async def _fetch(self, remote: Remote, repository: Repository, digest: Digest) -> str:
         try:
-            found = await remote.ask(repository, lambda there: there.referrers(digest))
-        except UnknownError:
+            found = await remote.ask(repository, lambda there: there.referrers(digest, sure=True))
+        except UnknownError as error:
+            if not error.sure:
+                raise
             found = []
-        failed = ""
-        for each in found[:MOST]:
-            try:
-                await self._manifests.find(Question(remote, repository, each))
-            except OCIError as error:  # those that come are told all the same
-                failed = error.message
+        failed = await self._all(remote, repository, found[:MOST_REFERRING])
         if failed:
             raise UpstreamError(failed)
-        _keep(self._looked, f"{repository}@{digest}", time.monotonic())
+        cut = len(found) > MOST_REFERRING
+        lacks = f"the first {MOST_REFERRING} of {len(found)} at {remote.host}" if cut else ""
+        _keep(self._looked, f"{repository}@{digest}", (time.monotonic(), lacks))
+        return lacks
+
+    async def _all(self, remote: Remote, repository: Repository, digests: Sequence[Digest]) -> str:
+        """Have manifests, some at once; why one did not come, "" where all did."""
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(digest: Digest) -> str:
+            async with room:
+                try:
+                    await self._manifests.find(Question(remote, repository, digest))
+                except OCIError as error:  # those that come are told all the same
+                    return error.message
+            return ""
+
+        return next(filter(None, await asyncio.gather(*map(one, digests))), "")
 
     async def close(self) -> None:
         """Stop what is under way."""

@@ -30,7 +30,13 @@ from entrepot.upstream.cache.flights import Flights
 from entrepot.upstream.cache.lately import Lately
 from entrepot.upstream.cache.leases import Leases
 from entrepot.upstream.cache.remote import Remote
-from entrepot.upstream.place import BrokenError, RefusedError, UnknownError, UpstreamError
+from entrepot.upstream.place import (
+    BrokenError,
+    MethodError,
+    RefusedError,
+    UnknownError,
+    UpstreamError,
+)
 
 STALE = "serve stale"
 """The action of the row that says so in the audit."""
@@ -46,7 +52,6 @@ PATIENCE = 4.0
 """Seconds that an upstream has to answer where something is kept."""
 
 _FOR_EVER = float("inf")
-_NO_REGISTRY = "answers 404, but not as a registry does"
 _SLOW = f"takes longer than {PATIENCE:g} s"
 
 _log = logging.getLogger("entrepot.cache")
@@ -90,7 +95,7 @@ class Manifests:
         self._flights: Flights[Found] = Flights()
         self.came: Callable[[Question, Stored], None] = lambda *_: None
         """Is told of each manifest that was fetched for a tag."""
-        self._missing = Lately(MISSING_SECONDS)
+        self._missing, self._doubted = Lately(MISSING_SECONDS), Lately(MISSING_SECONDS)
         self._old = Lately(STALE_SECONDS)
         self._logged = Lately(_LOGS)
         self._slow: set[str] = set()
@@ -104,8 +109,9 @@ class Manifests:
         if kept is not None and left > 0:
             return Found(kept, left)
         most = _FOR_EVER if isinstance(reference, Digest) else row.tag_seconds
-        if (why := self._missing.get(str(asked), most)) is not None:
-            raise told.unknown(row, asked.repository, reference, why)
+        for missing, sure in ((self._missing, True), (self._doubted, False)):
+            if (why := missing.get(str(asked), most)) is not None:
+                raise told.unknown(row, asked.repository, reference, why, sure=sure)
         if kept is None:
             return await self._flights.once(str(asked), partial(self._first, asked))
         if (why := self._old.get(str(asked))) is not None:
@@ -149,10 +155,12 @@ class Manifests:
 
         return await self._leases.first(str(asked), partial(self._good_yet, asked), fetch)
 
-    async def _fetch(self, asked: Question, named: str) -> Found:
-        """Fetch it, and keep it. Raises `UpstreamError`, `OCIError`."""
+    async def _fetch(self, asked: Question, named: str, kept: Stored | None = None) -> Found:
+        """Fetch it, and keep it, unless it is what is kept. Raises `UpstreamError`, `OCIError`."""
         asked.remote.check_budget()
         manifest = await asked.remote.ask(asked.repository, lambda r: r.manifest(named))
+        if kept is not None and str(manifest.digest) == kept.digest:
+            return await self._confirmed(asked, kept)
         _check_size(asked.remote.row, manifest)
         self._count(asked, "fetched")
         return await self._keep(asked, manifest)
@@ -175,7 +183,8 @@ class Manifests:
             _log.warning("%s was not kept: %s", asked, error)
         found = told.failure(asked.remote.row, asked.repository, error)
         if gone:
-            self._missing.add(str(asked), found.message)
+            missing = self._doubted if isinstance(found, told.DoubtError) else self._missing
+            missing.add(str(asked), found.message)
         self._count(asked, "missing" if gone else "failed")
         return found
 
@@ -189,7 +198,7 @@ class Manifests:
             return self._stale(asked, kept, str(error))
         except UnknownError as error:
             if not error.sure:
-                return self._stale(asked, kept, f"{asked.remote.host} {_NO_REGISTRY}")
+                return self._stale(asked, kept, f"{asked.remote.host} {told.NO_REGISTRY}")
             return await self._gone(asked, kept)
         except UpstreamError as error:  # it lies, or says what nobody understands
             return self._stale(asked, kept, str(error))
@@ -206,15 +215,27 @@ class Manifests:
     async def _ask(self, asked: Question, kept: Stored) -> Found:
         tag = asked.reference
         assert isinstance(tag, Tag)
-        there = await asked.remote.ask(asked.repository, lambda r: r.look(tag.name))
+        there = await self._glance(asked, tag)
         if there == kept.digest:
-            await self._checked(asked, tag)
-            self._count(asked, "confirmed")
-            return self._good(asked, kept)
+            return await self._confirmed(asked, kept)
         if there:
             with suppress(UnknownError):  # it moved again, or one of their servers lags
                 return await self._fetch(asked, there)
-        return await self._fetch(asked, tag.name)
+        return await self._fetch(asked, tag.name, kept)
+
+    async def _glance(self, asked: Question, tag: Tag) -> str | None:
+        """What a tag means there, without fetching that; "" where nothing says so."""
+        if asked.remote.answers_heads:
+            with suppress(MethodError):
+                return await asked.remote.ask(asked.repository, lambda r: r.glance(tag.name))
+        return ""
+
+    async def _confirmed(self, asked: Question, kept: Stored) -> Found:
+        """What is kept, which is so upstream, too."""
+        assert isinstance(asked.reference, Tag)
+        await self._checked(asked, asked.reference)
+        self._count(asked, "confirmed")
+        return self._good(asked, kept)
 
     async def _checked(self, asked: Question, tag: Tag) -> None:
         """Note that it was compared just now."""

@@ -24,6 +24,7 @@ from entrepot.upstream.cache.budget import Budget
 from entrepot.upstream.cache.failing import Failing
 from entrepot.upstream.cache.leases import heard
 from entrepot.upstream.clouds.login import login_of
+from entrepot.upstream.heads import MANIFESTS
 from entrepot.upstream.http import Http
 from entrepot.upstream.place import BrokenError, RefusedError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
@@ -92,6 +93,11 @@ class Remote:
     def refused_seconds(self) -> float:
         """For how long it has given or taken no login of ours; 0 where it does."""
         return self._refused.seconds(time.monotonic())
+
+    @property
+    def answers_heads(self) -> bool:
+        """Whether manifests are to be asked for by HEAD, as far as this process knows."""
+        return self._http is None or self._http.heads.are_answered(MANIFESTS)
 
     def name_there(self, repository: Repository) -> Repository:
         """What one of our repositories is called there; "" for one called as the project is."""

@@ -6,6 +6,7 @@ once a tag's time is over, where what is kept does not do. Next: `distribution.s
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
@@ -17,7 +18,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.manifests import Stored
 from entrepot.oci.digest import Digest
-from entrepot.oci.errors import Code, OCIError
+from entrepot.oci.errors import OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag
 from entrepot.signatures import attached, demands
@@ -37,8 +38,10 @@ PATIENCE = 10.0
 
 _ABOVE = 5
 """Indexes above an image whose signatures are asked for, the newest first."""
-_NOT_THERE = {Code.MANIFEST_UNKNOWN, Code.BLOB_UNKNOWN}
+_MANY = "%s@%s: %s lists %d signatures, of which the first %d are looked at"
 _SLOW = f"takes longer than {PATIENCE:g} s"
+
+_log = logging.getLogger("entrepot.cache")
 
 
 class Signatures:
@@ -123,11 +126,14 @@ class Signatures:
     async def _referring(self, remote: Remote, repository: Repository, digest: Digest) -> str:
         try:
             told.check(remote, repository)
-            found = await remote.ask(repository, lambda there: there.referrers(digest, ARTIFACTS))
-        except UnknownError:
-            return ""
+            found = await remote.ask(
+                repository, lambda there: there.referrers(digest, ARTIFACTS, sure=True)
+            )
         except (OCIError, UpstreamError) as error:
-            return str(error)
+            known = isinstance(error, UnknownError) and error.sure
+            return "" if known else str(error)
+        if len(found) > MOST:
+            _log.warning(_MANY, repository, digest, remote.host, len(found), MOST)
         whys = [await self._one(Question(remote, repository, each)) for each in found[:MOST]]
         return next(filter(None, whys), "")
 
@@ -183,5 +189,6 @@ def _mark(digest: Digest) -> Tag:
 
 
 def _why(error: OCIError) -> str:
-    """Why something did not come; what upstream names, and does not have, will not come."""
-    return "" if error.code in _NOT_THERE else error.message
+    """Why something did not come; what upstream names, and says that it does not have, will not."""
+    known = error.code in told.NOT_THERE and not isinstance(error, told.DoubtError)
+    return "" if known else error.message

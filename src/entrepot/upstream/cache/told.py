@@ -6,14 +6,29 @@ from entrepot.oci.names import Reference, Repository, Tag
 from entrepot.upstream.cache.remote import BUSY, Remote
 from entrepot.upstream.place import Blob, BrokenError, RefusedError, UnknownError, UpstreamError
 
+NOT_THERE = {Code.MANIFEST_UNKNOWN, Code.BLOB_UNKNOWN}
+"""Codes of what upstream lacks, or does not let us have."""
+NO_REGISTRY = "answers 404, but not as a registry does"
 _LATER = 5
 """Seconds until to try again, where the upstream has not said."""
 
 
-def unknown(row: Upstream, repository: Repository, reference: Reference, why: str = "") -> OCIError:
+class DoubtError(OCIError):
+    """It is not there, as far as we may see; but no registry has said so."""
+
+
+def unknown(
+    row: Upstream,
+    repository: Repository,
+    reference: Reference,
+    why: str = "",
+    *,
+    sure: bool = True,
+) -> OCIError:
     """The error for what is not there, as far as we may see; in words that were told before."""
     what = "tag" if isinstance(reference, Tag) else "manifest"
-    return OCIError(
+    kind = OCIError if sure else DoubtError
+    return kind(
         Code.MANIFEST_UNKNOWN,
         why or f"{row.url} has no {what} {reference} for {repository}",
         detail={what: str(reference)},
@@ -53,7 +68,9 @@ def failure(
         nobody = row.kind is Kind.PLAIN and not row.login
         why = "it has no login" if nobody else "its login may end"
         refused = f"{row.url} does not let project {row.project} have {repository}"
-        return OCIError(unknown, f"{refused}: {why}, or it is not there")
+        return DoubtError(unknown, f"{refused}: {why}, or it is not there")
+    if isinstance(error, UnknownError) and not error.sure:
+        return DoubtError(unknown, f"{error}; {row.url} {NO_REGISTRY}")
     if isinstance(error, UnknownError):
         return OCIError(unknown, str(error))
     if not isinstance(error, BrokenError):

@@ -19,7 +19,7 @@ from entrepot.addresses import Network
 from entrepot.auth.oidc.answer import MAX_BODY
 from entrepot.auth.oidc.outbound import UPSTREAMS, Rules, trust
 from entrepot.upstream import guarded
-from entrepot.upstream.http import BUSY
+from entrepot.upstream.answer import BUSY
 
 OWN = Rules("ENTREPOT_OUTBOUND_ALLOW", plain=True, discreet=True)
 """For the server's own identity: the metadata server speaks no TLS."""
