@@ -6,7 +6,7 @@ from tests.db.pushed import APP, OTHER, blob, manifest
 from entrepot.db import eviction, quotas, retention
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
-from entrepot.db.eviction import START
+from entrepot.db.eviction import START, Room
 from entrepot.db.upstreams import Upstream
 
 HUB = Upstream("team", "https://up.test")
@@ -36,7 +36,7 @@ def test_what_an_index_lists_goes_after_it(db: Connection) -> None:
     above = manifest(db, index(child), "1", sparse=True)
     assert unused(db) == [str(above)]
     (found,) = eviction.unused(db, "team", SOON, 10)
-    assert eviction.evict(db, found, HUB, BY) == len(dump(index(child)))
+    assert eviction.evict(db, found, HUB, BY).bytes == len(dump(index(child)))
     assert unused(db) == [str(below)]
 
 
@@ -49,7 +49,7 @@ def test_what_signs_an_image_goes_after_it(db: Connection) -> None:
     retention.used(db, APP.name, str(signed), 3e9)
     assert unused(db) == [str(signed)]
     (found,) = eviction.unused(db, "team", SOON, 10)
-    assert eviction.evict(db, found, HUB, BY)
+    assert eviction.evict(db, found, HUB, BY).bytes
     assert unused(db) == [str(refers), str(tagged)]
 
 
@@ -60,12 +60,12 @@ def test_its_room_is_free_at_once(db: Connection) -> None:
     manifest(db, image(b"shared"), "2")
     before = quotas.find(db, "team").bytes
     found = eviction.unused(db, "team", SOON, 10)[0]
-    freed = eviction.evict(db, found, HUB, BY)
-    assert freed == len(dump(image(b"shared", b"own"))) + len(b"own")
-    assert quotas.find(db, "team").bytes == before - freed
+    room = eviction.evict(db, found, HUB, BY)
+    assert room == Room(len(dump(image(b"shared", b"own"))) + len(b"own"), 1)
+    assert quotas.find(db, "team").bytes == before - room.bytes
     assert quotas.miscounted(db) == []
     left = db.execute("select count(*) from blob").fetchone()
     assert left == (2,)
     for table in ("trash", "idle_manifest"):
         assert db.execute(f"select count(*) from {table}").fetchone() == (0,)
-    assert eviction.evict(db, found, HUB, BY) == 0
+    assert eviction.evict(db, found, HUB, BY) == Room()

@@ -31,6 +31,23 @@ class Unused:
     """When it was pulled last, or came; seconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is free, or to be freed."""
+
+    bytes: int = 0
+    tags: int = 0
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it is more than nothing."""
+        return self.bytes > 0 or self.tags > 0
+
+    def less(self, other: "Room") -> "Room":
+        """What of it is left."""
+        return Room(self.bytes - other.bytes, self.tags - other.tags)
+
+
 Mark = tuple[float, int]
 """Where a list has come to: when it was used, and its row."""
 
@@ -66,17 +83,20 @@ def unused(
     ]
 
 
-def evict(db: Connection, found: Unused, row: Upstream, by: By) -> int:
-    """Take a manifest away with its tags, and the blobs that only it needs; the bytes that the
-    project has more then. 0 where it has gone, was pulled meanwhile, or its upstream's row pins it.
+def evict(db: Connection, found: Unused, row: Upstream, by: By, *, tagged: bool = False) -> Room:
+    """Take a manifest away with its tags, and the blobs that only it needs; what the project has
+    more then. Nothing where it has gone, was pulled meanwhile, its upstream's row pins it, or one
+    that is `tagged` is wanted and it is not.
 
     Raises DENIED where it is to stay: a rule holds it, or a cluster has it. Nothing may be kept of
     the transaction then.
     """
-    if row.pins(found.repository.name.partition("/")[2], _tags(db, found)) or _is_used(db, found):
-        return 0
+    names = _tags(db, found)
+    pinned = row.pins(found.repository.name.partition("/")[2], names)
+    if pinned or (tagged and not names) or _is_used(db, found):
+        return Room()
     project = found.repository.project
-    before = quotas.find(db, project).bytes
+    before = quotas.find(db, project)
     for blob, size, stored in _alone(db, found):
         blobs.unlink(db, (found.number, found.repository), blob, size, stored)
     item = manifests.remove(
@@ -92,7 +112,8 @@ def evict(db: Connection, found: Unused, row: Upstream, by: By) -> int:
         ended = trash.end(db, thrown)
         while not purge.purge(db, ended, _PAGE):
             pass
-    return before - quotas.find(db, project).bytes
+    after = quotas.find(db, project)
+    return Room(before.bytes - after.bytes, before.tags - after.tags)
 
 
 def _is_used(db: Connection, found: Unused) -> bool:

@@ -3,7 +3,7 @@
 A blob counts once per project, however many of its repositories link it; manifests count one by
 one. What lies in the trash counts until it is purged, its tags aside. All is counted in the
 transaction that changes it, so of two pushes at once no more than fits comes in. A cache alone may
-go a little beyond.
+go a little beyond, and says itself which tags it keeps: see `has_tags_left`.
 """
 
 from dataclasses import dataclass, replace
@@ -34,6 +34,11 @@ class Usage:
         """Bytes that still fit; below 0 where the quota came later than what is there."""
         return None if self.quota is None else self.quota - self.bytes
 
+    @property
+    def tags_left(self) -> int | None:
+        """The same of tags."""
+        return None if self.quota_tags is None else self.quota_tags - self.tags
+
 
 def charge(db: Connection, project: str, *, size: int = 0, tags: int = 0) -> None:
     """Count what comes, or below 0 what goes. Raises DENIED for what does not fit any more."""
@@ -48,7 +53,7 @@ def charge(db: Connection, project: str, *, size: int = 0, tags: int = 0) -> Non
         if size > 0:
             _check_bytes(db, usage, size)
         if tags > 0:
-            _check_tags(usage, tags)
+            _check_tags(db, usage, tags)
 
 
 def _limits(db: Connection, project: str) -> tuple[int | None, int | None]:
@@ -64,8 +69,10 @@ def _check_bytes(db: Connection, usage: Usage, more: int) -> None:
         raise _refused(usage, more)
 
 
-def _check_tags(usage: Usage, more: int) -> None:
-    if usage.quota_tags is not None and usage.tags > usage.quota_tags:
+def _check_tags(db: Connection, usage: Usage, more: int) -> None:
+    if usage.tags_left is None or usage.tags_left >= 0:
+        return
+    if not upstreams.stands(db, usage.project):
         raise OCIError(
             Code.DENIED,
             f"project {usage.project} may have {usage.quota_tags} tags and has "
@@ -103,6 +110,12 @@ def find(db: Connection, project: str) -> Usage:
     ).fetchone()
     used, tags = row or (0, 0)
     return Usage(project, used, tags, *_limits(db, project))
+
+
+def has_tags_left(db: Connection, project: str) -> bool:
+    """Whether one more tag fits."""
+    left = find(db, project).tags_left
+    return left is None or left > 0
 
 
 def listed(db: Connection, after: str, limit: int) -> list[Usage]:

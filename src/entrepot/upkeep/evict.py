@@ -9,7 +9,7 @@ from functools import partial
 from entrepot.db import eviction, quotas, upstreams
 from entrepot.db.audit import By
 from entrepot.db.database import Database
-from entrepot.db.eviction import START, Unused
+from entrepot.db.eviction import START, Room, Unused
 from entrepot.db.quotas import Usage
 from entrepot.db.upstreams import Upstream
 from entrepot.oci.errors import Code, OCIError
@@ -17,7 +17,7 @@ from entrepot.oci.errors import Code, OCIError
 JOB = "cache"
 
 FULL, ENOUGH = 0.9, 0.8
-"""Of the quota: where room is made, and how much is left in then."""
+"""Of the quota, of bytes or of tags: where room is made, and how much is left in then."""
 YOUNG = 3600.0
 """Seconds for which what was pulled stays in any case: its pull may go on."""
 
@@ -27,11 +27,15 @@ _MOST = 1000
 _BY = By("entrepot", via="cache")
 
 
-def excess(usage: Usage) -> int:
-    """How many bytes are to go."""
-    if usage.quota is None or usage.bytes <= usage.quota * FULL:
+def excess(usage: Usage) -> Room:
+    """What is to go."""
+    return Room(_excess(usage.bytes, usage.quota), _excess(usage.tags, usage.quota_tags))
+
+
+def _excess(used: int, quota: int | None) -> int:
+    if quota is None or used <= quota * FULL:
         return 0
-    return usage.bytes - int(usage.quota * ENOUGH)
+    return used - int(quota * ENOUGH)
 
 
 async def evict(database: Database) -> int:
@@ -43,23 +47,24 @@ async def evict(database: Database) -> int:
 async def _evict(database: Database, row: Upstream) -> int:
     left = excess(await database.read(partial(quotas.find, project=row.project)))
     freed, mark, before = 0, START, time.time() - YOUNG
-    while freed < left:
+    while left.is_any:
         query = partial(eviction.unused, project=row.project, before=before, limit=PAGE, after=mark)
         page = await database.scan(query)
         if not page:
             break
         for each in page:
-            if freed < left and not row.pins(each.repository.name.partition("/")[2]):
-                freed += await _take(database, row, each)
+            if left.is_any and not row.pins(each.repository.name.partition("/")[2]):
+                went = await _take(database, row, each, tagged=left.bytes <= 0)
+                left, freed = left.less(went), freed + went.bytes
         mark = page[-1].used_at, page[-1].id
     return freed
 
 
-async def _take(database: Database, row: Upstream, found: Unused) -> int:
-    take = partial(eviction.evict, found=found, row=row, by=_BY)
+async def _take(database: Database, row: Upstream, found: Unused, *, tagged: bool) -> Room:
+    take = partial(eviction.evict, found=found, row=row, by=_BY, tagged=tagged)
     try:
         return await database.write(take, large=True)
     except OCIError as error:
         if error.code is not Code.DENIED:
             raise
-        return 0
+        return Room()

@@ -28,7 +28,7 @@ from entrepot.db import (
 )
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
-from entrepot.db.eviction import Unused
+from entrepot.db.eviction import Room, Unused
 from entrepot.db.projects import Project
 from entrepot.db.quotas import Usage
 from entrepot.db.sqlite import SQLiteDatabase
@@ -47,7 +47,8 @@ IMAGES = [dump(image(layer)) for layer in LAYERS]
     [(100, None, 0), (90, 100, 0), (91, 100, 11), (200, 100, 120), (0, 0, 0)],
 )
 def test_how_much_goes(used: int, quota: int | None, goes: int) -> None:
-    assert excess(Usage("hub", used, quota=quota)) == goes
+    assert excess(Usage("hub", used, quota=quota)) == Room(goes, 0)
+    assert excess(Usage("hub", tags=used, quota_tags=quota)) == Room(0, goes)
 
 
 def fill(served: Served, shop: Shop, count: int) -> None:
@@ -70,9 +71,9 @@ def fill(served: Served, shop: Shop, count: int) -> None:
                 )
 
 
-def limit(served: Served, size: int) -> None:
+def limit(served: Served, size: int | None, tags: int | None = None) -> None:
     with closing(engine.connect(served.folder)) as db, db.exclusive():
-        assert quotas.limit(db, "hub", size, None)
+        assert quotas.limit(db, "hub", size, tags)
 
 
 def usage(served: Served) -> int:
@@ -106,6 +107,66 @@ def test_the_longest_unused_go(caching: Caching) -> None:
         assert manifest(served.client, "0").content == IMAGES[0]
         assert blob(served.client, LAYERS[0]).content == LAYERS[0]
         assert len(server.asked) == before + 2
+
+
+def test_where_tags_are_too_many_the_longest_unused_go(caching: Caching) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, settings={"upkeep_pause": 0.2}, tag_seconds=3600)
+        fill(served, shop, 5)
+        with closing(engine.connect(served.folder)) as db, db.exclusive():
+            db.execute("delete from tag where name = '0'")
+            db.execute("update project_usage set tags = tags - 1")
+        limit(served, None, 3)
+        deadline = time.monotonic() + 60
+        while kept(served) != ["3", "4"]:
+            assert time.monotonic() < deadline, kept(served)
+            time.sleep(0.05)
+        left = {row[0] for row in rows(served, "select digest from manifest")}
+        assert digest(IMAGES[0]) in left, "what has no tag went for nothing"
+
+
+def test_a_tag_too_many_is_served_and_not_kept(caching: Caching) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, tag_seconds=0.1)
+        shop.tags = {"0": IMAGES[0], "1": IMAGES[1]}
+        for tag in shop.tags:
+            manifest(served.client, tag)  # which are too young to go
+        limit(served, None, 2)
+        shop.tags |= {"new": IMAGES[2], "0": IMAGES[3]}
+        shop.blobs += LAYERS[2:4]
+        time.sleep(0.2)
+        for _ in range(2):
+            assert manifest(served.client, "new").content == IMAGES[2]
+        assert blob(served.client, LAYERS[2]).content == LAYERS[2]
+        assert manifest(served.client, "0").content == IMAGES[3], "a tag that is here may move"
+        assert kept(served) == ["0", "1"]
+        with closing(engine.connect(served.folder)) as db:
+            assert quotas.miscounted(db) == []
+
+
+def test_room_for_a_tag_is_made_at_once(caching: Caching) -> None:
+    with opened() as (shop, server):
+        served = caching(server.address, tag_seconds=0.1)
+        fill(served, shop, 2)
+        limit(served, None, 2)
+        shop.tags["new"] = IMAGES[2]
+        deadline = time.monotonic() + 60
+        while "new" not in kept(served):
+            assert manifest(served.client, "new").content == IMAGES[2]
+            assert time.monotonic() < deadline, kept(served)
+            time.sleep(0.2)
+        assert kept(served) == ["1", "new"]
+
+
+def test_a_signatures_tag_goes_with_its_image(caching: Caching) -> None:
+    """Without it nobody would find the signature."""
+    with opened() as (shop, server):
+        served = caching(server.address, tag_seconds=3600)
+        limit(served, None, 0)
+        tag = f"sha256-{'a' * 64}.sig"
+        shop.tags[tag] = IMAGES[0]
+        assert manifest(served.client, tag).content == IMAGES[0]
+        assert kept(served) == [tag]
 
 
 def test_images_are_pinned_by_their_tags(caching: Caching) -> None:
@@ -222,4 +283,4 @@ def test_what_is_pulled_meanwhile_stays(tmp_path: Path) -> None:
         assert row is not None
         db.execute("insert into manifest_use (manifest, at) values (?, 3000.0)", (found[0].id,))
         freed = [eviction.evict(db, each, row, By("test")) for each in found[:2]]
-        assert [bool(size) for size in freed] == [False, True]
+        assert [each.is_any for each in freed] == [False, True]

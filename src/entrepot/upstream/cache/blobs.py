@@ -24,14 +24,12 @@ from entrepot.upstream.cache import told
 from entrepot.upstream.cache.behind import Behind
 from entrepot.upstream.cache.fetching import Fetching
 from entrepot.upstream.cache.flights import Flights
+from entrepot.upstream.cache.keeping import MAKES_ROOM
 from entrepot.upstream.cache.leases import Leases, heard
 from entrepot.upstream.cache.pour import Pour
 from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.cache.tail import Tail
 from entrepot.upstream.place import Blob, RefusedError, UnknownError, UpstreamError
-
-_MAKES_ROOM = "cache"
-"""The job."""
 
 _log = logging.getLogger("entrepot.cache")
 
@@ -147,7 +145,7 @@ class Blobs:
             why = found.bare if isinstance(found, RefusedError) else found
             _log.warning("%s was not kept: %s", what, why)
             if isinstance(found, OCIError):  # there is no room
-                self._database.note(partial(jobs.ask, name=_MAKES_ROOM)).add_done_callback(heard)
+                self._database.note(partial(jobs.ask, name=MAKES_ROOM)).add_done_callback(heard)
         except asyncio.CancelledError:
             error = UpstreamError("the server stops")
             raise
@@ -196,7 +194,7 @@ def unknown(repository: Repository, digest: Digest) -> OCIError:
 
 
 def _told(remote: Remote, repository: Repository, digest: Digest, error: Exception) -> Exception:
-    if isinstance(error, UnknownError):
+    if isinstance(error, UnknownError) and error.sure:
         return unknown(repository, digest)
     if isinstance(error, UpstreamError):
         return told.failure(remote.row, repository, error, Code.BLOB_UNKNOWN)

@@ -2,15 +2,17 @@
 
 import time
 
-from entrepot.db import fetches, manifests, repositories, tags
+from entrepot.db import fetches, jobs, manifests, quotas, repositories, tags
 from entrepot.db.audit import By
 from entrepot.db.connection import Connection
 from entrepot.db.manifests import Stored
 from entrepot.db.trash import Keep
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
-from entrepot.oci.names import Reference, Repository, Tag
+from entrepot.oci.names import Reference, Repository, Tag, attached_to
 
+MAKES_ROOM = "cache"
+"""The job."""
 _GONE = "its upstream has it no more"
 
 
@@ -33,18 +35,28 @@ def look(
 def keep(
     db: Connection, repository: Repository, reference: Reference, manifest: Manifest
 ) -> Stored:
-    """Keep a manifest, and have the tag by which it was asked for mean it.
+    """Keep a manifest, and have the tag by which it was asked for mean it. Where the project may
+    have no more tags it is served all the same, and room is made for the next time.
 
     Raises DENIED where the tag holds still here, or the project has no room.
     """
     manifests.put(db, repository, manifest, [], sparse=True, by=by(repository.project))
     if isinstance(reference, Tag):
-        confirm(db, repository, reference, manifest.digest)
+        if _fits(db, repository, reference):
+            _name(db, repository, reference, manifest.digest)
+        else:
+            jobs.ask(db, MAKES_ROOM)
     return Stored(str(manifest.digest), manifest.media_type, manifest.content)
 
 
-def confirm(db: Connection, repository: Repository, tag: Tag, digest: Digest) -> None:
-    """Say that a tag means a manifest that is kept, as of now. Raises DENIED as above."""
+def _fits(db: Connection, repository: Repository, tag: Tag) -> bool:
+    """Whether a tag may be kept. Cosign's always may: without it a signature is not found."""
+    if attached_to(tag.name) or quotas.has_tags_left(db, repository.project):
+        return True
+    return tags.digest_of(db, repository, tag) is not None
+
+
+def _name(db: Connection, repository: Repository, tag: Tag, digest: Digest) -> None:
     number = repositories.ensure(db, repository)
     tags.point(db, (number, repository), tag, digest, by=by(repository.project))
     fetches.checked(db, repository, tag, time.time())
