@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.content import EMPTY, OCI_MANIFEST, digest, dump
+from tests.content import EMPTY, OCI_MANIFEST, digest, dump, image, index
 from tests.registry import MANIFESTS
 from tests.upstream.cache.conftest import Caching
 from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, OTHER, SMALL, Shop, opened
@@ -241,6 +241,26 @@ def test_all_platforms_come_where_that_is_wanted(caching: Caching) -> None:
         while len(server.paths()) < 6 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(server.paths()) == 6  # the index, two images, and three blobs between them
+
+
+def test_a_platform_that_upstream_lacks_holds_up_no_other(
+    caching: Caching, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened() as (shop, server):
+        one, other = image(b"of one"), image(b"of the other")
+        shop.tags["multi"] = dump(index(image(b"gone"), one, other))
+        shop.manifests = [dump(one), dump(other)]
+        shop.blobs = [EMPTY, b"of the other"]
+        served = caching(server.address, everything=True)
+        manifest(served.client, "multi")
+        deadline = time.monotonic() + 60
+        while not (said := [x for x in caplog.messages if "not fetched whole" in x]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert len(said) == 1, "it is told once of an image"
+        with closing(engine.connect(served.folder)) as db:
+            kept = {row[0] for row in db.execute("select digest from blob")}
+        assert kept == {digest(EMPTY), digest(b"of the other")}
 
 
 def test_a_check_finds_nothing_wrong_with_what_was_not_asked_for(caching: Caching) -> None:

@@ -1,11 +1,14 @@
 """`Ahead`: fetches all of an image before anybody asks for it, where its upstream says so.
 
-One image at a time, and one blob of it: whoever waits for something goes before.
+One image at a time, and one blob of it: whoever waits for something goes before. What its upstream
+lacks is left out, and told.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 
 from entrepot.db import blobs
@@ -15,6 +18,7 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
+from entrepot.upstream.cache import told
 from entrepot.upstream.cache.blobs import Blobs
 from entrepot.upstream.cache.remote import Remote
 
@@ -51,32 +55,57 @@ class Ahead:
         while self._waiting:
             what = next(iter(self._waiting))
             remote, repository, stored = self._waiting.pop(what)
+            image = _Image(remote, repository)
             try:
-                await self._all(remote, repository, stored, set())
+                await self._all(image, stored)
             except OCIError as error:
-                _log.warning("%s is not fetched whole: %s", what, error.message)
+                image.lacks.append(error.message)
             except Exception:  # noqa: BLE001 - the next one may go better
                 _log.exception("%s is not fetched whole", what)
+            if image.lacks:
+                _log.warning("%s is not fetched whole: %s", what, image.lacks[0])
 
-    async def _all(
-        self, remote: Remote, repository: Repository, stored: Stored, seen: set[Digest]
-    ) -> None:
+    async def _all(self, image: "_Image", stored: Stored) -> None:
         """What a manifest needs, and what its children do; each once, in however many it is."""
         manifest = await asyncio.to_thread(Manifest.read, stored.content, stored.media_type)
         for part in manifest.children:
-            if part.digest not in seen and len(seen) < MOST_PARTS:
-                seen.add(part.digest)
-                child = await self._find(remote, repository, part.digest)
-                await self._all(remote, repository, child, seen)
+            if part.digest not in image.seen and len(image.seen) < MOST_PARTS:
+                image.seen.add(part.digest)
+                with image.going_on():
+                    child = await self._find(image.remote, image.repository, part.digest)
+                    await self._all(image, child)
         for digest in dict.fromkeys(part.digest for part in manifest.blobs):
-            find = partial(blobs.find, repository=repository, digest=digest)
+            find = partial(blobs.find, repository=image.repository, digest=digest)
             if await self._database.read(find) is None:
-                tail = await self._blobs.find(remote, repository, digest)
-                if tail is not None:
-                    await tail.finish()
+                with image.going_on():
+                    await self._blobs.have(image.remote, image.repository, digest)
 
     async def close(self) -> None:
         """Stop."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """One that is being fetched."""
+
+    remote: Remote
+    repository: Repository
+    seen: set[Digest] = field(default_factory=set)
+    """Its manifests."""
+    lacks: list[str] = field(default_factory=list)
+    """Why parts of it did not come."""
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Leave a part that upstream lacks, such as a platform that was deleted there; whatever
+        else is wrong with one is so with all.
+        """
+        try:
+            yield
+        except OCIError as error:
+            if error.code not in told.NOT_THERE:
+                raise
+            self.lacks.append(error.message)
