@@ -100,6 +100,53 @@ def test_one_platform_is_no_index(desk: Desk, peer: str, pushed: str) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def nested(http: httpx.Client) -> str:
+    """An index of indexes, of which one lists the platforms of 32 bits."""
+    name = "team/nested"
+    images = [image(each) for each in LAYERS]
+    for part in (EMPTY, *LAYERS):
+        put_blob(http, name, part)
+    for each in images:
+        put_manifest(http, name, digest(dump(each)), each)
+    below, wide = index(*images[:2]), index(images[2])
+    for entry, variant in zip(below["manifests"], ("v6", "v7"), strict=True):
+        entry["platform"] = {"os": "linux", "architecture": "arm", "variant": variant}
+    wide["manifests"][0]["platform"] = {"os": "linux", "architecture": "amd64"}
+    inner = index(below)
+    for each in (below, inner, wide):
+        put_manifest(http, name, digest(dump(each)), each)
+    put_manifest(http, name, "1", index(inner, wide))
+    return f"{http.base_url.netloc.decode()}/{name}:1"
+
+
+def test_platforms_of_indexes_inside_others(desk: Desk, peer: str, nested: str) -> None:
+    desk.good("copy", nested, f"{peer}/nested/app:1", "--platform", "linux/arm/v7")
+    assert served(peer, "nested/app", "1").content == dump(image(LAYERS[1]))
+    desk.good(
+        *("copy", nested, f"{peer}/nested/app:2"),
+        *("--platform", "linux/arm", "--platform", "linux/amd64"),
+    )
+    listed = served(peer, "nested/app", "2").json()["manifests"]
+    wanted = [digest(dump(image(each))) for each in LAYERS]
+    assert [each["digest"] for each in listed] == wanted
+    assert [each["platform"].get("variant") for each in listed] == ["v6", "v7", None]
+    assert "has no linux/arm64, but linux/amd64, linux/arm/v6, linux/arm/v7" in desk.bad(
+        "copy", nested, f"{peer}/nested/app:3", "--platform", "linux/arm64"
+    )
+
+
+def test_a_bundle_and_a_drill_know_them(desk: Desk, peer: str, nested: str, tmp_path: Path) -> None:
+    bundle = str(tmp_path / "nested.tar")
+    desk.good("bundle", "create", bundle, nested)
+    (row,) = desk.json("bundle", "list", bundle)
+    assert row["platforms"] == ["linux/amd64", "linux/arm/v6", "linux/arm/v7"]
+    desk.good("copy", nested, f"{peer}/team/nested:1")
+    (row,) = desk.json("drill", nested, "--replica", peer, "--platform", "linux/arm")
+    sizes = {each["size"] for each in row["copies"]}
+    assert sizes == {len(EMPTY + LAYERS[0] + LAYERS[1])}
+
+
 @pytest.mark.parametrize("kind", ["oci", "oci-archive"])
 def test_there_and_back(desk: Desk, peer: str, pushed: str, kind: str, tmp_path: Path) -> None:
     place = f"{kind}:{tmp_path / 'layout'}"

@@ -220,7 +220,7 @@ def _row(bundle: "Bundle", name: str) -> dict[str, Any]:
     return {
         "image": name,
         "digest": str(plan.root.digest),
-        "platforms": platforms_of(plan.root),
+        "platforms": platforms_of(bundle.at(name), plan.root),
         "size": plan.size,
         "left_out": sum(blob.size for blob, earlier in left if earlier),
         "earlier": sorted({str(earlier) for _, earlier in left if earlier}),

@@ -13,15 +13,14 @@ from enum import StrEnum
 from functools import partial
 from threading import Lock
 
-from entrepot.oci import media
 from entrepot.oci.digest import Digest
 from entrepot.oci.image_name import Image
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
 from entrepot.upstream.access import Credential
-from entrepot.upstream.chosen import Platform, choose
+from entrepot.upstream.chosen import Platform, images
 from entrepot.upstream.copies import Copy, Role, Trust
-from entrepot.upstream.copying import DEEPEST, checked
+from entrepot.upstream.copying import checked
 from entrepot.upstream.http import Http, again
 from entrepot.upstream.opened import Login
 from entrepot.upstream.place import Blob, BrokenError, UnknownError, UnreachableError, UpstreamError
@@ -265,20 +264,13 @@ def read(
     root = source.manifest(reference)
     parts: dict[Digest, Blob] = {}
     for platform in wanted.platforms:
-        for blob, whole in _needed(_image(source, root, platform), wanted):
-            if (blob, whole) not in known:
-                _check(source, blob, seen, whole=whole)
-                known.add((blob, whole))
-            parts[blob.digest] = blob
+        for image in images(source, root, platform):
+            for blob, whole in _needed(image, wanted):
+                if (blob, whole) not in known:
+                    _check(source, blob, seen, whole=whole)
+                    known.add((blob, whole))
+                parts[blob.digest] = blob
     return root.digest, sum(each.size for each in parts.values())
-
-
-def _image(source: RegistryRepository, root: Manifest, platform: Platform) -> Manifest:
-    for _ in range(DEEPEST):
-        if root.media_type not in media.INDEXES:
-            return root
-        root = choose(source, root, [platform])
-    raise UpstreamError(f"{source} has indexes inside each other without an end")
 
 
 def _needed(image: Manifest, wanted: Wanted) -> Iterator[tuple[Blob, bool]]:
