@@ -2,6 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -13,7 +17,9 @@ from tests.content import EMPTY, dump, image, put_blob, put_manifest
 from tests.upstream.test_copy import served
 
 from entrepot.upstream.bundle_record import Record
+from entrepot.upstream.folder import FolderFiles
 from entrepot.upstream.place import UpstreamError
+from entrepot.upstream.tar import NewTarFiles
 
 OLD, NEW, BOTH = (Random(number).randbytes(50_000 + number) for number in range(3))
 """Layers: of the first version, of the next one, of both."""
@@ -127,4 +133,58 @@ def test_what_a_killed_one_left_is_in_nobodys_way(desk: Desk, host: str, tmp_pat
     """In a container each process has the same number."""
     (tmp_path / f".site.tar.{os.getpid()}").write_bytes(b"half")
     desk.good("bundle", "create", str(tmp_path / "site.tar"), f"{host}/team/app:2")
+    assert (tmp_path / "site.tar").exists()
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from entrepot.upstream.folder import FolderFiles
+from entrepot.upstream.tar import NewTarFiles
+
+def half():
+    yield b"half"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+{made}.write("blobs/sha256/x", 100, half())
+"""
+
+
+def write_tar(folder: Path) -> None:
+    NewTarFiles(folder / "site.tar").abandon()
+
+
+def write_folder(folder: Path) -> None:
+    FolderFiles(folder).write("blobs/sha256/y", 1, iter((b"y",)))
+
+
+@pytest.mark.parametrize(
+    ("made", "again"),
+    [("NewTarFiles(Path('site.tar'))", write_tar), ("FolderFiles(Path('.'))", write_folder)],
+    ids=["tar", "folder"],
+)
+def test_what_a_killed_one_left_goes(
+    made: str, again: Callable[[Path], None], tmp_path: Path
+) -> None:
+    code = [sys.executable, "-c", KILLED.format(made=made)]
+    assert subprocess.run(code, check=False, cwd=tmp_path).returncode == -signal.SIGKILL
+    (left,) = (each for each in tmp_path.rglob(".*") if each.is_file())
+    again(tmp_path)
+    assert left.exists(), "it may be somebody's on a machine whose locks nobody sees"
+    os.utime(left, (1e9, 1e9))
+    again(tmp_path)
+    assert not left.exists()
+
+
+def test_what_is_being_written_stays(tmp_path: Path) -> None:
+    writing = NewTarFiles(tmp_path / "site.tar")
+    (made,) = tmp_path.iterdir()
+    os.utime(made, (1e9, 1e9))
+    others = [tmp_path / name for name in (".site.tar.swp", ".site.tar.0123456", ".b.01234567")]
+    for each in others:
+        each.touch()
+        os.utime(each, (1e9, 1e9))
+    NewTarFiles(tmp_path / "site.tar").abandon()
+    assert all(each.exists() for each in (made, *others))
+    writing.end()
     assert (tmp_path / "site.tar").exists()

@@ -2,19 +2,24 @@
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 from entrepot.oci.layout import INDEX, MARK, SAYS
+from entrepot.upstream import unfinished
 from entrepot.upstream.place import CHUNK, UpstreamError
+
+_HIDDEN = ".copy-"
 
 
 class FolderFiles:
-    """Files of a folder; who is killed leaves none that is half there."""
+    """Files of a folder; who is killed leaves none that is half there under its name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._cleared: set[Path] = set()
+        """Folders in which nothing is left of killed ones."""
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; a link is none."""
@@ -42,17 +47,23 @@ class FolderFiles:
         """Under a name of its own first."""
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=".copy-")
+        self._clear(path.parent)
+        made = path.with_name(f"{_HIDDEN}{token_hex(8)}")
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+            with unfinished.begin(made) as file:
                 file.writelines(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(made).chmod(0o644)
-            Path(made).replace(path)
+                made.chmod(0o644)
+                made.replace(path)
         except BaseException:
-            Path(made).unlink(missing_ok=True)
+            made.unlink(missing_ok=True)
             raise
+
+    def _clear(self, folder: Path) -> None:
+        if folder not in self._cleared:
+            self._cleared.add(folder)
+            unfinished.clear(folder, f"{_HIDDEN}*")
 
     def finish(self, index: bytes) -> None:
         """The index, then the mark."""

@@ -6,15 +6,19 @@ Nothing is unpacked to a path that the file names; links to elsewhere and device
 import os
 import tarfile
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
 
 from entrepot.oci.layout import INDEX, MARK, SAYS
+from entrepot.upstream import unfinished
 from entrepot.upstream.place import CHUNK, UpstreamError
 
 _MOST = 1_000_000
 """Members; each costs memory."""
+_RANDOM = 8
+"""Hexadecimal digits of a name that nobody else has."""
 
 
 class TarFiles:
@@ -75,10 +79,12 @@ class NewTarFiles:
     def __init__(self, path: Path, *, replace: bool = False) -> None:
         if path.exists() and not replace:
             raise UpstreamError(f"{path} is there already: remove it, or say --replace")
-        self._path, self._made = path, path.with_name(f".{path.name}.{token_hex(4)}")
         if not path.parent.is_dir():
             raise UpstreamError(f"there is no folder {path.parent} for {path.name}")
-        self._file = self._made.open("xb")
+        unfinished.clear(path.parent, f".{escape(path.name)}.{'[0-9a-f]' * _RANDOM}")
+        self._path = path
+        self._made = path.with_name(f".{path.name}.{token_hex(_RANDOM // 2)}")
+        self._file = unfinished.begin(self._made)
         self._lock = Lock()
         self._places: dict[str, tuple[int, int]] = {}
 
@@ -134,8 +140,8 @@ class NewTarFiles:
         self._file.write(bytes(2 * tarfile.BLOCKSIZE))
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
         self._made.replace(self._path)
+        self._file.close()
 
     def abandon(self) -> None:
         """Leave nothing, where it was not finished."""
