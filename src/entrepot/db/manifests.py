@@ -70,9 +70,12 @@ def find(db: Connection, repository: Repository, reference: Reference) -> Stored
 
 
 def holds(db: Connection, repository: Repository, digest: str) -> bool:
-    """Whether the repository has a manifest."""
-    query = "select 1 from repository r join manifest m on m.repository = r.id and m.digest = ? "
-    row = db.execute(query + "where r.name = ?", (digest, repository.name)).fetchone()
+    """Whether the repository has a manifest, and its bytes."""
+    row = db.execute(
+        "select 1 from repository r join manifest m on m.repository = r.id and m.digest = ? "
+        "where r.name = ? and length(m.content) > 0",
+        (digest, repository.name),
+    ).fetchone()
     return row is not None
 
 

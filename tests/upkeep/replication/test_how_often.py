@@ -62,9 +62,6 @@ def test_an_index_that_is_pushed(near: Served, far: tuple[Shelf, Scripted]) -> N
     still(near.folder, "far")
     # The tag, four manifests and four blobs, each once.
     assert methods(far[1]) == {"HEAD": 9, "POST": 4, "PUT": 8}
-    far[1].asked.clear()
-    compare(near.folder, "far")
-    assert methods(far[1]) == {"HEAD": 4}
 
 
 def test_a_compare_of_what_is_the_same(near: Served, far: tuple[Shelf, Scripted]) -> None:

@@ -24,7 +24,7 @@ from tests.upkeep.replication.conftest import (
 )
 from tests.upstream.cache.shop import LAYER, opened
 
-from entrepot.db import place, projects
+from entrepot.db import place, projects, quarantine
 from entrepot.db.projects import Project
 from entrepot.db.replication_tags import State
 from entrepot.db.replications import Direction
@@ -100,6 +100,23 @@ def test_one_repository_needs_no_catalogue(near: Served, far: httpx.Client) -> N
     still(near.folder, "far")
     assert held(near.url, APP, "1.0") == one
     assert held(near.url, "team/other", "1.0") is None
+
+
+@pytest.mark.parametrize("kind", quarantine.Kind)
+def test_what_is_damaged_here_comes_again(
+    kind: quarantine.Kind, near: Served, far: httpx.Client
+) -> None:
+    one = give(far, APP, "1.0", LAYERS[0], b"small")
+    rule(near.folder, "far", url(far), direction=PULL)
+    still(near.folder, "far")
+    near.settle()
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        for each in quarantine.after(db, kind, 0, 10):
+            assert quarantine.quarantine(db, each, "test")
+    compare(near.folder, "far")
+    until(lambda: held(near.url, APP, "1.0") == one)
+    still(near.folder, "far")
+    whole(near.url, APP, "1.0")
 
 
 def test_what_has_no_room_is_not_asked_for(near: Served) -> None:

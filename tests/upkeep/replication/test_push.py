@@ -28,7 +28,7 @@ from tests.upkeep.replication.conftest import (
 )
 from tests.upstream.cache.conftest import stand_for
 
-from entrepot.db import place, replications
+from entrepot.db import place, quarantine, replications
 from entrepot.db.replication_tags import State
 
 LAYERS = [Random(number).randbytes(100_000 + number) for number in range(3)]
@@ -125,6 +125,20 @@ def test_a_compare_finds_what_is_missing_or_other(near: Served, far: str) -> Non
     assert held(far, APP, "1.0") is None
     compare(near.folder, "far")
     until(lambda: held(far, APP, "1.0") == one)
+
+
+def test_a_tag_that_cannot_be_compared_holds_up_no_other(near: Served, peer: str) -> None:
+    one, two = (put_image(near.client, APP, f"{n}.0", LAYERS[n]) for n in (1, 2))
+    rule(near.folder, "far", peer)
+    still(near.folder, "far")
+    near.settle()
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        for each in quarantine.manifests(db, one):
+            assert quarantine.quarantine(db, each, "test")
+    assert httpx.delete(f"{peer}/v2/{APP}/manifests/{two}").status_code == 202
+    compare(near.folder, "far")
+    until(lambda: held(peer, APP, "2.0") == two)
+    assert f"{APP}:1.0 was not compared: " in found(near.folder, "far").error
 
 
 def test_what_lost_its_layers_gets_them_again(near: Served, office: Office) -> None:

@@ -58,7 +58,7 @@ def test_it_wants_a_login(caching: Caching, tmp_path: Path) -> None:
 
 def test_an_entrepot_with_tokens(caching: Caching, tmp_path: Path) -> None:
     with furnished(tmp_path / "desk") as desk:
-        with httpx.Client(base_url=desk.url, auth=ADMIN.pair, timeout=60) as client:
+        with httpx.Client(base_url=desk.url, auth=ADMIN.pair) as client:
             put_image(client, "team/app", "1", LAYER, SMALL)
         address = desk.url.removeprefix("http://")
         user, password = ADMIN.pair

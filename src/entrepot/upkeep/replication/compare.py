@@ -4,12 +4,12 @@ It sees what the log of changes cannot say: what was lost or changed at the othe
 rule that pulls, anything at all.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from entrepot.auth import pattern
-from entrepot.db import replication_tags, repositories
+from entrepot.db import quarantine, replication_tags, repositories
 from entrepot.db.connection import Connection
 from entrepot.db.replication_tags import Entry, Item, State
 from entrepot.db.replications import Direction
@@ -25,7 +25,7 @@ _AT_ONCE = 4
 
 
 Found = tuple[list[Entry], str]
-"""Some of what differs in a repository, and why it could not be compared; "" where it could."""
+"""Some of what differs in a repository, and why some could not be compared; "" where all could."""
 
 
 def compare(way: Way, *, deep: bool) -> Iterator[Found]:
@@ -36,8 +36,7 @@ def compare(way: Way, *, deep: bool) -> Iterator[Found]:
     try:
         for repository in _repositories(way):
             try:
-                for found in _repository(way, pool, repository, deep=deep):
-                    yield found, ""
+                yield from _repository(way, pool, repository, deep=deep)
             except (BrokenError, StoppedError):
                 raise
             except UpstreamError as error:
@@ -48,7 +47,7 @@ def compare(way: Way, *, deep: bool) -> Iterator[Found]:
 
 def _repository(
     way: Way, pool: ThreadPoolExecutor, repository: str, *, deep: bool
-) -> Iterator[list[Entry]]:
+) -> Iterator[Found]:
     """Some tags after the other: what differs is copied while the rest is looked at."""
     names = _names(way, repository)
     if names is None:
@@ -57,16 +56,33 @@ def _repository(
     if way.rule.direction is Direction.PUSH:
         differs = push.differs
     else:
-        differs = partial(pull.differs, seen=way.see(repository, names), deep=deep)
+        damaged = way.here.local.read(quarantine.damaged) > 0
+        seen = way.see(repository, names)
+        differs = partial(pull.differs, seen=seen, deep=deep, damaged=damaged)
     tags = [tag for tag in names if way.wanted.tag(tag)]
     for start in range(0, len(tags), PART):
         if way.pace.stop.is_set():
             raise StoppedError("it was stopped, and goes on later")
         some = tags[start : start + PART]
-        asked = {tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in some}
-        yield [(repository, tag, False) for tag, each in asked.items() if each.result()]
+        yield _differing(
+            repository,
+            {tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in some},
+        )
     gone = known.keys() - set(tags)
-    yield [(repository, tag, True) for tag in gone if known[tag].state is not State.WAITING]
+    yield [(repository, tag, True) for tag in gone if known[tag].state is not State.WAITING], ""
+
+
+def _differing(repository: str, asked: Mapping[str, Future[bool]]) -> Found:
+    """The tags that differ; one that cannot be compared holds up no other."""
+    found, trouble = list[Entry](), ""
+    for tag, each in asked.items():
+        try:
+            found += [(repository, tag, False)] if each.result() else []
+        except (BrokenError, StoppedError):
+            raise
+        except UpstreamError as error:
+            trouble = f"{repository}:{tag} was not compared: {why(error)}"
+    return found, trouble
 
 
 def _known(way: Way, repository: str) -> dict[str, Item]:

@@ -14,7 +14,7 @@ from entrepot.db.replicated import Mark, Moved
 from entrepot.db.replication_tags import Item, Outcome, State
 from entrepot.oci.names import Repository
 from entrepot.upkeep.replication.pace import Paced
-from entrepot.upkeep.replication.way import Way, missing, parts_of
+from entrepot.upkeep.replication.way import Way, parts_of
 from entrepot.upstream.copying import Copier, plan
 from entrepot.upstream.place import UnknownError
 
@@ -40,19 +40,26 @@ def pull(way: Way, copier: Copier, item: Item) -> Outcome | None:
         found = plan(there, digest or item.tag, referrers=way.rule.referrers)
     except UnknownError:
         return None  # it has gone meanwhile, and the next compare sees that
-    left = missing(found, here)
-    copier.copy(left, Paced(there, way.pace), here, item.tag, lacks=True)
+    copier.copy(found, Paced(there, way.pace), here, item.tag)
     if kept := here.kept.get(item.tag):
         return _later(item, kept)
     return Outcome(State.DONE, str(found.root.digest), parts_of(found))
 
 
 def differs(
-    way: Way, repository: str, tag: str, known: Item | None, *, seen: frozenset[str], deep: bool
+    way: Way,
+    repository: str,
+    tag: str,
+    known: Item | None,
+    *,
+    seen: frozenset[str],
+    deep: bool,
+    damaged: bool = False,
 ) -> bool:
     """Whether it is to be copied, as far as can be seen without its blobs. Signatures mostly come
     soon after an image; those that come later are seen by a `deep` look. What waits, or is new, is
-    looked at when it is copied.
+    looked at when it is copied. Where something here is `damaged`, it is looked whether that is of
+    this image.
     """
     if known is None or known.state is State.WAITING:
         return known is None
@@ -60,10 +67,21 @@ def differs(
     digest = there.look(tag)
     if moved is None or digest is None or moved.digest != digest or known.digest != digest:
         return True
+    if damaged and _is_damaged(way, repository, digest):
+        return True
     is_new = known.done_at is not None and time.time() - known.done_at < _NEW
     if not way.rule.referrers or not (deep or is_new):
         return False
     return parts_of(plan(there, digest)) != known.parts
+
+
+def _is_damaged(way: Way, repository: str, digest: str) -> bool:
+    here = way.mine(repository)
+    try:
+        found = plan(here, digest, referrers=way.rule.referrers)
+    except UnknownError:
+        return True
+    return not all(map(here.has_blob, found.blobs))
 
 
 def _is_foreign(way: Way, moved: Moved | None) -> bool:
