@@ -80,7 +80,7 @@ SAID = {
 @pytest.mark.parametrize(("status", "body"), SAID.values(), ids=SAID)
 def test_how_others_say_it(status: int, body: bytes) -> None:
     with pytest.raises(HeldError):
-        Answer(status, {}, body).checked("far.test")  # type: ignore[arg-type]
+        Answer(status, {}, body).checked("far.test")
 
 
 NOT_SAID = {
@@ -95,7 +95,7 @@ NOT_SAID = {
 @pytest.mark.parametrize(("status", "body"), NOT_SAID.values(), ids=NOT_SAID)
 def test_what_may_do_another_time(status: int, body: bytes) -> None:
     with pytest.raises(UpstreamError) as caught:
-        Answer(status, {}, body).checked("far.test")  # type: ignore[arg-type]
+        Answer(status, {}, body).checked("far.test")
     assert not isinstance(caught.value, HeldError)
     assert isinstance(caught.value, RefusedError) == (status == 403)
     assert "docker login" not in why(caught.value)
