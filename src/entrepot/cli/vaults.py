@@ -1,6 +1,8 @@
 """Options that say where backups are, and how commands on them fail."""
 
+import errno
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,6 +109,8 @@ def told(cut: str) -> Iterator[None]:
 
 def _words(error: Exception) -> str:
     """Of a file that cannot be used, which, and why."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"{error.strerror}: make room where the backups are, and in {tempfile.gettempdir()}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
