@@ -185,8 +185,9 @@ def told(answer: Any) -> str:
 )
 @pytest.mark.parametrize("who", ["nobody", "admin"])
 def test_bodies(cast: Cast, document: Any, who: str, method: str, path: str, row: Row) -> None:
-    shown = cast.authorization(who)
-    for body in spoil(row.body, properties(document, method, path)):
+    """What reads a body is the same for all; behind it, who may nothing gets no further."""
+    shown, keys = cast.authorization(who), properties(document, method, path)
+    for body in spoil(row.body, keys if who == "admin" else keys[:1]):
         content = json.dumps(body).encode()
         answer = cast.ask(method, f"{PREFIX}{row.path}", shown, content)
         assert answer.status_code < 500, (body, told(answer))
