@@ -25,6 +25,8 @@ from tests.content import (
 )
 from tests.registry import MANIFESTS
 from tests.tools import tool
+from tests.upstream.scripted import scripted
+from tests.upstream.test_faults import silent_of_signatures
 
 LAYERS = [Random(number).randbytes(200_000 + number) for number in range(3)]
 SIGNATURE = b'{"signed": true}'
@@ -172,6 +174,13 @@ def test_all_tags(desk: Desk, peer: str, pushed: str) -> None:
     tags = httpx.get(f"http://{peer}/v2/all/app/tags/list").json()["tags"]
     assert sorted(tags) == sorted(each["target"].rpartition(":")[2] for each in done)
     assert "1.2" in tags
+
+
+def test_an_image_whose_signatures_nobody_tells(desk: Desk, tmp_path: Path) -> None:
+    with scripted(silent_of_signatures) as found:
+        pair = f"{found.address}/team/app:1", f"oci:{tmp_path / 'folder'}:app"
+        assert "503; --no-referrers copies it alone" in desk.bad("copy", *pair)
+        desk.good("copy", *pair, "--no-referrers")
 
 
 def test_a_repository_without_tags(desk: Desk, peer: str, pushed: str, http: httpx.Client) -> None:

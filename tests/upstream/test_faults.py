@@ -17,7 +17,7 @@ from entrepot.upstream.access import Credential
 from entrepot.upstream.copying import Copier, plan
 from entrepot.upstream.http import Http
 from entrepot.upstream.opened import At, Places
-from entrepot.upstream.place import Blob, BrokenError, UpstreamError
+from entrepot.upstream.place import Blob, BrokenError, ReferrersError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 
 LAYER = Random(7).randbytes(3_000_000)
@@ -79,6 +79,20 @@ def test_an_upload_that_cannot_be_ended_ends_no_copy() -> None:
     with registry(begins) as (found, places):
         one, other = (places.repository(At.parse(f"{found.address}/team/{x}")) for x in ("a", "b"))
         assert not one.mount(Blob(Digest.parse(digest(LAYER)), len(LAYER)), other)
+
+
+def silent_of_signatures(asked: Asked) -> Say:
+    """As a cache whose upstream is down, which has the image and knows of no signatures."""
+    later = Say(503, headers={"retry-after": "600"})
+    return later if "/sha256-" in asked.path or "/referrers/" in asked.path else good(asked)
+
+
+def test_who_does_not_say_what_refers_to_an_image(tmp_path: Path) -> None:
+    with registry(silent_of_signatures) as (found, places):
+        said = r"signatures .* cannot be looked for: .*503"
+        with pytest.raises(ReferrersError, match=said) as why:
+            copy(places, found.address, tmp_path)
+        assert (why.value.status, why.value.wait) == (503, 600)
 
 
 def test_who_has_no_ranges_is_read_again(tmp_path: Path) -> None:

@@ -145,12 +145,13 @@ def run(opened: Opened, pairs: Sequence[Pair], terms: Terms, jobs: int, *, as_js
 
 
 def _result(each: Any, pair: Pair, failed: list[str]) -> dict[str, Any] | None:
-    from entrepot.upstream.place import UpstreamError
+    from entrepot.upstream.place import ReferrersError, UpstreamError
 
     try:
         copied: Copied = each.result()
     except UpstreamError as error:
-        failed.append(f"{pair.source} is not copied: {error}")
+        alone = "; --no-referrers copies it alone" if isinstance(error, ReferrersError) else ""
+        failed.append(f"{pair.source} is not copied: {error}{alone}")
         return None
     return {
         "source": str(pair.source),

@@ -13,7 +13,14 @@ from entrepot.oci.digest import Digest, hasher
 from entrepot.oci.manifest import Manifest
 from entrepot.upstream.chosen import Platform, choose
 from entrepot.upstream.http import ATTEMPTS, pause
-from entrepot.upstream.place import Blob, BrokenError, Source, Target, UpstreamError
+from entrepot.upstream.place import (
+    Blob,
+    BrokenError,
+    ReferrersError,
+    Source,
+    Target,
+    UpstreamError,
+)
 
 Show = Callable[[int], None]
 """Told how many bytes more are done, of those that `Plan.size` counts."""
@@ -67,13 +74,17 @@ class Copied:
 def plan(
     source: Source, reference: str, platforms: Sequence[Platform] = (), *, referrers: bool = True
 ) -> Plan:
-    """Look at an image, manifest by manifest. Raises `UpstreamError`."""
+    """Look at an image, manifest by manifest. Raises `UpstreamError`; `ReferrersError` is one."""
     root = choose(source, source.manifest(reference), platforms)
     walk = _Walk(source)
     walk.down(root)
     names: dict[str, Manifest] = {}
     if referrers:
-        _attached(walk, names)
+        try:
+            _attached(walk, names)
+        except BrokenError as error:
+            why = f"signatures and the like cannot be looked for: {error}"
+            raise ReferrersError(why, error.wait, error.status) from error
     return Plan(root, tuple(walk.found.values()), names)
 
 

@@ -66,6 +66,10 @@ class BrokenError(UpstreamError):
         """What it answered; 0 where it did not."""
 
 
+class ReferrersError(BrokenError):
+    """It does not say now what refers to an image, which it has."""
+
+
 class UnreachableError(BrokenError):
     """Nobody answers there, or not to the end."""
 
