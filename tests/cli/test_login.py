@@ -34,7 +34,7 @@ def test_the_file_is_its_owners_alone_and_has_no_password(empty: Desk) -> None:
 
 
 def test_what_login_says_has_no_secret(empty: Desk) -> None:
-    words = ("login", empty.url, "-u", "admin", "--password-stdin")
+    words = ("login", empty.url, "--username", "admin", "--password-stdin")  # as docker's is called
     document = empty.json(*words, stdin=PASSWORD)
     assert document == {
         "context": empty.url.removeprefix("http://"),

@@ -20,7 +20,9 @@ contexts = typer.Typer(no_args_is_help=True, help="Choose among the registries l
 def login(
     url: Annotated[str, typer.Argument(help="https://HOST[:PORT] of the registry.")],
     *,
-    user: Annotated[str, typer.Option("--user", "-u", help="Name to log in as.")] = "",
+    user: Annotated[
+        str, typer.Option("--user", "-u", "--username", help="Name to log in as.")
+    ] = "",
     password_stdin: FromStdin = False,
     sso: Annotated[
         bool, typer.Option("--sso", help="Sign on at the provider, in a browser.")
