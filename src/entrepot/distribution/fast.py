@@ -76,7 +76,7 @@ class Fast:
         admitted = self._passes(credential or b"", answer.repository)
         if admitted is None:
             return None
-        request = (sane_id(given) if given else "") or self._new_id()
+        request = sane_id(given) or self._new_id()
         head = b"x-request-id: %b\r\n%b" % (request.encode(), answer.head)
         sent = len(answer.content) if method == "GET" else 0
         if method == "GET" and not admitted.private:

@@ -169,5 +169,7 @@ def certificate_credential(fingerprint: str) -> bytes:
 
 def sane_id(given: bytes) -> str:
     """A request's id that came from outside; "" for none, and for one that no log should show."""
-    text = given.decode() if _request_id(given) else ""
+    if not given or not _request_id(given):
+        return ""
+    text = given.decode()
     return text if redacted(text) == text else ""
