@@ -110,7 +110,8 @@ def told(cut: str) -> Iterator[None]:
 def _words(error: Exception) -> str:
     """Of a file that cannot be used, which, and why."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"{error.strerror}: make room where the backups are, and in {tempfile.gettempdir()}"
+        places = f"where the backups and the registry are, and in {tempfile.gettempdir()}"
+        return f"{error.strerror}: make room {places}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
