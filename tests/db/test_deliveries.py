@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrepot.db import changes, deliveries, webhooks
+from entrepot.db import changes, deliveries, webhook_lines, webhooks
 from entrepot.db.changes import Change, Kind
 from entrepot.db.connection import Connection
 from entrepot.db.deliveries import Delivery, Outcome, State
@@ -25,19 +25,38 @@ def lines(db: Connection) -> Connection:
 
 
 def due(db: Connection, now: float = 20.0, limit: int = 9) -> list[int]:
-    return [each.change for each in deliveries.due(db, A, now, limit)]
+    return [each.change for each in heads(db, now, limit)]
+
+
+def heads(db: Connection, now: float = 20.0, limit: int = 9) -> list[Delivery]:
+    """The first of each line that is due."""
+    found = webhook_lines.due(db, A, now, limit)
+    return [head for each in found if (head := deliveries.first(db, A, each.repository))]
 
 
 def first(db: Connection) -> Delivery:
-    return deliveries.due(db, A, 20.0, 1)[0]
+    return heads(db)[0]
 
 
 def test_the_first_of_each_line_is_due(lines: Connection) -> None:
     assert due(lines) == [1, 3]
     assert due(lines, limit=1) == [1]
     assert due(lines, now=9.0) == []
-    assert deliveries.next_at(lines, A, 9.0) == 10.0
-    assert deliveries.next_at(lines, A, 10.0) is None
+    assert webhook_lines.next_at(lines, A, 9.0) == 10.0
+    assert webhook_lines.next_at(lines, A, 10.0) is None
+
+
+def test_for_whom_anything_waits(lines: Connection) -> None:
+    third = "0000000c"
+    webhooks.add(lines, Webhook(third, "https://x.test", "secret", "*", frozenset(), "slack"))
+    assert webhook_lines.webhooks(lines) == [A, B]
+    deliveries.enlist(lines, third, 3, [(3, TWO)], 10.0)
+    assert webhook_lines.webhooks(lines) == [A, B, third]
+    for number in (A, third):
+        webhooks.remove(lines, number)
+    assert webhook_lines.webhooks(lines) == [B]
+    webhooks.remove(lines, B)
+    assert webhook_lines.webhooks(lines) == []
 
 
 def test_what_is_put_in_line_twice_is_there_once(lines: Connection) -> None:
@@ -62,9 +81,9 @@ def test_after_the_first_comes_the_next(lines: Connection) -> None:
     assert due(lines, now=49.0) == [3]
     assert due(lines, now=50.0) == [3, 2]
     for change in (2, 3):
-        (found,) = (each for each in deliveries.due(lines, A, 99.0, 9) if each.change == change)
+        (found,) = (each for each in heads(lines, 99.0) if each.change == change)
         deliveries.succeed(lines, found.id, GOOD)
-    assert deliveries.next_at(lines, A, 0.0) is None
+    assert webhook_lines.next_at(lines, A, 0.0) is None
     assert deliveries.counts(lines, A) == {State.WAITING: 0, State.DELIVERED: 3, State.DEAD: 0}
     assert deliveries.counts(lines, B)[State.WAITING] == 3
 
@@ -102,7 +121,7 @@ def test_sent_again_it_goes_before_what_waits(lines: Connection) -> None:
     deliveries.die(lines, number, BAD)
     assert deliveries.replay(lines, A, None) == 1
     assert deliveries.replay(lines, A, None) == 0
-    assert 1 in [each.change for each in deliveries.due(lines, A, 2e9, 9)]
+    assert 1 in due(lines, 2e9)
     (found,) = (each for each in deliveries.page(lines, A, None, None, 9) if each.change == 1)
     assert (found.state, found.attempts, found.failed_at) == (State.WAITING, 0, None)
     assert deliveries.replay(lines, B, [number]) == 0  # another's
@@ -112,7 +131,7 @@ def test_what_waits_is_tried_at_once(lines: Connection) -> None:
     number = first(lines).id
     deliveries.fail(lines, number, BAD, 9e9)
     assert deliveries.replay(lines, A, [number]) == 1
-    assert 1 in [each.change for each in deliveries.due(lines, A, 2e9, 9)]
+    assert 1 in due(lines, 2e9)
     assert deliveries.page(lines, A, None, None, 9)[-1].attempts == 1
 
 

@@ -1,8 +1,7 @@
 """Deliveries: what webhooks are to be sent, and how that went.
 
-Those of one webhook and one repository wait in a line, in the order of the log, and only the first
-of it may be sent. So one that fails holds up no other repository, nor another webhook. Whatever is
-written here twice is the same as once: a sender that was cut does it again.
+Those of one webhook and one repository wait in a line, in the order of the log. Whatever is
+written here twice is the same as once: a sender that was cut does it again. Next: `webhook_lines`.
 """
 
 import time
@@ -10,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from entrepot.db import webhooks
+from entrepot.db import webhook_lines, webhooks
 from entrepot.db.connection import Connection
+from entrepot.db.webhook_lines import Line
 
 
 class State(StrEnum):
@@ -81,40 +81,18 @@ def enlist(
             "values (?, ?, ?, ?, ?) on conflict (webhook, change) do nothing",
             (webhook, change, repository, State.WAITING.value, now),
         )
-        db.execute(
-            "insert into webhook_line (webhook, repository, next_at) values (?, ?, ?) "
-            "on conflict (webhook, repository) do nothing",
-            (webhook, repository, now),
-        )
+        webhook_lines.begin(db, Line(webhook, repository, now))
     webhooks.move(db, webhook, cursor)
 
 
-def due(db: Connection, webhook: str, now: float, limit: int) -> list[Delivery]:
-    """The first of each line whose time has come, those that wait longest first."""
-    lines = db.execute(
-        "select repository from webhook_line where webhook = ? and next_at <= ? "
-        "order by next_at, repository limit ?",
-        (webhook, now, limit),
-    ).fetchall()
-    found = [_first(db, webhook, repository) for (repository,) in lines]
-    return [each for each in found if each is not None]
-
-
-def _first(db: Connection, webhook: str, repository: str) -> Delivery | None:
+def first(db: Connection, webhook: str, repository: str) -> Delivery | None:
+    """The one that is next in a line; None where nothing waits."""
     row = db.execute(
         f"select {_COLUMNS} from webhook_delivery where webhook = ? and repository = ? "
         "and state = ? order by change limit 1",
         (webhook, repository, State.WAITING.value),
     ).fetchone()
     return _read(row) if row else None
-
-
-def next_at(db: Connection, webhook: str, now: float) -> float | None:
-    """When the time of the next line comes, of those that still wait for it; None for none."""
-    found: float | None = db.execute(
-        "select min(next_at) from webhook_line where webhook = ? and next_at > ?", (webhook, now)
-    ).fetchone()[0]
-    return found
 
 
 def succeed(db: Connection, number: int, outcome: Outcome) -> None:
@@ -136,7 +114,7 @@ def fail(db: Connection, number: int, outcome: Outcome, again_at: float) -> None
         _values(number, outcome),
     ).fetchone()
     if row is not None:
-        _wait(db, row[0], row[1], again_at)
+        webhook_lines.put(db, Line(row[0], row[1], again_at))
 
 
 def _end(db: Connection, number: int, state: State, outcome: Outcome) -> None:
@@ -162,20 +140,10 @@ def _values(number: int, outcome: Outcome) -> dict[str, object]:
 
 
 def _advance(db: Connection, webhook: str, repository: str, now: float) -> None:
-    if _first(db, webhook, repository) is None:
-        db.execute(
-            "delete from webhook_line where webhook = ? and repository = ?", (webhook, repository)
-        )
+    if first(db, webhook, repository) is None:
+        webhook_lines.end(db, webhook, repository)
     else:
-        _wait(db, webhook, repository, now)
-
-
-def _wait(db: Connection, webhook: str, repository: str, until: float) -> None:
-    db.execute(
-        "insert into webhook_line (webhook, repository, next_at) values (?, ?, ?) "
-        "on conflict (webhook, repository) do update set next_at = excluded.next_at",
-        (webhook, repository, until),
-    )
+        webhook_lines.put(db, Line(webhook, repository, now))
 
 
 def replay(db: Connection, webhook: str, numbers: Sequence[int] | None) -> int:
@@ -193,7 +161,7 @@ def replay(db: Connection, webhook: str, numbers: Sequence[int] | None) -> int:
             {"waiting": State.WAITING.value, "id": number, "webhook": webhook},
         ).fetchone()
         if row is not None:
-            _wait(db, webhook, row[0], now)
+            webhook_lines.put(db, Line(webhook, row[0], now))
             replayed += 1
     return replayed
 

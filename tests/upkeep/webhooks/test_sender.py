@@ -28,6 +28,7 @@ from entrepot.observe.metrics import Metrics
 from entrepot.oci.names import Repository
 from entrepot.upkeep.webhooks.pace import DAY, Pace
 from entrepot.upkeep.webhooks.sender import JOB, Outlet, Sender
+from entrepot.upkeep.webhooks.turns import MOST
 
 LOOPBACK = (network("127.0.0.1"),)
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -176,6 +177,39 @@ async def test_one_repository_that_fails_holds_up_no_other(post: Post) -> None:
         assert receiver.ids("good") == good
         first, second = post.all(hook, State.WAITING)
         assert (first.status, second.attempts) == (500, 0)
+
+
+async def test_all_are_told_however_many_there_are(post: Post, receiver: Receiver) -> None:
+    """More than may be sent to at once; most have nothing to be told."""
+    for number in range(90):
+        await post.hook(receiver.url, f"quiet/app{number}")
+    hooks = [await post.hook(receiver.url, f"team/app{number}") for number in range(90)]
+    wanted = [await post.change(f"team/app{number}") for number in range(90)]
+    async with post.sending():
+        await until(lambda: all(post.states(hook) == [State.DELIVERED] for hook in hooks))
+    assert sorted(receiver.ids()) == wanted
+    assert receiver.most_at_once <= MOST
+
+
+async def test_what_cannot_be_written_is_tried_later(
+    post: Post, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A format of a later version: it holds up nobody, and is not tried over and over."""
+    post.pace = Pace(first=1000)
+    odd = await post.hook(receiver.url)
+    await post.database.write(
+        lambda db: db.execute("update webhook set format = 'telegraph' where id = ?", (odd.id,))
+    )
+    hook = await post.hook(receiver.url)
+    await post.change()
+    async with post.sending():
+        await until(lambda: post.states(hook) == [State.DELIVERED])
+        await until(partial(post.tried, odd, 1))
+        await post.wake()
+        await asyncio.sleep(0.1)
+    assert [each.message for each in caplog.records] == [f"nothing can be sent to webhook {odd.id}"]
+    (waits,) = post.all(odd)
+    assert (waits.attempts, waits.error) == (1, "it cannot be sent: KeyError")
 
 
 async def test_a_dead_receiver_holds_up_no_other(post: Post, receiver: Receiver) -> None:

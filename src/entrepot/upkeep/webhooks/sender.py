@@ -10,13 +10,12 @@ it down.
 import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from functools import partial
 
 from entrepot.auth.oidc.outbound import Outbound
-from entrepot.db import deliveries, gauges
+from entrepot.db import deliveries, gauges, webhook_lines
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.deliveries import Delivery, Outcome
@@ -25,11 +24,12 @@ from entrepot.db.webhooks import Webhook
 from entrepot.observe.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_LAG, Metrics
 from entrepot.upkeep.follower import AGAIN, AWAY, LOOK, Follower
 from entrepot.upkeep.job import Job
-from entrepot.upkeep.webhooks import attempt, event, turns
+from entrepot.upkeep.webhooks import attempt, event
 from entrepot.upkeep.webhooks.event import Event
 from entrepot.upkeep.webhooks.pace import Pace
 from entrepot.upkeep.webhooks.roster import Roster
 from entrepot.upkeep.webhooks.settle import settle
+from entrepot.upkeep.webhooks.turns import Turns
 
 JOB = "webhooks"
 
@@ -39,9 +39,6 @@ _FINISH = 5.0
 """Seconds that messages under way have in the end."""
 
 _log = logging.getLogger("entrepot.webhooks")
-
-Line = tuple[str, str]
-"""Webhook and repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +69,8 @@ class Sender:
         self._roster = Roster(database)
         self._follower = Follower(JOB, self, database, news)
         self._expired = float("-inf")
-        self._under_way: dict[Line, asyncio.Task[None]] = {}
-        self._busy: Counter[str] = Counter()
+        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+        """By webhook and repository."""
         self._failing: set[str] = set()
         """Webhooks whose last message failed."""
 
@@ -113,37 +110,43 @@ class Sender:
 
     async def _launch(self, watch: Watch) -> float:
         """Send the first of each line whose time has come, as many as may be under way."""
-        room = turns.room(self._roster.members, self._busy, self._failing)
-        read = partial(_due, room=room, taken=set(self._under_way), now=self._now())
-        found, next_at = await self._database.read(read)
+        turns = Turns(self._under_way, self._failing)
+        due = partial(_due, turns=turns, members=set(self._roster.members), now=self._now())
+        found, next_at = await self._database.read(due)
         for delivery, told in found:
             member = self._roster.members[delivery.webhook]
             line = (delivery.webhook, delivery.repository)
             task = asyncio.create_task(self._deliver(member.hook, delivery, told))
             self._under_way[line] = task
-            self._busy[delivery.webhook] += 1
             task.add_done_callback(partial(self._done, line, watch))
         return LOOK if next_at is None else min(LOOK, max(0.0, next_at - self._now()))
 
-    def _done(self, line: Line, watch: Watch, task: "asyncio.Task[None]") -> None:
+    def _done(self, line: tuple[str, str], watch: Watch, task: "asyncio.Task[None]") -> None:
         self._under_way.pop(line, None)
-        self._busy[line[0]] -= 1
         if not task.cancelled() and (error := task.exception()):
             _log.error("sending to webhook %s failed", line[0], exc_info=error)
         watch.wake()
 
     async def _deliver(self, hook: Webhook, delivery: Delivery, told: Event | None) -> None:
         """Send, and write down what came of it."""
-        now, outlet = self._now(), self._outlet
+        now = self._now()
         if told is None:
             why = "the log of changes does not have it any more"
             outcome = Outcome(now, 0.0, error=why, lost=True)
         else:
-            outcome = await attempt.send(outlet.outbound, hook, told, outlet.base, now)
+            outcome = await self._sent(hook, told, now)
         (self._failing.add if outcome.error else self._failing.discard)(hook.id)
-        result, write = settle(hook, delivery, outcome, outlet.pace)
+        result, write = settle(hook, delivery, outcome, self._outlet.pace)
         await self._note(write, told=outcome.status == attempt.GONE)
         self._metrics.add(WEBHOOK_ATTEMPTS, 1, result)
+
+    async def _sent(self, hook: Webhook, told: Event, now: float) -> Outcome:
+        outlet = self._outlet
+        try:
+            return await attempt.send(outlet.outbound, hook, told, outlet.base, now)
+        except Exception as error:  # noqa: BLE001 - a fault of ours: at once it would be the same
+            _log.error("nothing can be sent to webhook %s", hook.id, exc_info=error)
+            return Outcome(now, 0.0, error=f"it cannot be sent: {type(error).__name__}")
 
     async def _note(self, write: Callable[[Connection], None], *, told: bool) -> None:
         """Write it down, however long that takes: meanwhile its line is sent nothing. Whatever
@@ -164,16 +167,14 @@ class Sender:
 
 
 def _due(
-    db: Connection, room: Mapping[str, int], taken: Set[Line], now: float
+    db: Connection, turns: Turns, members: Set[str], now: float
 ) -> tuple[list[tuple[Delivery, Event | None]], float | None]:
-    """What may be sent now, and when the next line's time comes."""
-    found: list[tuple[Delivery, Event | None]] = []
-    coming: list[float] = []
-    for number, most in room.items():
-        own = sum(webhook == number for webhook, _ in taken)
-        lines = deliveries.due(db, number, now, most + own)
-        free = [each for each in lines if (each.webhook, each.repository) not in taken]
-        found += [(each, event.read(db, each.change)) for each in free[:most]]
-        if (later := deliveries.next_at(db, number, now)) is not None:
-            coming.append(later)
-    return found, min(coming, default=None)
+    """What is sent now, and when the next line's time comes."""
+    told = [each for each in webhook_lines.webhooks(db) if each in members]
+    chosen = turns.choose(turns.free(db, each, now) for each in told)
+    first = [deliveries.first(db, line.webhook, line.repository) for line in chosen]
+    coming = [webhook_lines.next_at(db, each, now) for each in told]
+    return (
+        [(each, event.read(db, each.change)) for each in first if each is not None],
+        min((at for at in coming if at is not None), default=None),
+    )

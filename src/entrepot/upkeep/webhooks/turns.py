@@ -1,7 +1,10 @@
-"""Turns: how many messages may begin for each webhook, so that none holds up the others."""
+"""Turns: whose messages begin, so that none holds up the others."""
 
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
+
+from entrepot.db.connection import Connection
+from entrepot.db.webhook_lines import Line, due
 
 MOST = 64
 """Messages under way at once."""
@@ -11,19 +14,33 @@ MOST_EACH = 8
 """To one receiver; to one that failed last, one."""
 
 
-def room(webhooks: Iterable[str], busy: Counter[str], failing: Set[str]) -> dict[str, int]:
-    """By webhook, how many may begin; those that work come first. `busy` says how many are under
-    way for each.
-    """
-    left, found = MOST - busy.total(), dict[str, int]()
-    troubled = MOST_FAILING - sum(busy[each] for each in failing)
-    for number in sorted(webhooks, key=failing.__contains__):
-        fails = number in failing
-        count = min(left, (1 if fails else MOST_EACH) - busy[number])
-        if fails:
-            count = min(count, troubled)
-        if count > 0:
-            found[number] = count
-            left -= count
-            troubled -= count if fails else 0
-    return found
+class Turns:
+    """What is under way at a moment, by webhook and repository, and which webhooks failed last."""
+
+    def __init__(self, taken: Iterable[tuple[str, str]], failing: Iterable[str]) -> None:
+        self._taken = frozenset(taken)
+        self._failing = frozenset(failing)
+        self._busy = Counter(webhook for webhook, _ in self._taken)
+
+    def free(self, db: Connection, webhook: str, now: float) -> list[Line]:
+        """The lines of a webhook that are due, as many as may begin for it at most."""
+        busy = self._busy[webhook]
+        room = (1 if webhook in self._failing else MOST_EACH) - busy
+        if room <= 0:
+            return []
+        lines = due(db, webhook, now, room + busy)
+        return [each for each in lines if (webhook, each.repository) not in self._taken][:room]
+
+    def choose(self, free: Iterable[list[Line]]) -> list[Line]:
+        """What begins of each webhook's free lines. Receivers that work come first; among them who
+        has the fewest under way, and then who has waited longest: so much to be told to one of them
+        is no wait for another.
+        """
+        places = [each for lines in free for each in enumerate(lines)]
+        places.sort(key=lambda at: (self._busy[at[1].webhook] + at[0], at[1].next_at))
+        works = [line for _, line in places if line.webhook not in self._failing]
+        fails = [line for _, line in places if line.webhook in self._failing]
+        left = MOST - self._busy.total()
+        begun = works[: max(0, left)]
+        trouble = MOST_FAILING - sum(self._busy[each] for each in self._failing)
+        return begun + fails[: max(0, min(trouble, left - len(begun)))]
