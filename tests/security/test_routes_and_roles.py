@@ -115,7 +115,7 @@ def expected(who: str, way: str, wants: str, may: Words) -> int:
     if wants == "anyone" or wants in may or (wants == "login" and known):
         return 0
     if wants == "catalog":
-        return 401 if way == "jwt" else 0  # the token was not asked for it
+        return 0 if known and way != "jwt" else 401  # the token was not asked for it
     return 403 if known and way != "jwt" else 401
 
 

@@ -85,8 +85,12 @@ class Guard:
             await self._admit(request, need)
 
     def _admit_to_catalog(self, request: Request) -> None:
-        """A registry token is good for what it was asked for, and for no more."""
+        """What it lists goes by who asks: so who shows nothing is told where to log in, else most
+        clients would not. A registry token is good for what it was asked for, and for no more.
+        """
         access = request.session.access
+        if access is None and not (request.actor.known or self.everyone):
+            raise self.challenge.wanted(request, CATALOG_SCOPE)
         if access is not None and CATALOG not in access:
             raise self.challenge.insufficient(request, CATALOG_SCOPE)
 
