@@ -222,7 +222,7 @@ async def test_many_events_are_written_early(trail: Trail, db: Connection) -> No
     await asyncio.sleep(0)
     for number in range(trails.EARLY + 1):
         pull(trail, digest=f"sha256:{number}")
-    for _ in range(1000):
+    for _ in range(12_000):
         if rows(db, "count(*)") == [(trails.EARLY + 1,)]:
             break
         await asyncio.sleep(0.005)
@@ -245,7 +245,7 @@ async def test_it_tells_once_that_it_cannot_write_and_goes_on(
     ]
     assert not told[0].exc_info, "where it was raised says nothing more"
     db.execute("drop trigger fail")
-    for _ in range(1000):
+    for _ in range(12_000):
         if rows(db, "id"):
             break
         await asyncio.sleep(0.005)

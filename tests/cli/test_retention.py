@@ -55,7 +55,7 @@ def test_what_was_pulled_is_kept(desk: Desk, pusher: httpx.Client) -> None:
         desk.good("project", "update", "keeping", public)
         pusher.get(f"/v2/{APP}/manifests/1.0.1").raise_for_status()
         pusher.get(f"/v2/{APP}/manifests/1.0.1").raise_for_status()
-    for _ in range(100):
+    for _ in range(1000):
         found = desk.json("retention", "set", APP, "--keep-pulled", "1", "--dry-run")
         if any(fate["keep"] for fate in found["tags"]):
             break

@@ -48,7 +48,7 @@ def hang_up(sock: socket.socket) -> None:
 
 def settled(client: httpx.Client, location: str, least: int) -> int:
     """Where the upload stands once it has at least so many bytes."""
-    for _ in range(500):
+    for _ in range(6000):
         stands = int(client.get(location).headers["range"].partition("-")[2]) + 1
         if stands >= least:
             return stands

@@ -93,7 +93,7 @@ each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 def eventually(registry: Registry, wanted: Wanted, detail: dict[str, str]) -> Entry:
     """A row of the audit, once those of the last second are written."""
-    for _ in range(100):
+    for _ in range(600):
         with closing(engine.connect_to_read(registry.data)) as db:
             found = entries.page(db, wanted, None, 500).entries
         for entry in found:

@@ -36,7 +36,7 @@ def requests(text: str) -> list[str]:
 
 def lines(registry: Registry, least: int = 1) -> list[str]:
     """What was logged, once there is so much of it."""
-    for _ in range(200):
+    for _ in range(1200):
         found = requests(registry.log.read_text())
         if len(found) >= least:
             return found

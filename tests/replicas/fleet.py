@@ -105,7 +105,7 @@ def _changes(registries: list[Registry], address: str) -> Mapping[str, str]:
 
 
 def _await(address: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             if httpx.get(f"http://{address}/readyz", timeout=5).status_code == 200:

@@ -168,7 +168,7 @@ def test_layers_in_line_for_an_upstream_that_fails_are_not_tried(caching: Cachin
 
 
 def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -64,7 +64,7 @@ def nginx(tmp_path: Path, registry: Registry) -> Iterator[httpx.Client]:
 
 
 def await_answer(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             client.get("/livez").raise_for_status()

@@ -18,7 +18,7 @@ from entrepot.auth.authority import Authority, Issued
 from entrepot.auth.ca_folder import Folder, Pair
 from entrepot.server.certificates import CertificateError, Files, LiveContext
 
-WITHIN = 10.0
+WITHIN = 60.0
 
 
 @pytest.fixture(scope="module")

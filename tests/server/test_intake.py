@@ -150,7 +150,7 @@ def test_rest_after_some_was_received(serve: "Serve", upload_app: Any, chunk: in
 
 
 def settled(condition: Callable[[], object]) -> bool:
-    for _ in range(100):
+    for _ in range(3000):
         if condition():
             return True
         time.sleep(0.02)

@@ -205,7 +205,7 @@ def test_broken_off_download_leaves_nothing_open(serve_both: "Serve", path: Path
         assert [client.is_reset() for client in clients] == [True] * 5
     for client in clients:
         client.sock.close()
-    for _ in range(100):
+    for _ in range(1200):
         if len(ended) >= 5 and open_files() <= before:
             break
         time.sleep(0.05)

@@ -299,7 +299,7 @@ def test_leftovers_go_and_what_is_needed_stays(house: House, env: Env) -> None:
     assert kinds == {"damage", "leftover"}
     put_blob(house.client, "team/app", LAYER)
     assert house.pull(LAYER).content == LAYER
-    for _ in range(200):
+    for _ in range(600):
         last = check(house.served.folder, env=env)
         if "leftovers" in last.output and last.status == 0:
             break

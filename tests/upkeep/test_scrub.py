@@ -224,14 +224,14 @@ def test_what_lies_aside_goes_when_its_time_is_up(house: House) -> None:
     house.spoil(LAYER, flip)
     house.scrub()
     house.ask(lambda db: db.execute("update quarantine set until = 0"))
-    for _ in range(1000):
+    for _ in range(6000):
         if house.served.store.size(Named(name)) is None:
             break
         time.sleep(0.01)
     [item] = house.ask(lambda db: quarantine.listed(db, None, 10))
     assert (item.objects, item.healed) == ([], False)
     put_blob(house.client, APP, LAYER)
-    for _ in range(1000):
+    for _ in range(6000):
         if not house.ask(lambda db: quarantine.listed(db, None, 10)):
             return
         time.sleep(0.01)

@@ -42,7 +42,7 @@ def docker_registry(folder: Path, login: str = "") -> Iterator[str]:
 
 
 def _await(address: str, log: Path) -> None:
-    for _ in range(100):
+    for _ in range(600):
         try:
             httpx.get(f"http://{address}/v2/")
         except httpx.ConnectError:

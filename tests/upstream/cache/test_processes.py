@@ -44,7 +44,7 @@ def replicas(folder: Path, address: str, url: str, bucket: Bucket) -> Iterator[l
 
 
 def until_asked(server: Scripted, content: bytes) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not asked(server, content):
         assert time.monotonic() < deadline, "nobody asks upstream"
         time.sleep(0.02)
@@ -174,7 +174,7 @@ def test_it_is_killed_in_the_middle(start_registry: StartRegistry, tmp_path: Pat
 
 
 def until(db: Connection, query: str) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while db.execute(query).fetchall() != [(1,)]:
         assert time.monotonic() < deadline, query
         time.sleep(0.02)

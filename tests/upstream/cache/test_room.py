@@ -82,7 +82,7 @@ def usage(served: Served) -> int:
 
 
 def until(served: Served, size: int) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while usage(served) > size:
         assert time.monotonic() < deadline, usage(served)
         time.sleep(0.05)

@@ -174,7 +174,7 @@ def test_a_signature_that_comes_later_is_found(how: str, caching: Caching) -> No
         client = serve(caching, server, tag_seconds=0.5).client
         assert manifest(client).status_code == 403
         signed(shop, how)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while manifest(client).status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -192,7 +192,7 @@ def test_one_is_added_to_those_under_the_tag(caching: Caching) -> None:
         shop.tags[tag_of(DIGEST)] = dump(more)
         shop.manifests.append(dump(more))
         shop.blobs += [own, EMPTY]
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while manifest(served.client).status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -323,7 +323,7 @@ def test_a_hanging_upstream_is_waited_for_no_longer_than_that(caching: Caching) 
         assert manifest(client).status_code == 503
         assert time.monotonic() - began < 1, "it was waited for once more"
         shop.hangs.set()
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while manifest(client).status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -436,7 +436,7 @@ def test_who_is_refused_and_what_verify_says(tmp_path: Path) -> None:
         assert (done.status, "no good signature" in done.output) == (1, True), done
         assert "there may be more signatures: " in done.error
         denials = partial(desk.admin.at.get, "/audit", repository=APP, result="denied")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (items := denials().json()["items"]):
             assert time.monotonic() < deadline
             time.sleep(0.05)

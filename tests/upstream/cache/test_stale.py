@@ -108,7 +108,7 @@ def test_what_is_kept_is_served_while_upstream_fails(says: Say, caching: Caching
         for _ in range(5):
             assert manifest(client).headers["warning"]
         assert len(server.asked) == before
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     audit = "select detail from audit where action = 'serve stale'"
     while not (told := rows(served, audit)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -324,7 +324,7 @@ def test_what_takes_long_is_there_later(caching: Caching) -> None:
         assert time.monotonic() - began < 1, "it was waited for once more"
         shop.hangs.set()
         shop.hangs = None
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while manifest(client).content != OTHER:
             assert time.monotonic() < deadline
             time.sleep(0.1)
