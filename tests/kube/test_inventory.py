@@ -287,3 +287,41 @@ def test_each_is_said_once() -> None:
 
 def test_nothing_but_these_need_be_listed() -> None:
     assert list(SOURCES) == ["Pod", "ReplicaSet", "ControllerRevision", "Job", "CronJob"]
+
+
+def test_what_owns_itself_or_each_other_ends() -> None:
+    """Nothing in Kubernetes forbids it."""
+    pods = [pod("x", owner("Job", "one")), pod("y", owner("Job", "self"))]
+    jobs = [
+        job("one", owner("Job", "other")),
+        job("other", owner("Job", "one")),
+        job("self", owner("Job", "self")),
+    ]
+    found = report({"Pod": pods, "Job": jobs})
+    assert {each["workload"] for each in found} == {"one", "other", "self"}
+
+
+NAMELESS = {"containers": [{"image": WEB}]}
+ODD_DATA: dict[str, Any] = {
+    "a list": [1],
+    "a text": "x",
+    "a spec that is a text": {"spec": "x"},
+    "a template that is a list": {"spec": {"template": [1]}},
+    "pods that are a text": {"spec": {"template": {"spec": "x"}}},
+    "containers that are a text": {"spec": {"template": {"spec": {"containers": "x"}}}},
+    "a container without a name": {"spec": {"template": {"spec": NAMELESS}}},
+}
+
+
+@pytest.mark.parametrize("case", ODD_DATA)
+def test_revisions_that_hold_what_nobody_knows(case: str) -> None:
+    """Any operator may keep there what it likes; the others are told of all the same."""
+    odd = {**revision("odd", 1), "data": ODD_DATA[case]}
+    found = report({"ControllerRevision": [odd, revision("known", 2)]})
+    assert [each["workload"] for each in found] == ["db"]
+
+
+def test_a_number_of_thousands_of_digits_is_none() -> None:
+    sets = [replica_set("odd", 1), replica_set("new", 2)]
+    sets[0]["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "9" * 5000
+    assert [each["state"] for each in report({"ReplicaSet": sets})] == ["waiting"]

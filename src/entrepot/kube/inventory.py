@@ -33,6 +33,8 @@ MOST_TEXT = 512
 _RANK = (RUNNING, WAITING, ROLLBACK)
 
 _REVISION = "deployment.kubernetes.io/revision"
+_MOST_DIGITS = 18
+"""Of a revision's number; whoever may write it may write more."""
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 _OVER = ("Succeeded", "Failed")
@@ -93,12 +95,15 @@ def _uid(each: Object) -> str:
 
 
 def _workload(kind: str, each: Object, owners: Mapping[str, tuple[str, Object]]) -> Workload:
-    """Whoever is at the top: the owner's owner, as far as owners are listed."""
+    """Whoever is at the top: the owner's owner, as far as owners are listed; of those that own each
+    other, as nothing forbids, the one at which it begins anew.
+    """
     namespace = str(each["metadata"].get("namespace", ""))
-    reference = _owner(each)
+    reference, seen = _owner(each), set[str]()
     while reference is not None:
-        kind, name = str(reference["kind"]), str(reference["name"])
-        known = owners.get(str(reference.get("uid")))
+        kind, name, uid = (str(reference.get(key)) for key in ("kind", "name", "uid"))
+        known = None if uid in seen else owners.get(uid)
+        seen.add(uid)
         reference = _owner(known[1]) if known else None
         each = {"metadata": {"name": name}}
     return Workload(namespace, kind, str(each["metadata"]["name"]))
@@ -155,17 +160,26 @@ def _of_revisions(
     for group in by_owner.values():
         newest = max(map(_revision, group))
         for each in group:
-            template = _template(each)
-            if template is not None:
-                state = WAITING if _revision(each) == newest else ROLLBACK
-                yield from _of_template(template, _workload(kind, each, owners), state)
+            state = WAITING if _revision(each) == newest else ROLLBACK
+            yield from _of_revision(each, _workload(kind, each, owners), state)
+
+
+def _of_revision(each: Object, workload: Workload, state: str) -> list[Entry]:
+    """A ControllerRevision holds whatever its operator likes; what is not made as pods are has no
+    images.
+    """
+    try:
+        template = _template(each)
+        return [] if template is None else list(_of_template(template, workload, state))
+    except (AttributeError, KeyError, TypeError):
+        return []
 
 
 def _revision(each: Object) -> int:
     """A Deployment numbers its ReplicaSets by an annotation, the others by a field."""
     annotations = each["metadata"].get("annotations") or {}
     text = str(each.get("revision") or annotations.get(_REVISION) or "0")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
 
 
 def _template(each: Object) -> Object | None:
