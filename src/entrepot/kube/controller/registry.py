@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,10 @@ Login = Callable[[], Awaitable[tuple[str, str]]]
 """Name and password to come with; asked again where they are refused."""
 
 _PAGE = 500
+_RESTS = 10.0
+"""Seconds for which one that does not answer is asked nothing: hundreds of namespaces would each
+wait for it, and hold up those of other registries.
+"""
 
 
 class RegistryError(Exception):
@@ -31,6 +36,9 @@ class Registry:
         self.url = url
         self._login = login
         self._auth: tuple[str, str] | None = None
+        self._away = ""
+        """Why it could not be reached last."""
+        self._rests_until = float("-inf")
         self._http = httpx2.AsyncClient(
             base_url=f"{url}/api/v1",
             headers={"user-agent": f"entrepot-controller/{__version__}"},
@@ -69,6 +77,8 @@ class Registry:
     async def _ask(
         self, method: str, path: str, document: Any, query: dict[str, Any]
     ) -> httpx2.Response:
+        if time.monotonic() < self._rests_until:
+            raise RegistryError(self._away)
         if self._auth is None:
             self._auth = await self._login()
         try:
@@ -76,8 +86,9 @@ class Registry:
                 method, path, json=document, params=query, auth=self._auth
             )
         except httpx2.HTTPError as error:
-            why = str(error) or type(error).__name__
-            raise RegistryError(f"cannot reach {self.url}: {why}") from None
+            self._away = f"cannot reach {self.url}: {str(error) or type(error).__name__}"
+            self._rests_until = time.monotonic() + _RESTS
+            raise RegistryError(self._away) from None
 
 
 def _document(answer: httpx2.Response) -> dict[str, Any] | None:

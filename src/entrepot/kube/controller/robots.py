@@ -6,7 +6,8 @@ the next one is made, or shortly after it where the cluster has none.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -37,6 +38,12 @@ class Robots:
         self, access: PullAccess, source: Source, namespace: str, now: Credential | None
     ) -> Credential:
         """A new one; `now` is what the cluster has, which stays good until its time is up."""
+        with _understood(self._registry):
+            return await self._credential(access, source, namespace, now)
+
+    async def _credential(
+        self, access: PullAccess, source: Source, namespace: str, now: Credential | None
+    ) -> Credential:
         name = self.name(access.name, namespace)
         found = await self._find(name)
         if found is None:
@@ -58,7 +65,9 @@ class Robots:
 
     async def forget(self, keep: Collection[str]) -> int:
         """Delete all of this cluster but those; how many."""
-        gone = [each["name"] async for each in self._registry.every("/robots") if self._owns(each)]
+        with _understood(self._registry):
+            every = self._registry.every("/robots")
+            gone = [each["name"] async for each in every if self._owns(each)]
         lost = [name for name in gone if name not in keep]
         for name in lost:
             await self._registry.call("DELETE", f"/robots/{name}")
@@ -115,3 +124,15 @@ class Robots:
                 f"{self._registry.url}: robot {robot['name']} was made by somebody else, and is "
                 "left alone: delete it, or give the cluster another name"
             )
+
+
+@contextmanager
+def _understood(registry: Registry) -> Iterator[None]:
+    """Say that a registry answers what cannot be read: it may be none of ours, and holds up no
+    other.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        why = f"the answer is not as it should be ({error!r}): is this an Entrepot?"
+        raise RegistryError(f"{registry.url}: {why}") from error
