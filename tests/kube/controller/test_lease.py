@@ -6,7 +6,7 @@ one is in tests/cluster.
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -188,6 +188,24 @@ async def test_it_goes_on_when_the_server_is_back_in_time(both: Both, clock: Clo
     await clock.passes(0)
     await clock.passes(WORKS - STEP)
     assert (first.held, second.held) == (True, False)
+
+
+LOSES: dict[str, Callable[["Both", Server], None]] = {
+    "the server is away": lambda both, _: setattr(both[0].reach, "away", True),
+    "another one has it": lambda _, server: server.spec.update(holderIdentity="third"),
+}
+
+
+@pytest.mark.parametrize("how", LOSES)
+async def test_who_works_hears_that_it_is_lost(
+    how: str, both: Both, clock: Clock, server: Server
+) -> None:
+    lost = asyncio.create_task(both[0].leadership.lost())
+    await clock.passes(WORKS - STEP)
+    assert not lost.done()
+    LOSES[how](both, server)
+    await clock.passes(WORKS)
+    await asyncio.wait_for(lost, 60)
 
 
 async def test_given_back_it_is_free_at_once(both: Both, server: Server) -> None:

@@ -4,9 +4,11 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from entrepot.kube.controller import metrics, watching
 from entrepot.kube.controller.access import Source
@@ -43,6 +45,11 @@ class Options:
     templates: bool = False
     report: str = ""
     """URL of the registry that is told what runs."""
+
+
+def patience(failed: int) -> float:
+    """Seconds until what failed so many times in a row is tried again."""
+    return min(_LOOKS, 2.0 ** min(failed, 30))
 
 
 class Controller:
@@ -120,7 +127,9 @@ class Controller:
                 continue
             self._metrics.works.set(1)
             self._changed.clear()
-            outcome = await self._round(rounds)
+            outcome = await while_held(leadership, self._round(rounds))
+            if outcome is None:
+                continue
             failed = failed + 1 if outcome.troubles else 0
             await self._pause(outcome, failed)
 
@@ -149,10 +158,24 @@ class Controller:
         for due in outcome.dues:
             seconds = min(seconds, max(0.5, due - time.time()))
         if failed:
-            seconds = min(_LOOKS, 2.0**failed)
+            seconds = patience(failed)
         if outcome.again:
             seconds = 0.5
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
         await asyncio.sleep(_GATHERS)
+
+
+async def while_held(leadership: Leadership, work: Coroutine[Any, Any, Outcome]) -> Outcome | None:
+    """What comes of a round; None where the lease was lost meanwhile, and the round is cut: another
+    controller may have begun one.
+    """
+    tasks = asyncio.create_task(work), asyncio.create_task(leadership.lost())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -7,6 +7,7 @@ change: so clocks of nodes need not agree. Who could not renew it stops before a
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +43,14 @@ class Leadership:
         """Return when it may."""
         async with self._turn:
             await self._turn.wait_for(lambda: self.held)
+
+    async def lost(self) -> None:
+        """Return when it may no more."""
+        async with self._turn:
+            while (left := self._renewed_at + _WORKS - time.monotonic()) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._turn.wait()
 
     async def keep(self) -> None:
         """Take the lease when it is free, and renew it, for ever; give it back at the end."""

@@ -35,6 +35,9 @@ class Reporter:
             except (ClusterError, RegistryError) as error:
                 logger.warning("what runs could not be reported: %s", error)
                 self._metrics.reports.labels("failed").inc()
+            except Exception:  # a dead task would end the controller
+                logger.exception("a report failed by a bug, and is tried again")
+                self._metrics.reports.labels("failed").inc()
             else:
                 self._metrics.reports.labels("ok").inc()
             await asyncio.sleep(_EVERY)

@@ -68,7 +68,10 @@ class Rounds:
             outcome.troubles += await self._attachments.templates(coverage.workload)
         stood = {each["metadata"]["uid"]: each.get("status") or {} for each in documents}
         for access in accesses:
-            await self._one(access, coverage, stood[access.uid], outcome)
+            try:
+                await self._one(access, coverage, stood[access.uid], outcome)
+            except ClusterError as error:  # the others want to be looked at, too
+                outcome.troubles.append(f"{access.name}: {error}")
         if not unread:  # else somebody may need what seems to be of no use
             outcome.troubles += await self._sweep.once(coverage)
         outcome.namespaces = len({name for each in accesses for name in coverage.of(each)})

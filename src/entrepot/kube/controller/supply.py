@@ -71,18 +71,18 @@ class Supply:
             await self._cluster.delete("Secret", namespace, access.secret)
 
     async def copies(self, access: PullAccess, namespace: str) -> dict[str, dict[str, str] | str]:
-        """What is handed on, from secrets beside the controller. Raises `ClusterError`."""
+        """What is handed on, from secrets beside the controller."""
         found: dict[str, dict[str, str] | str] = {}
         for source in access.sources:
             if not source.copied:
                 continue
-            secret = await self._cluster.find("Secret", namespace, source.copied)
-            if secret is None:
-                found[source.host] = f"there is no secret {source.copied} in {namespace}"
-                continue
             try:
-                found[source.host] = pull_secret.handed_on(secret, source.host)
-            except ValueError as error:
+                secret = await self._cluster.find("Secret", namespace, source.copied)
+                if secret is None:
+                    found[source.host] = f"there is no secret {source.copied} in {namespace}"
+                else:
+                    found[source.host] = pull_secret.handed_on(secret, source.host)
+            except (ClusterError, ValueError) as error:
                 found[source.host] = str(error)
         return found
 
