@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrepot.blobstore.said import said
+from entrepot.blobstore.said import is_refusal, said
 
 XML = """Generic S3 error: Error performing GET http://s3.test/nope in 3ms - Server returned
 non-2xx status code: 404 Not Found: <?xml version="1.0" encoding="UTF-8"?>
@@ -32,3 +32,20 @@ def test_said(error: str, words: str) -> None:
     assert "\n" not in found
     assert "<" not in found
     assert "X-Amz-Signature" not in found
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        (XML.format("NoSuchBucket", "It is not there."), True),
+        (XML.format("InvalidAccessKeyId", ""), True),
+        (XML.format("SlowDown", "Later"), False),
+        (f"{SENT}\n\nDebug source:\n{NO_TLS}", True),
+        (f"{SENT}\n\nDebug source:\n{REFUSED}", False),
+        ("Generic MicrosoftAzure error: Account must be specified", True),
+        (SENT, False),
+    ],
+    ids=["bucket", "keys", "code", "no TLS", "nobody", "account", "no reason"],
+)
+def test_what_stays_so_until_it_is_mended_is_a_refusal(error: str, refused: bool) -> None:
+    assert is_refusal(OSError(error)) is refused

@@ -6,19 +6,38 @@ import sqlite3
 import pytest
 import typer
 
+from entrepot.blobstore.store import RefusedError, StoreError
 from entrepot.cli.vaults import told
 
 FAILED = {
     "no room": (OSError(errno.ENOSPC, "No space left"), "No space left: make room where the"),
-    "a file": (FileNotFoundError(errno.ENOENT, "No such file", "ca.pem"), "ca.pem: No such file"),
-    "a store": (OSError("the bucket does not answer"), "the bucket does not answer; run"),
+    "a store": (StoreError("the bucket does not answer"), "the bucket does not answer; run"),
     "the database": (sqlite3.OperationalError("database is locked"), "database is locked; run"),
+}
+REFUSED = {
+    "a file": (FileNotFoundError(errno.ENOENT, "No such file", "ca.pem"), "ca.pem: No such file"),
+    "rights": (PermissionError(errno.EACCES, "Denied", "d"), "d: Denied: run it as the user whose"),
+    "credentials": (RefusedError("there are no credentials"), "there are no credentials"),
 }
 
 
 @pytest.mark.parametrize(("error", "words"), FAILED.values(), ids=FAILED)
-def test_told(error: Exception, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_may_go_later_is_to_be_tried_again(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(typer.Exit) as ended, told("run it again"):
         raise error
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err.startswith(f"entrepot: {words}")
+
+
+@pytest.mark.parametrize(("error", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_to_be_mended_first_is_not_tried_again(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended, told("run it again"):
+        raise error
+    assert ended.value.exit_code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"entrepot: {words}")
+    assert "again" not in said

@@ -17,8 +17,8 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from entrepot.blobstore.place import Place
-from entrepot.blobstore.said import said
-from entrepot.blobstore.store import StoreError
+from entrepot.blobstore.said import is_refusal, said
+from entrepot.blobstore.store import RefusedError, StoreError
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -143,9 +143,9 @@ def s3_session(place: Place) -> Any:
         session = boto3.Session(region_name=place.region or None)
         found = session.get_credentials()
     except BotoCoreError as error:
-        raise StoreError(f"credentials for {place}: {error}") from None
+        raise RefusedError(f"credentials for {place}: {error}") from None
     if found is None:
-        raise StoreError(
+        raise RefusedError(
             f"there are no credentials for {place}: give AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, a profile, or an identity of the machine or the pod"
         )
@@ -162,6 +162,7 @@ def told(doing: str) -> Iterator[None]:
     try:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise StoreError(f"{doing} is not allowed: {said(error)}") from None
+        raise RefusedError(f"{doing} is not allowed: {said(error)}") from None
     except BaseError as error:
-        raise StoreError(f"{doing} failed: {said(error)}") from None
+        kind = RefusedError if is_refusal(error) else StoreError
+        raise kind(f"{doing} failed: {said(error)}") from None

@@ -32,6 +32,10 @@ _WAYS = {
     "Expired": "its certificate has ended",
 }
 """By what is among obstore's structures, where no answer came."""
+_LACKS = {
+    "Account must be specified": "give AZURE_STORAGE_ACCOUNT_NAME",
+}
+"""By obstore's own words, where nobody was asked."""
 
 
 def said(error: BaseException) -> str:
@@ -42,12 +46,23 @@ def said(error: BaseException) -> str:
         code, words = answer[1], (answer[2] or "").strip().rstrip(".")
         parts = [f"{code}: {words}" if words else code, _ADVICE.get(code, "")]
         return _short("; ".join(filter(None, parts)))
+    if lacks := next((words for name, words in _LACKS.items() if name in text), ""):
+        return _short(f"{text}; {lacks}")
     known = next((words for name, words in _WAYS.items() if name in cause), "")
     found = known or ", ".join(dict.fromkeys(_cause(cause)))
     if not found:
         return _short(text)
     asked = _asked(text)
     return _short(f"{asked[1]}: {found}" if asked else f"{text}: {found}")
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the same would be said again: where we say what to mend, that comes first."""
+    text, _, cause = str(error).partition("\n\nDebug source")
+    answer = _answer(text)
+    if answer:
+        return answer[1] in _ADVICE
+    return any(name in cause for name in _WAYS) or any(name in text for name in _LACKS)
 
 
 def _short(text: str) -> str:

@@ -30,6 +30,10 @@ class StoreError(OSError):
     """A store does not do what it is asked to; the message says why, and has no secret in it."""
 
 
+class RefusedError(StoreError):
+    """Nor will it before something is changed: credentials, rights, a name, an option."""
+
+
 def is_damage(error: OSError) -> bool:
     """Whether an error tells that bytes are lost, rather than of who asks, or when."""
     bad = (errno.EIO, errno.EISDIR, errno.ENOENT)

@@ -62,6 +62,7 @@ def create(
     """
     from entrepot.upkeep.backup.create import create as make
     from entrepot.upkeep.backup.prune import prune_behind
+    from entrepot.upkeep.backup.words import are, some
 
     with told("the backup is not finished; run it again to go on"):
         vault = vault_of(
@@ -72,6 +73,7 @@ def create(
             ca=ca,
             addressing=addressing,
             config=config,
+            makes=True,
         )
         here = settings.load(config, data=data)
         with shown() as show:
@@ -79,21 +81,22 @@ def create(
             keep = keep or (0 if dest else here.backup_keep)
             removed, stay = prune_behind(made, vault, keep, show)
     words = (
-        f"backup {made.id} is made at {vault}: {made.tags} tags, {show_size(made.size)}, of which "
-        f"{show_size(made.added)} are new"
+        f"backup {made.id} is made at {vault}: {some(made.tags, 'tag')}, {show_size(made.size)}, "
+        f"of which {show_size(made.added)} are new"
     )
-    words += f"; {len(removed)} older ones are gone" if removed else ""
+    words += f"; {are(len(removed), 'older one')} gone" if removed else ""
     words += f"; older ones stay for now: {stay}" if stay else ""
     if made.lost:
-        words += _LOST.format(count=len(made.lost), some="\n  ".join(made.lost[:10]))
+        lost = are(len(made.lost), "content")
+        words += _LOST.format(lost=lost, such="\n  ".join(made.lost[:10]))
     done(words, {**made.summary(), "removed": removed}, as_json=as_json)
     raise typer.Exit(_LACKS if made.lost else 0)
 
 
 _LACKS = 3
 _LOST = """
-{count} contents are damaged in the registry, and not in the backup; entrepot check says more:
-  {some}"""
+{lost} damaged in the registry, and not in the backup; entrepot check says more:
+  {such}"""
 
 
 @app.command("list")
@@ -159,6 +162,7 @@ def verify(
     """
     from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.verify import verify as read_all
+    from entrepot.upkeep.backup.words import some
 
     with told("the backups cannot be verified"):
         vault = vault_of(
@@ -176,8 +180,8 @@ def verify(
             found = read_all(vault, wanted, show)
     lines = [f"{each.what}: {each.why} ({', '.join(each.backups)})" for each in found.damaged]
     lines.append(
-        f"{len(found.backups)} backups, {found.contents} contents, {show_size(found.bytes)}: "
-        f"{len(found.damaged)} damaged"
+        f"{some(len(found.backups), 'backup')}, {some(found.contents, 'content')}, "
+        f"{show_size(found.bytes)}: {len(found.damaged)} damaged"
     )
     done("\n".join(lines), asdict(found), as_json=as_json)
     raise typer.Exit(1 if found.damaged else 0)
@@ -208,6 +212,7 @@ def prune(
     """
     from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.prune import prune as take_away
+    from entrepot.upkeep.backup.words import are
 
     with told("the pruning is not finished; run it again to go on"):
         vault = vault_of(
@@ -227,7 +232,7 @@ def prune(
         with shown() as show:
             found = take_away(vault, keep, show)
     words = (
-        f"{len(found.removed)} backups are gone, {len(found.kept)} stay; {show_size(found.bytes)} "
-        "are free"
+        f"{are(len(found.removed), 'backup')} gone, {len(found.kept)} "
+        f"{'stays' if len(found.kept) == 1 else 'stay'}; {show_size(found.bytes)} are free"
     )
     done(words, asdict(found), as_json=as_json)

@@ -7,7 +7,7 @@ import typer
 
 from entrepot import settings
 from entrepot.cli.ends import end_of
-from entrepot.cli.options import Config, Data, Json
+from entrepot.cli.options import Config, Data, Json, fail
 from entrepot.cli.output import done
 from entrepot.cli.progress import shown
 from entrepot.cli.size import show_size
@@ -70,6 +70,10 @@ def restore(
     `entrepot backup restore s3://backups/registry --backup 20260131T020000.481516Z-3f9a`,
     `entrepot backup restore /mnt/backup --only team/app:1.2 --move-tags`
     """
+    if only and (without_damaged or if_empty):
+        fail("--without-damaged and --if-empty are for a whole registry, without --only")
+    if move_tags and not only:
+        fail("--move-tags is for --only")
     with told("the restore is not finished; run it again to go on"):
         vault = vault_of(
             dest,
@@ -107,6 +111,7 @@ def _whole(vault: "Vault", backup: str, there: settings.Settings, *, without_dam
     from entrepot.upkeep.backup import document
     from entrepot.upkeep.backup.older import opened
     from entrepot.upkeep.backup.restore import restore as make_anew
+    from entrepot.upkeep.backup.words import are
 
     chosen, target = document.read(vault, backup), end_of(there)
     with shown() as show, opened(vault, chosen, show) as tables:
@@ -119,7 +124,7 @@ def _whole(vault: "Vault", backup: str, there: settings.Settings, *, without_dam
         words += _PAUSED.format(names=", ".join(found.paused))
     missing = sorted({*tables.damaged, *chosen.lost})
     if missing:
-        words += f"\n{len(missing)} contents are lost, and pushed again are healed:\n  "
+        words += f"\n{are(len(missing), 'content')} lost, and pushed again healed:\n  "
         words += "\n  ".join(missing[:10])
     plain = {
         "backup": chosen.id,
@@ -151,14 +156,17 @@ def _merge(
     from entrepot.upkeep.backup.choice import Choice
     from entrepot.upkeep.backup.merge import merge
     from entrepot.upkeep.backup.older import opened
+    from entrepot.upkeep.backup.words import some
 
     choices = [Choice.parse(text) for text in only]
     chosen, target, sparse = document.read(vault, backup), end_of(here), here.sparse_manifests
     with shown() as show, opened(vault, chosen, show) as tables:
         found = merge(tables, target, choices, show, move_tags=move_tags, sparse=sparse)
-    lines = [f"{found.manifests} manifests and {len(found.tags)} tags of {chosen.id} are back"]
+    images, tags = some(found.manifests, "manifest"), some(len(found.tags), "tag")
+    lines = [f"{images} and {tags} of {chosen.id} are back"]
     for each in found.projects:
-        lines.append(f"{each.project} is made anew as it was, with {len(each.grants)} grants:")
+        grants = some(len(each.grants), "grant")
+        lines.append(f"{each.project} is made anew as it was, with {grants}:")
         lines += [f"  {words}" for words in each.grants]
         lines += [f"  not {words}, who is not here" for words in each.skipped]
     lines += [f"{tag} points elsewhere by now, and is left so: --move-tags" for tag in found.left]

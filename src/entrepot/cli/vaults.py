@@ -55,27 +55,44 @@ def vault_of(
     ca: Path | None,
     addressing: Addressing,
     config: Path | None,
+    makes: bool = False,
 ) -> "Vault":
-    """The place that the options name, or the settings. Raises `SettingsError`."""
+    """The place that the options name, or the settings; who makes backups may make a folder, too.
+    Raises `SettingsError`, OSError.
+    """
     from entrepot.upkeep.backup.vault import vault_at
 
     if endpoint and not endpoint.startswith(("https://", "http://")):
         fail(f"--endpoint is {endpoint!r}: write https://HOST[:PORT]")
+    if (endpoint or region or ca or addressing != "auto") and "://" not in dest:
+        why = f"{dest} is a folder" if dest else "name it, too"
+        fail(f"--endpoint, --region, --ca and --addressing are for a bucket as DEST: {why}")
     if not dest:
-        if endpoint or region or ca or addressing != "auto":
-            fail("options of a bucket are for DEST: name it, too")
-        return _set(settings.load(config), key_file)
+        return _set(settings.load(config), key_file, makes=makes)
+    _check(dest, makes=makes)
     options = Place("", "", endpoint=endpoint, region=region, ca=ca, addressing=addressing)
     return vault_at(dest, options, _ring(key_file))
 
 
-def _set(here: settings.Settings, key_file: Path | None) -> "Vault":
+def _set(here: settings.Settings, key_file: Path | None, *, makes: bool) -> "Vault":
     from entrepot.upkeep.backup.vault import vault_at
 
     if not here.backup_to:
         fail("name DEST, where the backups are, or set backup_to")
+    _check(here.backup_to, makes=makes)
     keyring = _ring(key_file) if key_file else here.backup_keyring()
     return vault_at(here.backup_to, here.backup_options, keyring)
+
+
+def _check(where: str, *, makes: bool) -> None:
+    """A folder that is not there is mistyped, or not mounted. Raises OSError."""
+    if "://" in where:
+        return
+    folder = Path(where).absolute()
+    if folder.exists() and not folder.is_dir():
+        fail(f"{folder} is no folder")
+    if not folder.exists() and not makes:
+        fail(f"there is no folder {folder}")
 
 
 def _ring(key_file: Path | None) -> "Keyring":
@@ -92,6 +109,7 @@ def told(cut: str) -> Iterator[None]:
     """Say what went wrong: with 2 where something must be changed, with 1 where trying again may
     do.
     """
+    from entrepot.blobstore.store import RefusedError
     from entrepot.db.schema import SchemaError
     from entrepot.encryption.keys import EncryptionError
     from entrepot.upkeep.backup.vault import BackupError, BusyError
@@ -103,8 +121,14 @@ def told(cut: str) -> Iterator[None]:
         fail(str(error), 1)
     except (BackupError, MoveError, SchemaError, EncryptionError, settings.SettingsError) as error:
         fail(str(error))
+    except (RefusedError, *_REFUSED) as error:
+        fail(_words(error))
     except (OSError, sqlite3.Error) as error:
         fail(f"{_words(error)}; {cut}", 1)
+
+
+_REFUSED = (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""What a disk says no to, now as later."""
 
 
 def _words(error: Exception) -> str:
@@ -112,6 +136,8 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         places = f"where the backups and the registry are, and in {tempfile.gettempdir()}"
         return f"{error.strerror}: make room {places}"
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename}: {error.strerror}: run it as the user whose that is"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)

@@ -7,7 +7,6 @@ import pytest
 from tests.content import put_blob
 from tests.upkeep.backup.site import Site
 from tests.upkeep.filled import APP
-from tests.warm import entrepot
 
 from entrepot.upkeep.backup import document
 from entrepot.upkeep.backup.folder import FolderVault
@@ -54,13 +53,6 @@ def test_nothing_goes_while_one_that_stays_cannot_be_read(site: Site) -> None:
     assert done.status == 2
     assert f"{backup.tables['blob'].parts[0].name} is not as it was written" in done.error
     assert sorted(Path(site.dest).rglob("*")) == before
-
-
-def test_a_place_that_is_mistyped_is_told_and_not_made(tmp_path: Path) -> None:
-    place = tmp_path / "typo"
-    done = entrepot("backup", "prune", str(place), "--keep", "1")
-    assert (done.status, done.error) == (2, f"entrepot: there is no backup at {place}\n")
-    assert not place.exists()
 
 
 @pytest.mark.parametrize(

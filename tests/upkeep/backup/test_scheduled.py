@@ -101,10 +101,10 @@ def test_damage_is_told_and_nothing_is_pruned(nightly: Site) -> None:
     nightly.fill()
     spoil(nightly.registry.data, BIG)
     found = again(nightly)
-    assert "1 contents are damaged: entrepot check" in found["note"]
+    assert "1 content is damaged: entrepot check" in found["note"]
     assert found["state"] == "waiting", "another would have no more"
     assert len(made(nightly)) == 3
-    assert f"lacks 1 contents that are damaged in the registry, such as {digest(BIG)}" in (
+    assert f"lacks what is damaged in the registry, 1 content, such as {digest(BIG)}" in (
         nightly.registry.log.read_text()
     )
 

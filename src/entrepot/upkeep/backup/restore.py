@@ -22,6 +22,7 @@ from entrepot.upkeep.backup.held import holding
 from entrepot.upkeep.backup.objects import Objects
 from entrepot.upkeep.backup.opened import Opened
 from entrepot.upkeep.backup.vault import BackupError, LostError
+from entrepot.upkeep.backup.words import are
 from entrepot.upkeep.moving.end import End, MoveError, TakenError, claim
 from entrepot.upkeep.moving.move import Show
 
@@ -104,8 +105,8 @@ def _check_whole(opened: Opened) -> None:
         shown = "; ".join(f"{digest}: {why}" for digest, why in list(found.items())[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise BackupError(
-            f"{len(found)} contents are damaged in backup {opened.backup.id}: {shown}{more}; take "
-            "another backup, or restore the rest with --without-damaged"
+            f"{are(len(found), 'content')} damaged in backup {opened.backup.id}: {shown}{more}; "
+            "take another backup, or restore the rest with --without-damaged"
         )
 
 

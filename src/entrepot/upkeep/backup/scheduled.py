@@ -17,6 +17,7 @@ from entrepot.db import audit
 from entrepot.db.audit import FAILED, By, Event
 from entrepot.db.database import Database
 from entrepot.upkeep.backup.order import Order
+from entrepot.upkeep.backup.words import are, some
 from entrepot.upkeep.job import Job, JobError, Run
 
 JOB = "scheduled-backup"
@@ -56,9 +57,9 @@ class Scheduled:
         run.report(note=_words(said))
         if said["lost"]:
             _log.error(
-                "backup %s lacks %d contents that are damaged in the registry, such as %s",
+                "backup %s lacks what is damaged in the registry, %s, such as %s",
                 said["made"],
-                said["lost"],
+                some(said["lost"], "content"),
                 ", ".join(said["such"]),
             )
 
@@ -109,9 +110,9 @@ async def _end(process: Process) -> None:
 
 
 def _words(said: dict[str, Any]) -> str:
-    words = f"{said['made']}: {said['tags']} tags, {said['added']} bytes are new"
+    words = f"{said['made']}: {some(said['tags'], 'tag')}, {said['added']} bytes are new"
     if said["lost"]:
-        words += f"; {said['lost']} contents are damaged: entrepot check"
+        words += f"; {are(said['lost'], 'content')} damaged: entrepot check"
     if said["removed"]:
-        words += f"; {said['removed']} older ones are gone"
+        words += f"; {are(said['removed'], 'older one')} gone"
     return words + (f"; older ones stay for now: {said['stay']}" if said["stay"] else "")
