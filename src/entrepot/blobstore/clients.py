@@ -9,8 +9,8 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
@@ -25,36 +25,55 @@ if TYPE_CHECKING:
 
 Client: TypeAlias = S3Store | GCSStore | AzureStore
 
-_DAY = timedelta(days=1)
+STRIDE = 512 * 1024
+"""Bytes that a reader gets at a time, about."""
+
+_SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 _KEPT = timedelta(minutes=6)
 """How long credentials may be used without asking again: obstore asks five minutes before."""
 
 logging.getLogger("botocore.credentials").setLevel(logging.WARNING)  # it tells each success
 
 
-@dataclass(frozen=True, slots=True)
 class Clients:
-    """The same store, with the patience that each use of it wants."""
+    """The same store, with the patience that each use of it wants. A client reads all CAs of the
+    system, so one that a command does not use is not made.
+    """
 
-    reading: Client
-    """A client that reads slowly may take a day; a store that says nothing may not take long."""
-    writing: Client
-    asking: Client
-    """Small questions, before bytes are sent: a store that is silent then is told soon."""
-    probing: Client
-    """Says at once what is wrong."""
+    def __init__(self, make: "Callable[[ClientConfig, RetryConfig], Client]") -> None:
+        self._make = make
 
     @classmethod
     def open(cls, place: Place) -> "Clients":
         """Connections to a place; none is made before it is used. Raises `StoreError`."""
-        seconds, make = timedelta(seconds=1), _maker(place)
-        return cls(
-            make({"timeout": _DAY, "read_timeout": 20 * seconds}, _retry(20)),
-            # for a part to be sent as well: obstore has no limit on silence while it sends
-            make({"timeout": 60 * seconds}, _retry(30)),
-            make({"timeout": 10 * seconds}, _retry(8)),
-            make({"timeout": 2 * seconds, "connect_timeout": 2 * seconds}, _retry(0)),
-        )
+        found = cls(_maker(place))
+        _ = found.writing  # what is wrong with the place is said now
+        return found
+
+    def made(self) -> "Clients":
+        """Itself, with all of them: for whom a moment later is a bad time."""
+        _ = self.reading, self.writing, self.asking, self.probing
+        return self
+
+    @cached_property
+    def reading(self) -> Client:
+        """Who reads slowly may take a day; a store that says nothing may not take long."""
+        return self._make({"timeout": _DAY, "read_timeout": 20 * _SECOND}, _retry(20))
+
+    @cached_property
+    def writing(self) -> Client:
+        """For a part to be sent as well: obstore has no limit on silence while it sends."""
+        return self._make({"timeout": 60 * _SECOND}, _retry(30))
+
+    @cached_property
+    def asking(self) -> Client:
+        """Small questions, before bytes are sent: a store that is silent then is told soon."""
+        return self._make({"timeout": 10 * _SECOND}, _retry(8))
+
+    @cached_property
+    def probing(self) -> Client:
+        """Says at once what is wrong."""
+        return self._make({"timeout": 2 * _SECOND, "connect_timeout": 2 * _SECOND}, _retry(0))
 
 
 def _retry(seconds: int) -> "RetryConfig":

@@ -18,7 +18,7 @@ import obstore
 
 from entrepot.blobstore import unfinished
 from entrepot.blobstore.aside import aside
-from entrepot.blobstore.clients import Clients, told
+from entrepot.blobstore.clients import STRIDE, Clients, told
 from entrepot.blobstore.multipart import ObjectPart, Shares
 from entrepot.blobstore.place import Place
 from entrepot.blobstore.signed import Signer
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 MARK = "entrepot"
 _SAYS = b"These are the objects of an Entrepot registry: deleting any of them loses blobs.\n"
-
-STRIDE = 512 * 1024
-"""Bytes that a reader gets at a time, about."""
 
 _FRESH = 2.0
 """Seconds for which what was found out about the store is believed."""
@@ -49,7 +46,7 @@ class ObjectStore:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._clients = Clients.open(place)
+        self._clients = Clients.open(place).made()
         self._signer = Signer(self._clients.reading, place.signed_seconds)
         self._shares = Shares(place.memory)
         self._seen_at = self._heard_at = -_FRESH

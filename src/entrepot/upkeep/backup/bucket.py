@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import obstore
 
-from entrepot.blobstore.clients import Clients, told
+from entrepot.blobstore.clients import STRIDE, Clients, told
 from entrepot.blobstore.multipart import ObjectPart, Shares
-from entrepot.blobstore.objects import STRIDE
 from entrepot.blobstore.place import Place
 from entrepot.blobstore.store import StoreError
 from entrepot.upkeep.backup.vault import Bytes, File
@@ -16,6 +15,9 @@ _PAGE = 1000
 
 class BucketVault:
     """A file is an object, which a store shows when all of it is there."""
+
+    asked_from = 64 * 1024
+    """Up to there an answer takes as long as the bytes do."""
 
     def __init__(self, place: Place) -> None:
         self._place = place

@@ -45,7 +45,7 @@ class Pass:
 
 class Copying:
     """The copying of one backup, in several passes. Of what is not known to be there the vault is
-    asked, unless all that it has is known.
+    asked, unless all that it has is known, or the bytes are so few that they are put once more.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Copying:
         if kept.empty:
             return content, 0, "its bytes are lost"
         digest, place = Digest.parse(content.digest), place_of(content.digest)
-        if self._asks and self._vault.size(place) == content.size:
+        if self._is_there(place, content.size):
             self._told(content.size)
             return content, 0, ""
         try:
@@ -134,6 +134,10 @@ class Copying:
         except LostError as error:
             return content, 0, str(error)
         return content, content.size, ""
+
+    def _is_there(self, place: str, size: int) -> bool:
+        asks = self._asks and size >= self._vault.asked_from
+        return asks and self._vault.size(place) == size
 
     def _whole(self, kept: Kept) -> Iterator[Bytes]:
         """Its bytes. Raises `LostError` where the registry has them no more: what the vault cannot

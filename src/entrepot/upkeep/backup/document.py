@@ -93,7 +93,7 @@ class Backup:
     size: int
     """Bytes of those."""
     added: int
-    """Bytes that were not there before it."""
+    """Bytes that were sent for it."""
     tags: int
     tables: dict[str, Rows]
     files: dict[str, Sum]

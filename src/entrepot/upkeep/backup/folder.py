@@ -20,6 +20,8 @@ _FORSAKEN = 24 * 3600.0
 class FolderVault:
     """Files are written aside, and get their names when they are whole."""
 
+    asked_from = 0
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._written: set[Path] = set()

@@ -44,6 +44,11 @@ class SealedVault:
     def __str__(self) -> str:
         return str(self._vault)
 
+    @property
+    def asked_from(self) -> int:
+        """As below."""
+        return self._vault.asked_from
+
     def put(self, name: str, strides: Iterable[Bytes], size: int) -> None:
         """Write a file by a key of its own."""
         key = DataKey.new(name)

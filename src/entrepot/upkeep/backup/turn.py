@@ -33,8 +33,11 @@ def turn(vault: Vault, work: Work) -> Iterator[Callable[[], None]]:
     def renew() -> None:
         vault.put(name, [words], len(words))
 
-    next(vault.files(_FOLDER), None)  # a store says what is wrong more clearly when it is asked
-    renew()
+    try:
+        renew()
+    except OSError:
+        next(vault.files(_FOLDER), None)  # a store says what is wrong more clearly when it is asked
+        raise
     try:
         _check(vault, name, work)
         yield renew

@@ -38,6 +38,10 @@ class File:
 class Vault(Protocol):
     """Its methods block, may be called from any thread, and raise OSError, mostly `StoreError`."""
 
+    @property
+    def asked_from(self) -> int:
+        """From so many bytes on it pays to ask for a file's size before it is put once more."""
+
     def put(self, name: str, strides: Iterable[Bytes], size: int) -> None:
         """Write a file of so many bytes. It is there as a whole, or not at all where `strides`
         raises.
