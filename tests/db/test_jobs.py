@@ -55,7 +55,7 @@ def test_of_two_one_gets_the_lease(db: Connection) -> None:
     assert jobs.claim(db, "count", THEM, 30) is None
     assert not jobs.renew(db, "count", THEM, 30, HALF)
     jobs.finish(db, "count", THEM, HALF)
-    jobs.fail(db, "count", THEM, HALF, 0)
+    jobs.fail(db, "count", THEM, HALF, next_at=0, failures=1)
     jobs.hand_back(db, "count", THEM, HALF)
     assert standing(db) == found
 
@@ -84,7 +84,7 @@ def test_who_is_known_to_be_gone_holds_nothing(db: Connection) -> None:
 def test_what_ends_well_begins_anew_next_time(db: Connection) -> None:
     enlist(db)
     claimed(db)
-    jobs.fail(db, "count", US, replace(HALF, error="no"), time.time())
+    jobs.fail(db, "count", US, replace(HALF, error="no"), next_at=time.time(), failures=1)
     claimed(db)
     jobs.finish(db, "count", US, replace(HALF, done=10))
     found = standing(db)
@@ -102,12 +102,32 @@ def test_what_failed_goes_on_where_it_was(db: Connection) -> None:
     enlist(db)
     for failures in (1, 2):
         claimed(db)
-        jobs.fail(db, "count", US, replace(HALF, error="no"), time.time() + 10)
+        told, again = replace(HALF, error="no"), time.time() + 10
+        jobs.fail(db, "count", US, told, next_at=again, failures=failures)
         found = standing(db)
         assert (found.state, found.failures) == (State.FAILED, failures)
         assert jobs.claim(db, "count", US, 30) is None
         pass_by(db, 11)
     assert claimed(db).progress == replace(HALF, note="", error="no")
+
+
+YEAR = 365 * 24 * 3600.0
+
+
+@pytest.mark.parametrize(("every", "ends"), [(60.0, "well"), (60.0, "badly"), (YEAR, "well")])
+def test_a_clock_that_was_years_ahead_puts_nothing_off(
+    db: Connection, every: float, ends: str
+) -> None:
+    enlist(db, every)
+    claimed(db)
+    if ends == "well":
+        jobs.finish(db, "count", US, HALF)
+    else:
+        jobs.fail(db, "count", US, HALF, next_at=time.time() + 10, failures=1)
+    pass_by(db, -3600)
+    assert jobs.claim(db, "count", US, 30) is None, "clocks of replicas differ a little"
+    pass_by(db, -4 * YEAR)
+    assert claimed(db).next_at == pytest.approx(time.time(), abs=60)
 
 
 def test_what_was_handed_back_is_due_at_once(db: Connection) -> None:

@@ -236,6 +236,24 @@ async def test_what_fails_is_shown_and_tried_again_from_its_cursor(
     assert b'job="count",result="failed"} 3.0' in exposition.text(metrics)
 
 
+async def test_what_worked_for_long_before_it_failed_is_tried_again_soon(
+    database: SQLiteDatabase, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that follows the log never ends well: its failures of months are not in a row."""
+    monkeypatch.setattr("entrepot.upkeep.runner._LATEST", 0.0)
+    times = 0
+
+    async def work(_: Run) -> None:
+        nonlocal times
+        times += 1
+        raise OSError("it is full")
+
+    async with running(database, Job("count", work, 0.01, "")):
+        await until(lambda: times > 3)
+    assert standing(database).failures == 1
+    assert caplog.messages[:3] == ["job count failed: it is full; it is tried again"] * 3
+
+
 async def test_a_database_that_fails_ends_nothing(
     database: SQLiteDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,6 +14,9 @@ from typing import Any
 
 from entrepot.db.connection import Connection
 
+_DOUBTFUL = 2 * 24 * 3600.0
+"""Seconds beyond its usual pause; clocks of replicas may differ by less."""
+
 
 class State(StrEnum):
     """How a job stands."""
@@ -61,8 +64,12 @@ class Standing:
     progress: Progress
 
     def due(self, now: float) -> bool:
-        """Whether it should run."""
-        return self.asked or (self.next_at is not None and self.next_at <= now)
+        """Whether it should run. What is to wait for days longer than any does was put off by a
+        clock that went wrong.
+        """
+        if self.asked or self.next_at is None:
+            return self.asked
+        return not 0 < self.next_at - now <= (self.every or 0) + _DOUBTFUL
 
     def leased(self, now: float) -> bool:
         """Whether somebody does it."""
@@ -170,15 +177,19 @@ def finish(
     )
 
 
-def fail(db: Connection, name: str, holder: str, progress: Progress, next_at: float) -> None:
-    """Write down that it ended badly, and when it is tried again, from its cursor on."""
+def fail(
+    db: Connection, name: str, holder: str, progress: Progress, *, next_at: float, failures: int
+) -> None:
+    """Write down that it ended badly, so many times in a row, and when it is tried again, from its
+    cursor on.
+    """
     state, now = State.FAILED.value, time.time()
     db.execute(
         "update job set state = :state, holder = '', lease_until = 0, ended_at = :now, "
-        "took = :now - started_at, failures = failures + 1, next_at = :next_at, "
+        "took = :now - started_at, failures = :failures, next_at = :next_at, "
         f"{_PROGRESS} {_OURS}",
         {"name": name, "holder": holder, "now": now, "state": state, "next_at": next_at}
-        | asdict(progress),
+        | {"failures": failures, **asdict(progress)},
     )
 
 

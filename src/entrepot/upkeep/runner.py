@@ -124,6 +124,7 @@ class Runner:
 
     async def _do(self, job: Job, found: Standing) -> None:
         """Run a job to its end, whatever that is, and write it down."""
+        began = time.monotonic()
         run = Run(self._database, job.name, self._holder, found.progress)
         result = "ok"
         try:
@@ -141,19 +142,22 @@ class Runner:
             result = "lost"
         except Exception as error:  # noqa: BLE001 - the next run may go better
             result = "failed"
-            await self._failed(job, run, found, error)
+            lasted = time.monotonic() - began
+            await self._failed(job, run, found.failures if lasted < _LATEST else 0, error)
         finally:
             self._metrics.add(JOB_RUNS, 1, f"{job.name},{result}")
             self._running.pop(job.name, None)
             self._wake.set()
 
-    async def _failed(self, job: Job, run: Run, found: Standing, error: Exception) -> None:
-        seconds = delay(job.every, found.failures + 1)
-        if not found.failures:  # told once, not each time
+    async def _failed(self, job: Job, run: Run, failures: int, error: Exception) -> None:
+        """`failures` came before in a row: some jobs work for weeks until one does."""
+        seconds = delay(job.every, failures + 1)
+        if not failures:  # told once, not each time
             text = "job %s failed: %s; it is tried again"
             _log.error(text, job.name, redacted(_said(error)), exc_info=surprise(error, JobError))
         run.report(error=_said(error))
-        await self._settle(run, partial(jobs.fail, next_at=time.time() + seconds))
+        fail = partial(jobs.fail, next_at=time.time() + seconds, failures=failures + 1)
+        await self._settle(run, fail)
 
     async def _settle(self, run: Run, write: Ending) -> None:
         """Write down how it ended; where that cannot be, the lease lapses, and the job is done
