@@ -76,6 +76,24 @@ def following(database: SQLiteDatabase, copy: str) -> AbstractAsyncContextManage
     return running(database, Job("audit-copy", work, 1, "Copies."))
 
 
+async def test_a_database_that_cannot_be_written_to_makes_no_flood(
+    database: SQLiteDatabase, db: Connection, file: Path
+) -> None:
+    """What the target has, and cannot be noted, does not come again twice a second."""
+    append(db, 3)
+    db.execute(
+        "create trigger no before insert on marker when new.name like 'audit copy%' "
+        "begin select raise(abort, 'not now'); end"
+    )
+    async with following(database, f"file:{file}"):
+        await until(lambda: any("not now" in each.progress.error for each in jobs.every(db)))
+        db.execute("drop trigger no")
+        await until(lambda: audit.marked(db, marker(f"file:{file}"))[0] == 3)
+        append(db, 2, 4)
+        await until(lambda: len(ids(file)) >= 5)
+    assert ids(file) == [1, 2, 3, 4, 5]
+
+
 async def test_rows_that_were_there_and_rows_that_come(
     database: SQLiteDatabase, db: Connection, file: Path
 ) -> None:

@@ -46,6 +46,8 @@ class _Copy:
         self._copy = copy
         self._target = parse(copy)
         self._thread = ThreadPoolExecutor(1, "entrepot-copy")
+        self._written: Link = (0, "")
+        """What the target has; where that cannot be noted, it gets none of it again and again."""
 
     def close(self) -> None:
         """Let the thread close the target, when it has done what it may be doing now."""
@@ -74,8 +76,9 @@ class _Copy:
         """Bring the target up to the newest row."""
         name, loop = marker(self._copy), asyncio.get_running_loop()
         while (last := await self._database.read(partial(_behind, name=name))) is not None:
-            link = await loop.run_in_executor(self._thread, self._write, last)
-            await self._database.note(partial(audit.mark, name=name, link=link))
+            if self._written[0] <= last:
+                self._written = await loop.run_in_executor(self._thread, self._write, last)
+            await self._database.note(partial(audit.mark, name=name, link=self._written))
 
     def _write(self, last: int) -> Link:
         found = self._database.ask(partial(entries.following, number=last, limit=_PAGE))
