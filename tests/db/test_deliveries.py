@@ -20,7 +20,7 @@ def lines(db: Connection) -> Connection:
     """Two webhooks, for each of which two changes of one repository and one of another wait."""
     for number in (A, B):
         webhooks.add(db, Webhook(number, "https://x.test", "secret", "*", frozenset(), "slack"))
-        deliveries.enlist(db, number, 3, [(1, ONE), (2, ONE), (3, TWO)], 10.0)
+        deliveries.enlist(db, 3, {number: [(1, ONE), (2, ONE), (3, TWO)]}, 10.0)
     return db
 
 
@@ -49,27 +49,40 @@ def test_the_first_of_each_line_is_due(lines: Connection) -> None:
 def test_for_whom_anything_waits(lines: Connection) -> None:
     third = "0000000c"
     webhooks.add(lines, Webhook(third, "https://x.test", "secret", "*", frozenset(), "slack"))
-    assert webhook_lines.webhooks(lines) == [A, B]
-    deliveries.enlist(lines, third, 3, [(3, TWO)], 10.0)
-    assert webhook_lines.webhooks(lines) == [A, B, third]
+    assert webhook_lines.webhooks(lines) == {A: 10.0, B: 10.0}
+    deliveries.enlist(lines, 3, {third: [(3, TWO)]}, 10.0)
+    assert list(webhook_lines.webhooks(lines)) == [A, B, third]
     for number in (A, third):
         webhooks.remove(lines, number)
-    assert webhook_lines.webhooks(lines) == [B]
+    assert list(webhook_lines.webhooks(lines)) == [B]
     webhooks.remove(lines, B)
-    assert webhook_lines.webhooks(lines) == []
+    assert webhook_lines.webhooks(lines) == {}
 
 
 def test_what_is_put_in_line_twice_is_there_once(lines: Connection) -> None:
-    deliveries.enlist(lines, A, 4, [(3, TWO), (4, TWO)], 11.0)
+    deliveries.enlist(lines, 4, {A: [(3, TWO), (4, TWO)]}, 11.0)
     assert [each.change for each in deliveries.page(lines, A, None, None, 9)] == [4, 3, 2, 1]
     found = webhooks.find(lines, A)
     assert found is not None
     assert found.cursor == 4
 
 
+def test_what_was_sent_is_in_line_no_more(lines: Connection) -> None:
+    """Who has lost the lease may put in line what another one has sent; a line of nothing would
+    take the place of one of something.
+    """
+    for _ in range(3):
+        deliveries.succeed(lines, heads(lines, now=100.0)[0].id, GOOD)
+    assert list(webhook_lines.webhooks(lines)) == [B]
+    deliveries.enlist(lines, 3, {A: [(1, ONE), (2, ONE), (3, TWO)]}, 11.0)
+    assert list(webhook_lines.webhooks(lines)) == [B]
+    deliveries.enlist(lines, 4, {A: [(2, ONE), (4, TWO)]}, 11.0)
+    assert due(lines) == [4]
+
+
 def test_nothing_is_put_in_line_for_one_that_is_gone(lines: Connection) -> None:
     webhooks.remove(lines, A)
-    deliveries.enlist(lines, A, 9, [(9, ONE)], 11.0)
+    deliveries.enlist(lines, 9, {A: [(9, ONE)]}, 11.0)
     assert deliveries.page(lines, A, None, None, 9) == []
     assert deliveries.waiting(lines, A, 9) == 0
     assert deliveries.waiting(lines, B, 9) == 3
@@ -163,8 +176,8 @@ def test_a_new_webhook_is_told_of_what_comes(db: Connection) -> None:
     found = webhooks.find(db, A)
     assert found == made
     assert found.cursor == changes.newest(db) == 1
-    webhooks.move(db, A, 7)
-    webhooks.move(db, A, 5)
+    webhooks.move(db, [A], 7)
+    webhooks.move(db, [A], 5)
     found = webhooks.find(db, A)
     assert found is not None
     assert found.cursor == 7

@@ -5,7 +5,7 @@ written here twice is the same as once: a sender that was cut does it again. Nex
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,6 +56,9 @@ class Outcome:
     """Whether there is nothing to send any more."""
 
 
+Wanted = Mapping[str, Sequence[tuple[int, str]]]
+"""By webhook, changes that it is to be told of, with their repositories."""
+
 _COLUMNS = (
     "id, webhook, change, repository, state, attempts, created_at, failed_at, ended_at, status, "
     "error, took"
@@ -67,22 +70,28 @@ def _read(row: Sequence[object]) -> Delivery:
     return Delivery(number, webhook, change, repository, State(str(state)), *rest)  # type: ignore[arg-type]
 
 
-def enlist(
-    db: Connection, webhook: str, cursor: int, found: Iterable[tuple[int, str]], now: float
-) -> None:
-    """Put changes, with their repositories, in line for a webhook; `cursor` is how far the log was
-    read for that. One that was deleted meanwhile gets none.
+def enlist(db: Connection, cursor: int, wanted: Wanted, now: float) -> None:
+    """Put changes in line for some webhooks; `cursor` is how far the log was read for all of them.
+    One that was deleted meanwhile gets none, and what was sent already is not in line again.
     """
-    if db.execute("select 1 from webhook where id = ?", (webhook,)).fetchone() is None:
+    there = webhooks.those_of(db, wanted)
+    rows = [(each, *found) for each in there for found in wanted[each]]
+    if not rows:
         return
-    for change, repository in found:
-        db.execute(
-            "insert into webhook_delivery (webhook, change, repository, state, created_at) "
-            "values (?, ?, ?, ?, ?) on conflict (webhook, change) do nothing",
-            (webhook, change, repository, State.WAITING.value, now),
-        )
-        webhook_lines.begin(db, Line(webhook, repository, now))
-    webhooks.move(db, webhook, cursor)
+    db.executemany(
+        "insert into webhook_delivery (webhook, change, repository, state, created_at) "
+        f"values (?, ?, ?, '{State.WAITING.value}', ?) on conflict (webhook, change) do nothing",
+        [(*row, now) for row in rows],
+    )
+    marks = ", ".join("?" * len(there))
+    db.execute(
+        "insert into webhook_line (webhook, repository, next_at) "
+        "select distinct webhook, repository, cast(? as double precision) from webhook_delivery "
+        f"where webhook in ({marks}) and change between ? and ? and state = ? "
+        "on conflict (webhook, repository) do nothing",
+        (now, *there, min(row[1] for row in rows), cursor, State.WAITING.value),
+    )
+    webhooks.move(db, there, cursor)
 
 
 def first(db: Connection, webhook: str, repository: str) -> Delivery | None:

@@ -18,17 +18,18 @@ class Line:
     """When the first of it may be sent; seconds since 1970."""
 
 
-def webhooks(db: Connection) -> list[str]:
-    """Those for which anything waits, in order; costs as much as there are of these, however long
-    their lines.
+def webhooks(db: Connection) -> dict[str, float]:
+    """Those for which anything waits, in order, and when the time of its first line comes, or came;
+    costs as much as there are of these, however long their lines.
     """
     rows = db.execute(
         "with recursive found (webhook) as (select min(webhook) from webhook_line union all "
         "select (select min(l.webhook) from webhook_line l where l.webhook > found.webhook) "
         "from found where found.webhook is not null) "
-        "select webhook from found where webhook is not null"
+        "select webhook, (select min(l.next_at) from webhook_line l "
+        "where l.webhook = found.webhook) from found where webhook is not null"
     )
-    return [webhook for (webhook,) in rows]
+    return dict(rows.fetchall())
 
 
 def due(db: Connection, webhook: str, now: float, limit: int) -> list[Line]:
@@ -47,15 +48,6 @@ def next_at(db: Connection, webhook: str, now: float) -> float | None:
         "select min(next_at) from webhook_line where webhook = ? and next_at > ?", (webhook, now)
     ).fetchone()[0]
     return found
-
-
-def begin(db: Connection, line: Line) -> None:
-    """Have one where there is none."""
-    db.execute(
-        "insert into webhook_line (webhook, repository, next_at) values (?, ?, ?) "
-        "on conflict (webhook, repository) do nothing",
-        (line.webhook, line.repository, line.next_at),
-    )
 
 
 def put(db: Connection, line: Line) -> None:

@@ -6,6 +6,7 @@ itself. Next: `db.deliveries`, what each is sent.
 
 import secrets
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -147,10 +148,19 @@ def pause(db: Connection, number: str, why: str) -> bool:
     return found.rowcount > 0
 
 
-def move(db: Connection, number: str, cursor: int) -> None:
-    """Note how far the log was read for it."""
+def those_of(db: Connection, numbers: Collection[str]) -> list[str]:
+    """Of these the ones that there are, in order."""
+    marks = ", ".join("?" * len(numbers))
+    rows = db.execute(f"select id from webhook where id in ({marks}) order by id", (*numbers,))
+    return [number for (number,) in rows]
+
+
+def move(db: Connection, numbers: Collection[str], cursor: int) -> None:
+    """Note how far the log was read for some."""
+    marks = ", ".join("?" * len(numbers))
     db.execute(
-        "update webhook set cursor = ? where id = ? and cursor < ?", (cursor, number, cursor)
+        f"update webhook set cursor = ? where id in ({marks}) and cursor < ?",
+        (cursor, *numbers, cursor),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.db import deliveries, engine, webhooks
+from entrepot.db import deliveries, engine, webhook_lines, webhooks
 from entrepot.db.connection import Connection
 from entrepot.db.webhook_lines import Line
 from entrepot.db.webhooks import Webhook
@@ -88,7 +88,7 @@ def full(tmp_path: Path) -> Iterator[Connection]:
     with closing(engine.connect(tmp_path)) as db:
         for number in (A, B):
             webhooks.add(db, Webhook(number, "https://x.test", "secret", "*", frozenset(), "slack"))
-            deliveries.enlist(db, number, 9, [(n, f"free/{n}") for n in range(10)], 10.0)
+            deliveries.enlist(db, 9, {number: [(n, f"free/{n}") for n in range(10)]}, 10.0)
         yield db
 
 
@@ -108,6 +108,35 @@ def test_free(full: Connection, busy: Lines, failing: set[str], wanted: int) -> 
     found = Turns(under_way(busy), failing).free(full, A, 20.0)
     assert len({each.repository for each in found}) == len(found) == wanted
     assert {each.webhook for each in found} <= {A}
+
+
+BEGUN: dict[str, tuple[Lines, set[str], float, Lines]] = {
+    "nothing is due": ({}, set(), 9.0, {}),
+    "both are": ({}, set(), 20.0, {A: MOST_EACH, B: MOST_EACH}),
+    "one fails": ({}, {A}, 20.0, {A: 1, B: MOST_EACH}),
+    "one has all that it may": ({A: MOST_EACH}, set(), 20.0, {B: MOST_EACH}),
+    "some are under way": ({A: MOST_EACH, "gone": MOST - 10}, set(), 20.0, {B: 2}),
+}
+
+
+@pytest.mark.parametrize(("busy", "failing", "now", "wanted"), BEGUN.values(), ids=BEGUN)
+def test_begun(full: Connection, busy: Lines, failing: set[str], now: float, wanted: Lines) -> None:
+    found = Turns(under_way(busy), failing).begin(full, webhook_lines.webhooks(full), now)
+    assert Counter(each.webhook for each in found) == wanted
+
+
+def test_however_many_wait_few_are_looked_at(full: Connection) -> None:
+    """Those who wait longest; the others have a turn when these have had theirs."""
+    many = {f"{number:04}": 20.0 - number / 1000 for number in range(2000)}
+    for number, at in many.items():
+        hook = Webhook(number, "https://x.test", "secret", "*", frozenset(), "slack")
+        webhooks.add(full, hook)
+        deliveries.enlist(full, 1, {number: [(1, "team/app")]}, at)
+    asked = list[str]()
+    full.set_trace_callback(asked.append)  # type: ignore[attr-defined]
+    found = Turns([], ()).begin(full, many, 20.0)
+    assert [each.webhook for each in found] == list(many)[: -MOST - 1 : -1]
+    assert len(asked) == MOST
 
 
 def test_what_is_under_way_is_not_free(full: Connection) -> None:

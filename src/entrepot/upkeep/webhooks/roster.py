@@ -6,11 +6,13 @@ in one transaction, and now and then where none came; so what was read twice is 
 
 import logging
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 from entrepot.auth import pattern
-from entrepot.db import changes, deliveries, webhooks
+from entrepot.db import changes, deliveries, webhook_lines, webhooks
 from entrepot.db.changes import Row, Wanted
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
@@ -20,6 +22,8 @@ from entrepot.upkeep.webhooks import message
 
 _WINDOW = 500
 """Rows of the log that are read at once."""
+_BATCH = 200
+"""Deliveries that one transaction puts in line, or a few more."""
 MOST_WAITING = 100_000
 """Deliveries of one webhook that wait: beyond them the log is read no further for it."""
 
@@ -69,8 +73,11 @@ class Roster:
     def _read(self, db: Connection) -> list[tuple[Webhook, bool]]:
         found = [self._find(db, number) for number in webhooks.ids(db)]
         active = [hook for hook in found if hook is not None and not hook.paused]
-        most = MOST_WAITING
-        return [(hook, deliveries.waiting(db, hook.id, most) >= most) for hook in active]
+        waits, most = webhook_lines.webhooks(db), MOST_WAITING
+        return [
+            (hook, hook.id in waits and deliveries.waiting(db, hook.id, most) >= most)
+            for hook in active
+        ]
 
     def _find(self, db: Connection, number: str) -> Webhook | None:
         try:
@@ -82,40 +89,58 @@ class Roster:
             return None
 
     async def _note(self) -> None:
+        behind: dict[int, list[Member]] = defaultdict(list)
         for member in self.members.values():
             if member.cursor > member.noted:
-                move = partial(webhooks.move, number=member.hook.id, cursor=member.cursor)
-                await self.database.note(move)
-                member.noted = member.cursor
+                behind[member.cursor].append(member)
+        for cursor, some in behind.items():  # mostly one, however many they are
+            numbers = [each.hook.id for each in some]
+            await self.database.note(partial(webhooks.move, numbers=numbers, cursor=cursor))
+            for each in some:
+                each.noted = cursor
 
     async def forward(self) -> bool:
-        """Put in line what came since the last time; whether there may be more."""
-        behind = [member for member in self.members.values() if not member.full]
-        if not behind:
+        """Put in line what came since the last time; whether there may be more.
+
+        Those who are in front come first: one that is behind by a million rows, as it was paused
+        for long, holds up no other.
+        """
+        cursors = [member.cursor for member in self.members.values() if not member.full]
+        if not cursors:
             return False
+        more = [await self._window(each) for each in sorted({max(cursors), min(cursors)})[::-1]]
+        return any(more)
+
+    async def _window(self, cursor: int) -> bool:
+        """Take up some rows of the log, for all who have come to where they begin."""
         read = partial(
-            changes.following,
-            cursor=min(member.cursor for member in behind),
-            wanted=_EVERYTHING,
-            limit=_WINDOW,
-            window=_WINDOW,
+            changes.following, cursor=cursor, wanted=_EVERYTHING, limit=_WINDOW, window=_WINDOW
         )
         rows, end, is_last = await self.database.read(read)
-        for member in behind:
-            if member.cursor < end:
-                await self._enlist(member, rows, end)
+        reached = [
+            member
+            for member in self.members.values()
+            if cursor <= member.cursor < end and not member.full
+        ]
+        for some in _batches(reached, rows):
+            enlist = partial(deliveries.enlist, cursor=end, wanted=some, now=time.time())
+            await self.database.note(enlist)
+            for number in some:
+                self.members[number].cursor = self.members[number].noted = end
+        for member in reached:
+            member.cursor = end
         return not is_last
 
-    async def _enlist(self, member: Member, rows: list[Row], end: int) -> None:
-        found = [(row.id, row.repository) for row in rows if member.wants(row)]
-        if found:
-            enlist = partial(
-                deliveries.enlist,
-                webhook=member.hook.id,
-                cursor=end,
-                found=found,
-                now=time.time(),
-            )
-            await self.database.note(enlist)
-            member.noted = end
-        member.cursor = end
+
+def _batches(members: list[Member], rows: list[Row]) -> Iterator[deliveries.Wanted]:
+    """What they are to be told of, a little for each transaction."""
+    batch, size = dict[str, list[tuple[int, str]]](), 0
+    for member in members:
+        if found := [(row.id, row.repository) for row in rows if member.wants(row)]:
+            batch[member.hook.id] = found
+            size += len(found)
+        if size >= _BATCH:
+            yield batch
+            batch, size = {}, 0
+    if batch:
+        yield batch

@@ -170,11 +170,13 @@ def _due(
     db: Connection, turns: Turns, members: Set[str], now: float
 ) -> tuple[list[tuple[Delivery, Event | None]], float | None]:
     """What is sent now, and when the next line's time comes."""
-    told = [each for each in webhook_lines.webhooks(db) if each in members]
-    chosen = turns.choose(turns.free(db, each, now) for each in told)
+    waiting = {each: at for each, at in webhook_lines.webhooks(db).items() if each in members}
+    chosen = turns.begin(db, waiting, now)
     first = [deliveries.first(db, line.webhook, line.repository) for line in chosen]
-    coming = [webhook_lines.next_at(db, each, now) for each in told]
+    begun = turns.busy | {line.webhook for line in chosen}
+    later = [webhook_lines.next_at(db, each, now) for each in begun & waiting.keys()]
+    coming = [at for at in (*waiting.values(), *later) if at is not None and at > now]
     return (
         [(each, event.read(db, each.change)) for each in first if each is not None],
-        min((at for at in coming if at is not None), default=None),
+        min(coming, default=None),
     )

@@ -1,7 +1,8 @@
 """Turns: whose messages begin, so that none holds up the others."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from entrepot.db.connection import Connection
 from entrepot.db.webhook_lines import Line, due
@@ -21,6 +22,22 @@ class Turns:
         self._taken = frozenset(taken)
         self._failing = frozenset(failing)
         self._busy = Counter(webhook for webhook, _ in self._taken)
+
+    @property
+    def busy(self) -> set[str]:
+        """Webhooks that are sent something."""
+        return set(self._busy)
+
+    def begin(self, db: Connection, waiting: Mapping[str, float], now: float) -> list[Line]:
+        """What begins, of webhooks for which something waits, and since or until when. Only as many
+        are looked at as may begin at most: those who have the fewest under way, and wait longest.
+        """
+        due = [each for each, at in waiting.items() if at <= now]
+        due.sort(key=lambda each: (self._busy[each], waiting[each]))
+        works = (self.free(db, each, now) for each in due if each not in self._failing)
+        fails = (self.free(db, each, now) for each in due if each in self._failing)
+        some = [*islice(filter(None, works), MOST), *islice(filter(None, fails), MOST_FAILING)]
+        return self.choose(some)
 
     def free(self, db: Connection, webhook: str, now: float) -> list[Line]:
         """The lines of a webhook that are due, as many as may begin for it at most."""
