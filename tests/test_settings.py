@@ -90,6 +90,7 @@ WRONG: dict[str, list[Any]] = {
     "access_log": ["perhaps"],
     "redirect_listen": ["80", "127.0.0.1:"],
     "hsts": [-1],
+    "mirror_hosts": ["hub.test", "=docker.io", "hub.test=", "hub.test=https://docker.io", "a b=c"],
     "outbound_allow": ["cluster", "10.0.0.1/8", "0.0.0.0/0"],
     "trusted_proxies": ["proxy", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.1 10.0.0.2"],
     "public_url": [

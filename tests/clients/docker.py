@@ -1,6 +1,10 @@
 """Docker: a dockerd of its own, and the `docker` command that talks to it."""
 
+import json
+import os
 import re
+import signal
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +55,29 @@ class Docker:
         self("cp", f"{container}:/random", copy)
         self("rm", container)
         return Pulled(digest, copy.read_bytes())
+
+    @contextmanager
+    def configured(self, text: str) -> Iterator[None]:
+        """Its daemon has read these settings, for as long as the block lasts."""
+        try:
+            self._reload(text)
+            yield
+        finally:
+            self._reload('{"registry-mirrors": []}')
+
+    def _reload(self, text: str) -> None:
+        wanted = [f"{mirror}/" for mirror in json.loads(text)["registry-mirrors"]]
+        self._mirrors()  # a daemon that does not answer yet dies of SIGHUP
+        (self.folder / "daemon.json").write_text(text)
+        os.kill(int((self.folder / "pid").read_text()), signal.SIGHUP)
+        deadline = time.monotonic() + 60
+        while self._mirrors() != wanted:
+            assert time.monotonic() < deadline, "dockerd did not read its daemon.json"
+            time.sleep(0.1)
+
+    def _mirrors(self) -> list[str]:
+        found: list[str] = json.loads(self("info", "--format", "{{json .RegistryConfig.Mirrors}}"))
+        return found
 
     def run(self, reference: str) -> str:
         """What the image prints when it runs."""

@@ -5,15 +5,15 @@ docker-registry that has them below a path.
 """
 
 import copy
-import os
 import shutil
-import signal
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
+from tests.accounts import ADMIN, Accounts, first_start
 from tests.clients.carriers import Crane
 from tests.clients.client import Reach
 from tests.clients.conftest import MakeImage
@@ -21,7 +21,9 @@ from tests.clients.containerd import Containerd
 from tests.clients.docker import Docker
 from tests.clients.image import Image, digest_of
 from tests.clients.podman import Podman
-from tests.registry import serving
+from tests.content import put_image
+from tests.registry import free_port, serving
+from tests.upstream.cache.conftest import stand_for
 from tests.upstream.peer import docker_registry
 from tests.warm import entrepot
 
@@ -118,22 +120,38 @@ def test_podman_takes_short_names(site: Site, podman: Podman, tmp_path: Path) ->
 
 def test_docker(site: Site, docker: Docker) -> None:
     """Its mirrors are for Docker Hub, which nobody reaches from here."""
-    daemon, (mirror, *ca) = docker.folder / "daemon.json", site.options["entrepot"]
+    mirror, *ca = site.options["entrepot"]
     etc = configured(docker.folder / "node", "docker", "docker.io", "--cache", mirror, *ca)
-    try:
-        daemon.write_text((etc / "docker/daemon.json").read_text())
-        _reload(docker, f"https://{mirror}/")
+    with docker.configured((etc / "docker/daemon.json").read_text()):
         assert docker.pull("app:1").random == site.image.random
         docker.forget("app:1")
-    finally:
-        daemon.write_text('{"registry-mirrors": []}')
-        _reload(docker, "[]")
 
 
-def _reload(docker: Docker, mirrors: str) -> None:
-    os.kill(int((docker.folder / "pid").read_text()), signal.SIGHUP)
-    for _ in range(50):
-        if mirrors in docker("info", "--format", "{{json .RegistryConfig.Mirrors}}"):
-            return
-        time.sleep(0.1)
-    raise AssertionError("dockerd did not read its daemon.json")
+def test_docker_through_a_cache(image: Image, crane: Crane, docker: Docker, tmp_path: Path) -> None:
+    """By a host of its own, since docker does not say for which registry it asks; at last with that
+    registry away. What is called the same here is another image.
+    """
+    data, port = tmp_path / "cache" / "data", free_port()
+    host = f"localhost:{port}"
+    first_start(data)
+    Accounts(data).project("hub", public=True)
+    settings: dict[str, str | bool] = {
+        "listen": f"127.0.0.1:{port}",
+        "mirror_hosts": f"{host}=docker.io",
+        "outbound_allow": "127.0.0.0/8",
+        "dangerously_without_accounts": False,
+    }
+    words = ("docker", "docker.io", "--cache", host, "--plain-http", host)
+    text = (configured(tmp_path, *words) / "docker/daemon.json").read_text()
+    with ExitStack() as upstream, ExitStack() as stack:
+        peer = upstream.enter_context(docker_registry(tmp_path / "peer"))
+        crane.push(image, f"{peer}/library/app:1")
+        stand_for(data, peer, hosts=("docker.io",), tag_seconds=0.1)
+        cache = stack.enter_context(serving(tmp_path / "cache", **settings))
+        with httpx.Client(base_url=cache.url, auth=ADMIN.pair) as admin:
+            put_image(admin, "library/app", "1", b"of our own")
+        stack.enter_context(docker.configured(text))
+        for _ in range(2):
+            assert docker.pull("app:1").random == image.random
+            docker.forget("app:1")
+            upstream.close()

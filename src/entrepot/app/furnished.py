@@ -76,6 +76,7 @@ async def furnish(
         ),
         public_url=settings.public_url,
         known_as=frozenset(settings.known_as),
+        mirror_hosts=settings.mirrors,
         token_seconds=settings.token_seconds,
         upload_expiry=settings.upload_expiry,
         redirects=Redirects.parse(settings.storage_redirect),

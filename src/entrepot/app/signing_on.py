@@ -23,7 +23,7 @@ def guard(settings: Settings, database: Database, trail: Trail) -> Guard:
     people = partial(provider, settings) if settings.sso_issuer else None
     providers = Providers(directory, settings.outbound, people)
     login = Login(database, directory, trail, providers)
-    challenge = Challenge(settings.public_url)
+    challenge = Challenge(settings.public_url, settings.mirrors)
     return Guard(database, directory, login, trail, challenge, everyone=everyone)
 
 

@@ -4,6 +4,8 @@ Source: Docker Registry v2 authentication, "Token Authentication Specification";
 `login_required` is a registered word of OpenID Connect.
 """
 
+from collections.abc import Container
+
 from entrepot.addresses import read_host
 from entrepot.auth.login import RefusedError
 from entrepot.auth.roles import Action
@@ -51,14 +53,16 @@ def scopes_of(request: Request, action: Action) -> str:
 class Challenge:
     """Makes the errors that make clients log in."""
 
-    def __init__(self, public_url: str = "") -> None:
+    def __init__(self, public_url: str = "", mirrors: Container[str] = ()) -> None:
+        """`mirrors` are hosts whose clients must come back to the same one."""
         self._public_url = public_url
+        self._mirrors = mirrors
 
     def origin(self, request: Request) -> str:
         """Scheme and host under which the client came, or is to come."""
-        if self._public_url:
-            return self._public_url.rstrip("/")
         host = request.header(b"host")
+        if self._public_url and host not in self._mirrors:
+            return self._public_url.rstrip("/")
         return f"{request.scope['scheme']}://{host if read_host(host) else 'localhost'}"
 
     def wanted(self, request: Request, scope: str = "") -> OCIError:

@@ -37,6 +37,8 @@ class Fast:
         self._seen = registry.guard.trail.seen
         self._new_id = registry.observer.request_id
         self._answered = registry.observer.answered
+        self._mirrors = frozenset(host.encode() for host in registry.mirror_hosts)
+        """Hosts by which the same target means another image."""
 
     def __call__(  # noqa: C901, PLR0912 - one function: calls would cost more than they tidy
         self,
@@ -58,7 +60,7 @@ class Fast:
         credential: bytes | None = None
         accepted = asked = False
         for name, value in headers:
-            if name in _LEAVE:
+            if name in _LEAVE or (name == b"host" and value in self._mirrors):
                 return None
             if name == b"accept":
                 asked = True

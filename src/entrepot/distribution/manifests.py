@@ -44,7 +44,7 @@ async def get(registry: Registry, request: Request) -> Response:
 
 async def _resolve(registry: Registry, request: Request) -> Answer:
     """The answer that lies ready, else the one that the database gives."""
-    answer = registry.resolved.get(request.target.encode("latin-1"))
+    answer = registry.resolved.ready(request)
     if answer is None or answer.until < time.perf_counter():
         repository, reference = request.route.repository, request.route.reference
         mark = registry.resolved.mark()

@@ -1,8 +1,9 @@
 """Mirrored names: nodes ask a mirror for another registry's images; here they lie in a project.
 
-containerd says `?ns=docker.io`, CRI-O and podman put the host before the path; both are read once,
-at the edge, and from there on there is but our own name. A host is a key into the upstreams that an
-admin made, and never an address to ask. Source: OCI Distribution Specification, "Registry
+containerd says `?ns=docker.io`, CRI-O and podman put the host before the path; docker and kaniko
+say nothing, and come by a host of ours that is for nothing else (`mirror_hosts`). All are read
+once, at the edge, and from there on there is but our own name. A host is a key into the upstreams
+that an admin made, and never an address to ask. Source: OCI Distribution Specification, "Registry
 Proxying"; docs/cache.md.
 """
 
@@ -25,9 +26,12 @@ async def meant(registry: Registry, request: Request) -> Route:
     """The route to what is meant. Raises NAME_UNKNOWN for a registry that nobody stands for."""
     route, directory = request.route, registry.guard.directory
     hosts = await directory.hosts()
-    if route.name is None or not hosts:
+    stands_for = of_host(registry, request)
+    if route.name is None or not (hosts or stands_for):
         return route
     asked = request.parameter("ns") if b"ns=" in request.scope["query_string"] else None
+    if stands_for and not asked:
+        asked, request.lasting = stands_for, False  # the same target means another by another host
     if asked in hosts:
         request.namespace = asked
     elif asked and not _is_own(registry, asked):
@@ -46,13 +50,20 @@ def _is_own(registry: Registry, host: str) -> bool:
     return host in {urlsplit(registry.public_url).netloc, *registry.known_as}
 
 
-async def called(directory: Directory, text: str) -> Repository:
-    """What a scope calls so, as clients write it. Raises NAME_INVALID."""
+def of_host(registry: Registry, request: Request) -> str:
+    """The registry that stands behind the host by which a client comes; "" for this one."""
+    return registry.mirror_hosts.get(request.header(b"host"), "")
+
+
+async def called(directory: Directory, text: str, namespace: str = "") -> Repository:
+    """What a scope calls so, as clients write it, maybe of another registry. Raises
+    NAME_INVALID.
+    """
     hosts = await directory.hosts()
     first, _, rest = text.partition("/")
     if first in hosts:  # whose port is no part of a name
         return _long(hosts, hosts[first], Repository.parse(rest).name)
-    return await here(directory, Repository.parse(text))
+    return await here(directory, Repository.parse(text), namespace)
 
 
 async def here(directory: Directory, name: Repository, namespace: str = "") -> Repository:

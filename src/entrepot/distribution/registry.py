@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +69,8 @@ class Registry:
     """Its own address, where it is known."""
     known_as: frozenset[str] = frozenset()
     """Hosts beside its own under which nodes ask it, as a mirror, for what is its own here."""
+    mirror_hosts: Mapping[str, str] = field(default_factory=dict)
+    """Its own hosts that stand for another registry, by what clients write, and which that is."""
     token_seconds: int = 300
     """How long a registry token is good."""
     upload_expiry: float = 24 * 3600

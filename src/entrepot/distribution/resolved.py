@@ -104,6 +104,10 @@ class Resolved:
         self._follow()
         return self._answers.get(target)
 
+    def ready(self, request: Request) -> Answer | None:
+        """The same, where whoever asks for the same target means the same by it."""
+        return self.get(request.target.encode("latin-1")) if request.lasting else None
+
     def mark(self) -> int:
         """What `put` wants to know of the time before the answer was read."""
         self._follow()

@@ -175,7 +175,8 @@ async def _allowed(
 ) -> tuple[str, frozenset[str]]:
     """The repository that is meant, and what they may there."""
     try:
-        repository = await mirrored.called(registry.guard.directory, name)
+        namespace = mirrored.of_host(registry, request)
+        repository = await mirrored.called(registry.guard.directory, name, namespace)
     except OCIError:
         return name, frozenset()
     found: set[str] = set()

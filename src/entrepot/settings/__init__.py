@@ -73,6 +73,8 @@ class Settings(StorageSettings, BackupSettings):
     """https://HOST[:PORT] under which clients come, where it is not what they ask for."""
     known_as: tuple[str, ...] = ()
     """Hosts of registries whose own images these are too, for nodes that ask here as a mirror."""
+    mirror_hosts: tuple[str, ...] = ()
+    """Own hosts that stand for other registries, as docker needs it: hub.example.com=docker.io."""
     outbound_allow: tuple[str, ...] = ()
     """Networks beside the internet where identity providers and upstreams may be: 10.0.0.0/8."""
     dangerously_open_to_network: bool = False
@@ -162,12 +164,22 @@ class Settings(StorageSettings, BackupSettings):
         "outbound_allow",
         "webhook_networks",
         "known_as",
+        "mirror_hosts",
         "sso_scopes",
         mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("mirror_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            host, _, registry = text.partition("=")
+            if not (addresses.read_host(host) and addresses.read_host(registry)):
+                raise ValueError(f"write HOST[:PORT]=REGISTRY, not {text}")
+        return value
 
     @field_validator("trusted_proxies", "outbound_allow", "webhook_networks")
     @classmethod
@@ -253,6 +265,11 @@ class Settings(StorageSettings, BackupSettings):
     def outbound(self) -> tuple[Network, ...]:
         """`outbound_allow`, read."""
         return tuple(map(addresses.network, self.outbound_allow))
+
+    @property
+    def mirrors(self) -> dict[str, str]:
+        """`mirror_hosts`, read: registries by hosts."""
+        return {host: of for host, _, of in (each.partition("=") for each in self.mirror_hosts)}
 
     @property
     def logs_as_json(self) -> bool:

@@ -16,7 +16,7 @@ CERTS = "etc/docker/certs.d"
 NOTE = (
     "docker reads this when it is told to: systemctl reload docker. It does not say for which "
     "registry it asks, so each place must have Docker Hub's images by their own names, such as "
-    "library/nginx."
+    "library/nginx: a cache has them under a host of its mirror_hosts (docs/cache.md)."
 )
 
 
