@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.admin import office
 from tests.content import digest
 from tests.upstream.cache.conftest import Caching, stand_for
-from tests.upstream.cache.shop import MANIFEST, OTHER, Shop, opened
-from tests.upstream.cache.test_fetching import manifest
+from tests.upstream.cache.shop import LAYER, MANIFEST, OTHER, SMALL, Shop, opened
+from tests.upstream.cache.test_fetching import blob, manifest
 from tests.upstream.scripted import Asked, Say, scripted
 
 from entrepot.upstream.cache.breaker import LIMIT, Breaker
@@ -74,6 +74,23 @@ def test_an_upstream_that_fails_is_told_until_it_answers(caching: Caching) -> No
         time.sleep(1.2)
         assert manifest(client).content == MANIFEST
         assert said(client) == (0, 0)
+
+
+@pytest.mark.parametrize("wanted", [SMALL, LAYER], ids=["small", "large"])
+def test_one_that_works_again_is_asked_though_nobody_wants_but_a_blob(
+    wanted: bytes, caching: Caching
+) -> None:
+    with opened() as (shop, server):
+        client = caching(server.address).client
+        assert manifest(client).content == MANIFEST
+        shop.says = Say(500)
+        while not said(client)[0]:
+            assert blob(client, wanted).status_code == 503
+        shop.says, deadline = None, time.monotonic() + 60
+        while (answer := blob(client, wanted)).status_code != 200:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(1.1)  # longer than the pause
+        assert answer.content == wanted
 
 
 def test_a_login_that_is_refused_is_told_until_it_is_taken(caching: Caching) -> None:

@@ -44,7 +44,6 @@ class Fetching:
 
     async def fetch(self, pour: Pour) -> bool:
         """Have it here. Raises `UpstreamError`, `OCIError`, OSError, sqlite3.Error."""
-        pour.remote.check()
         if await self._is_sibling(pour):
             link = partial(blobs.link, repository=pour.repository, digest=pour.blob.digest)
             if await self._database.write(link):
@@ -85,6 +84,7 @@ class Fetching:
 
     async def _large(self, pour: Pour) -> None:
         """One that lies in the store; the database knows of its piece before the store does."""
+        pour.remote.check()  # here alone: it counts as an attempt, and `ask` does so by itself
         self._check_disk(pour.blob)
         owner, piece = secrets.token_hex(16), Piece.new(self._database.keyring)
         left = await self._leases.left(pour.what, pour.repository)
