@@ -48,7 +48,7 @@ class Weather:
     def __init__(self, address: str) -> None:
         self.address = address
         self.moods: dict[str, Mood] = {}
-        """By the first part of a repository's name."""
+        """By a repository's name, or the first part of it."""
         self.ended = threading.Event()
         """Who hangs waits for it."""
         self.asked: list[str] = []
@@ -60,8 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _serve(self) -> None:
-        case = self.path.split("/")[2] if self.path.startswith("/v2/") else ""
-        mood = self.weather.moods.get(case, Mood.WELL)
+        mood = self._mood()
         self.weather.asked.append(f"{self.command} {self.path}")
         if mood is Mood.HUNG:
             self.weather.ended.wait(20)
@@ -74,6 +73,11 @@ class _Handler(BaseHTTPRequestHandler):
         if mood is Mood.SLOW:
             self.weather.ended.wait(0.4)
         self._pass(mood)
+
+    def _mood(self) -> Mood:
+        _, api, case, *rest = [*self.path.split("/"), "", ""]
+        case, moods = case if api == "v2" else "", self.weather.moods
+        return moods.get(f"{case}/{rest[0]}", moods.get(case, Mood.WELL))
 
     def _pass(self, mood: Mood) -> None:
         headers = {key: self.headers[key] for key in _ASKED if key in self.headers}

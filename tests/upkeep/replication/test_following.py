@@ -11,6 +11,7 @@ import pytest
 from tests.accounts import ADMIN, Accounts, first_start
 from tests.content import put_image
 from tests.served import Served, serving
+from tests.signatures.signed import curve, pem
 from tests.upkeep.replication.conftest import (
     Office,
     found,
@@ -24,6 +25,7 @@ from tests.upkeep.replication.conftest import (
     tell,
     until,
 )
+from tests.upstream.weather import Mood, Weather, weather
 
 from entrepot.db import immutable_rules, place, replications
 from entrepot.db.immutable_rules import Kind
@@ -201,3 +203,79 @@ def test_one_that_shows_no_log_is_compared(office: Office) -> None:
     until(lambda: held(near.url, "team/app", "1") == one)
     assert found(near.folder, "r").there is None
     until(lambda: standing(near.folder, "r").done == 1)
+
+
+def test_what_the_login_may_not_pull_holds_up_nothing_else(pair: tuple[End, End]) -> None:
+    near, far = pair
+    robot = Accounts(far.folder).robot("denied", "reader:denied/*")
+    put_image(far.client, "denied/signed", "0", b"before")
+    near.pulls("denied", far, login=robot.name, secret=robot.secret)
+    demand(far.client, "denied", "denied/signed")
+    push_index(far.client, "denied/signed", "1", b"a", b"b")  # nobody signs it
+    other = put_image(far.client, "denied/other", "1", b"c")
+    until(lambda: near.tag("denied/other", "1") == other, lambda: found(near.folder, "denied"))
+
+
+def demand(admin: httpx.Client, project: str, pattern: str) -> None:
+    """Have a registry give out what is signed, and nothing else, of repositories of a pattern."""
+    known = {"key": {"pem": pem(curve())}}
+    admin.put(f"/api/v1/signers/{project}/ci", json=known).raise_for_status()
+    path = "/api/v1/demands"
+    admin.put(path, params={"pattern": pattern}, json={"signers": ["ci"]}).raise_for_status()
+
+
+@pytest.fixture
+def between(pair: tuple[End, End]) -> Iterator[Weather]:
+    """A proxy before the far end."""
+    with weather(pair[1].served.url.removeprefix("http://")) as found:
+        yield found
+
+
+def pulls_through(near: End, name: str, between: Weather) -> None:
+    login = {"login": ADMIN.pair[0], "secret": ADMIN.secret, "every": SELDOM}
+    url = f"http://{between.address}"
+    rule(near.folder, name, url, f"{name}/*", direction=Direction.PULL, **login)
+    until(lambda: found(near.folder, name).there is not None)
+    still(near.folder, name)
+
+
+def test_one_that_is_away_for_a_moment_is_followed_on(
+    pair: tuple[End, End], between: Weather
+) -> None:
+    near, far = pair
+    put_image(far.client, "moment/app", "0", b"before")
+    pulls_through(near, "moment", between)
+    before = found(near.folder, "moment").compared_at
+    between.moods[""] = Mood.AWAY  # its API, as a proxy says while it restarts
+    one = put_image(far.client, "moment/app", "1", b"a")
+    until(lambda: "503" in found(near.folder, "moment").error)
+    between.moods.clear()
+    until(lambda: near.tag("moment/app", "1") == one, lambda: found(near.folder, "moment"))
+    assert found(near.folder, "moment").compared_at == before
+
+
+def test_what_is_broken_there_holds_up_nothing_else(
+    pair: tuple[End, End], between: Weather
+) -> None:
+    near, far = pair
+    pulls_through(near, "vain", between)
+    between.moods["vain/app"] = Mood.FAILING
+    push_index(far.client, "vain/app", "1", b"a", b"b")
+    other = put_image(far.client, "vain/other", "1", b"c")
+    until(lambda: near.tag("vain/other", "1") == other, lambda: found(near.folder, "vain"))
+
+
+def test_what_cannot_be_written_down_is_told_and_waited_for(pair: tuple[End, End]) -> None:
+    near, far = pair
+    near.pulls("full", far)
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        db.execute(
+            "create trigger full before update of there on replication when old.name = 'full' "
+            "begin select raise(abort, 'the disk is full'); end"
+        )
+    one = put_image(far.client, "full/app", "1", b"a")
+    until(lambda: "the disk is full" in found(near.folder, "full").error)
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        db.execute("drop trigger full")
+    until(lambda: near.tag("full/app", "1") == one)
+    until(lambda: found(near.folder, "full").error == "")

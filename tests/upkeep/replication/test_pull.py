@@ -11,6 +11,7 @@ from tests.served import Served
 from tests.upkeep.replication.conftest import (
     Office,
     compare,
+    found,
     give,
     held,
     items,
@@ -23,6 +24,7 @@ from tests.upkeep.replication.conftest import (
     whole,
 )
 from tests.upstream.cache.shop import LAYER, opened
+from tests.upstream.weather import Mood, weather
 
 from entrepot.db import place, projects, quarantine
 from entrepot.db.projects import Project
@@ -79,6 +81,21 @@ def test_deletions(near: Served, far: httpx.Client) -> None:
     compare(near.folder, "far")
     until(lambda: held(near.url, APP, "2.0") is None)
     assert held(near.url, APP, "1.0")
+
+
+def test_a_repository_that_is_broken_there_holds_up_none_behind_it(
+    near: Served, far: httpx.Client
+) -> None:
+    broken = give(far, "team/a", "1.0", LAYERS[0])
+    other = give(far, "team/b", "1.0", LAYERS[1])
+    with weather(url(far).removeprefix("http://")) as between:
+        between.moods["team/a"] = Mood.FAILING
+        rule(near.folder, "far", f"http://{between.address}", direction=PULL)
+        until(lambda: held(near.url, "team/b", "1.0") == other, lambda: found(near.folder, "far"))
+        until(lambda: "team/a was not compared" in found(near.folder, "far").error)
+        between.moods.clear()
+        compare(near.folder, "far")
+        until(lambda: held(near.url, "team/a", "1.0") == broken)
 
 
 def test_what_was_put_here_by_others_stays(near: Served, far: httpx.Client) -> None:

@@ -1,11 +1,12 @@
 """The compare: all that a rule means, at both ends; what differs is put in line. For threads.
 
 It sees what the log of changes cannot say: what was lost or changed at the other end, and, for a
-rule that pulls, anything at all.
+rule that pulls, anything at all. What is broken there holds up nothing that comes behind it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 from entrepot.auth import pattern
@@ -22,31 +23,59 @@ from entrepot.upstream.place import BrokenError, UnknownError, UpstreamError
 
 _PAGE = 1000
 _AT_ONCE = 4
+_PATIENCE = 4
+"""Failures in a row after which the other registry counts as away."""
 
 
-Found = tuple[list[Entry], str]
-"""Some of what differs in a repository, and why some could not be compared; "" where all could."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Some of what differs in a repository."""
+
+    entries: list[Entry]
+    trouble: str = ""
+    """Why some could not be compared; "" where all could."""
+    again: bool = False
+    """Whether that may be otherwise when it is tried again."""
+
+
+class _Patience:
+    """With a registry that breaks off: so often in a row that it counts as away."""
+
+    def __init__(self) -> None:
+        self._left = _PATIENCE
+
+    def went_on(self) -> None:
+        self._left = _PATIENCE
+
+    def trouble(self, what: str, error: UpstreamError) -> Found:
+        """What is not compared. Raises `BrokenError` where nothing more is to be."""
+        if isinstance(error, BrokenError):
+            self._left -= 1
+            if error.wait or self._left <= 0:
+                raise error
+        said = f"{what} was not compared: {why(error)}"
+        return Found([], said, isinstance(error, BrokenError))
 
 
 def compare(way: Way, *, deep: bool) -> Iterator[Found]:
     """All that differs. A `deep` one looks also for what came to refer to images that stayed the
     same; each does so for images that were copied of late. Raises `BrokenError`.
     """
-    pool = ThreadPoolExecutor(_AT_ONCE, "entrepot-compare")
+    pool, patience = ThreadPoolExecutor(_AT_ONCE, "entrepot-compare"), _Patience()
     try:
         for repository in _repositories(way):
             try:
-                yield from _repository(way, pool, repository, deep=deep)
-            except (BrokenError, StoppedError):
+                yield from _repository(way, pool, patience, repository, deep=deep)
+            except StoppedError:
                 raise
             except UpstreamError as error:
-                yield [], f"{repository} was not compared: {why(error)}"
+                yield patience.trouble(repository, error)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _repository(
-    way: Way, pool: ThreadPoolExecutor, repository: str, *, deep: bool
+    way: Way, pool: ThreadPoolExecutor, patience: _Patience, repository: str, *, deep: bool
 ) -> Iterator[Found]:
     """Some tags after the other: what differs is copied while the rest is looked at."""
     names = _names(way, repository)
@@ -64,25 +93,27 @@ def _repository(
         if way.pace.stop.is_set():
             raise StoppedError("it was stopped, and goes on later")
         some = tags[start : start + PART]
-        yield _differing(
-            repository,
-            {tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in some},
-        )
+        asked = {tag: pool.submit(differs, way, repository, tag, known.get(tag)) for tag in some}
+        yield from _differing(repository, asked, patience)
     gone = known.keys() - set(tags)
-    yield [(repository, tag, True) for tag in gone if known[tag].state is not State.WAITING], ""
+    waits = State.WAITING
+    yield Found([(repository, tag, True) for tag in gone if known[tag].state is not waits])
 
 
-def _differing(repository: str, asked: Mapping[str, Future[bool]]) -> Found:
+def _differing(
+    repository: str, asked: Mapping[str, Future[bool]], patience: _Patience
+) -> Iterator[Found]:
     """The tags that differ; one that cannot be compared holds up no other."""
-    found, trouble = list[Entry](), ""
+    found = list[Entry]()
     for tag, each in asked.items():
         try:
             found += [(repository, tag, False)] if each.result() else []
-        except (BrokenError, StoppedError):
+            patience.went_on()
+        except StoppedError:
             raise
         except UpstreamError as error:
-            trouble = f"{repository}:{tag} was not compared: {why(error)}"
-    return found, trouble
+            yield patience.trouble(f"{repository}:{tag}", error)
+    yield Found(found)
 
 
 def _known(way: Way, repository: str) -> dict[str, Item]:

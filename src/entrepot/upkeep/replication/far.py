@@ -72,7 +72,8 @@ class Far:
 
     def log(self, after: int | None, wait: float) -> tuple[list[Row], int]:
         """What its log of changes has behind a cursor, be it after a while, and the cursor behind
-        that; None for the log's end. Raises `OtherError`, `EndsError`, `BrokenError`.
+        that; None for the log's end. Raises `OtherError`, such as `AwayError`; `EndsError`,
+        `BrokenError`.
         """
         where = "" if after is None else f"&after={after}"
         return told.log(self._connected(), f"/changes?limit={WINDOW}&wait={wait:g}{where}")
@@ -84,7 +85,7 @@ class Far:
     def says(self, name: Repository, tag: str) -> Stands | None:
         """The same of any registry."""
         query = urlencode({"repository": name.name, "tag": tag})
-        return told.stands(self._connected(), f"/tags/moved?{query}")
+        return told.stands(self._connected(), f"/tags/moved?{query}", known=self.follows)
 
     def close(self) -> None:
         """Give the connections back."""

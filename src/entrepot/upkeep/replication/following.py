@@ -5,19 +5,24 @@ that has no such log, or does not show it, is asked again now and then, and comp
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from entrepot.db import replications
+from entrepot.db.changes import Row
 from entrepot.db.connection import Connection
 from entrepot.db.replication_tags import Entry
 from entrepot.db.replications import Direction
 from entrepot.upkeep.replication import heard
-from entrepot.upkeep.replication.told import EndsError, OtherError
+from entrepot.upkeep.replication.told import AwayError, EndsError, OtherError
 from entrepot.upkeep.replication.way import Way
+from entrepot.upstream.place import UpstreamError
 
 _WAIT = 10.0
 """Seconds that one request waits: less than a connection may be silent."""
 _BRIEF, _AGAIN = 1.0, 600.0
+_LONG = 8
+"""Times that one that was followed may say that it is away: for some minutes."""
 
 DAY = 24 * 3600.0
 
@@ -33,6 +38,7 @@ class Following:
     """When it is to be read."""
     known: bool = field(init=False)
     """Whether it is known if it can be followed: only then is anything compared."""
+    _away: int = 0
 
     def __post_init__(self) -> None:
         self.known = self.way.rule.direction is Direction.PUSH
@@ -51,15 +57,31 @@ class Following:
         began, after = time.monotonic(), self.there
         try:
             rows, end = self.way.far.log(after, 0.0 if after is None else _WAIT)
+        except AwayError:
+            self._away += 1
+            if after is not None and self._away < _LONG:
+                raise
+            return Heard({}, None)
         except OtherError:
             return Heard({}, None)
         except EndsError:
             rows, end = self.way.far.log(None, 0.0)
             after = None
-        self.way.far.follows = True
-        found = heard.entries(self.way, rows)
+        self.way.far.follows, self._away = True, 0
         idle = not rows and time.monotonic() - began < _BRIEF
-        return Heard(found, end, anew=after is None, idle=idle)
+        found = self._entries(rows)
+        return Heard(found or {}, end, anew=after is None or found is None, idle=idle)
+
+    def _entries(self, rows: Sequence[Row]) -> dict[Entry, float] | None:
+        """What rows put in line; None where one of them cannot be looked at, whose image may be
+        broken there: so all is compared, and it holds up nothing that comes behind it.
+        """
+        try:
+            return heard.entries(self.way, rows)
+        except UpstreamError:
+            if self.way.pace.stop.is_set():
+                raise
+            return None
 
     def note(self, db: Connection, found: "Heard", now: float) -> None:
         """Write down how far the log was read, once what was heard is in line."""

@@ -15,7 +15,7 @@ from entrepot.oci.errors import OCIError
 from entrepot.oci.names import Repository
 from entrepot.upkeep.replication.line import image_of, is_tag, of_image
 from entrepot.upkeep.replication.way import Way
-from entrepot.upstream.place import UnknownError
+from entrepot.upstream.place import RefusedError, UnknownError
 from entrepot.versions.reading import is_referrer
 
 _MOVES = {Kind.TAGGED, Kind.PROMOTED, Kind.ROLLED_BACK}
@@ -71,7 +71,7 @@ def _subject(way: Way, row: Row, here: Repository) -> str:
         return ""
     try:
         found = way.far.repository(Repository(row.repository)).manifest(digest)
-    except UnknownError:
+    except (UnknownError, RefusedError):  # such as one that nobody has signed
         return ""
     return str(found.subject.digest) if found.subject else ""
 

@@ -24,6 +24,10 @@ class OtherError(UpstreamError):
     """It is no Entrepot, an older one, or does not let this login read its log."""
 
 
+class AwayError(OtherError):
+    """It answers what may be otherwise in a moment: an Entrepot that restarts, behind a proxy."""
+
+
 class EndsError(UpstreamError):
     """Its log ends before the cursor: it was restored from a backup."""
 
@@ -44,13 +48,19 @@ def log(http: Http, path: str) -> tuple[list[Row], int]:
     return rows, cursor
 
 
-def stands(http: Http, path: str) -> Stands | None:
-    """What a tag is there, and since when; None where nothing says so."""
+def stands(http: Http, path: str, *, known: bool) -> Stands | None:
+    """What a tag is there, and since when; None where nothing says so. One that is `known` to say
+    such things is asked again: raises `AwayError` then.
+    """
     try:
         document = _document(_asked(http, path))
         digest = document["digest"]
         found = None if digest is None else str(Digest.parse(digest))
         return Stands(found, None if document["at"] is None else _seconds(document["at"]))
+    except AwayError:
+        if known:
+            raise
+        return None
     except (OtherError, OCIError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -61,7 +71,7 @@ def _asked(http: Http, path: str) -> Answer:
     except BrokenError as error:
         if not error.status:
             raise
-        raise OtherError(str(error)) from None
+        raise AwayError(str(error)) from None
     except UpstreamError as error:
         raise OtherError(str(error)) from None
 

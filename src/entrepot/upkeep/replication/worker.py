@@ -23,6 +23,7 @@ from entrepot.upkeep.follower import LOOK
 from entrepot.upkeep.replication import compare, line, pull, push
 from entrepot.upkeep.replication.following import DAY, Following
 from entrepot.upkeep.replication.pace import delay
+from entrepot.upkeep.replication.rest import Rest
 from entrepot.upkeep.replication.way import Here, Way, why
 from entrepot.upstream.cache.leases import heard
 from entrepot.upstream.copying import Copier
@@ -38,6 +39,8 @@ its version in a moment.
 """
 _FINISH = 5.0
 """Seconds that copies under way have in the end."""
+_SHARE = 20
+"""How much longer than it took one that was not whole is waited with the next compare."""
 
 _log = logging.getLogger("entrepot.replication")
 
@@ -54,8 +57,10 @@ class Worker:
         self._threads = ThreadPoolExecutor(AT_ONCE + 2, f"entrepot-replicate-{rule.name}")
         self._copier = Copier()
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._failures, self._rests_until = 0, 0.0
+        self._rest = Rest()
         self._deep_at = 0.0
+        self._again_at, self._partial = 0.0, 0
+        """When all is compared once more, since some could not be, and how often that was so."""
         self._following = Following(self.way, rule.there)
         self._troubled = False
 
@@ -67,7 +72,8 @@ class Worker:
         """Hear how far its rule is by now."""
         cursor = max(self.rule.cursor, rule.cursor)
         if rule.asked_at != self.rule.asked_at:
-            self._failures, self._rests_until = 0, 0.0
+            self._rest.end()
+            self._again_at = 0.0
         self.rule = replace(rule, cursor=cursor)
 
     async def close(self) -> None:
@@ -89,8 +95,8 @@ class Worker:
     async def launch(self, wake: Callable[[], None]) -> float:
         """Begin what is due; for how many seconds there is nothing more."""
         now = time.time()
-        if now < self._rests_until:
-            return self._rests_until - now
+        if now < self._rest.until:
+            return self._rest.until - now
         if _FOLLOW not in self._tasks and self._following.due <= now:
             self._begin(_FOLLOW, self._follow(), wake)
         if _COMPARE not in self._tasks and self._next_compare() <= now:
@@ -164,7 +170,7 @@ class Worker:
         if not isinstance(error, UpstreamError):
             _log.error("replication %s failed: %s", self.rule.name, told, exc_info=error)
         if isinstance(error, BrokenError):
-            self._rest(error)
+            self._broke(_key(item), error)
         self._metrics.add(REPLICATED, 1, f"{self.rule.name},failed")
         again = time.time() + delay(item.attempts + 1)
         fail = partial(replication_tags.fail, item=item, error=told, again_at=again)
@@ -176,20 +182,22 @@ class Worker:
     def _next_compare(self) -> float:
         """When all is to be compared."""
         following = self._following
-        return self.rule.next_compare(following.least) if following.known else float("inf")
+        if not following.known:
+            return float("inf")
+        return max(self.rule.next_compare(following.least), self._again_at)
 
     async def _follow(self) -> None:
         """Read on in the other registry's log, or wait for what comes there."""
         following = self._following
         try:
             found = await self._aside(following.read)
+            now = time.time()
+            await self.enlist(found.entries, ahead=line.AHEAD)
+            await self._database.note(partial(following.note, found=found, now=now))
         except Exception as error:  # noqa: BLE001 - it is tried again
-            await self._compare_failed(error)
             self._troubled = True
+            await self._compare_failed(error)
             return
-        now = time.time()
-        await self.enlist(found.entries, ahead=line.AHEAD)
-        await self._database.note(partial(following.note, found=found, now=now))
         following.went_on(found, now)
         if found.anew:
             self.rule = replace(self.rule, asked_at=now)
@@ -200,28 +208,38 @@ class Worker:
 
     async def _compare(self) -> None:
         """Have all compared, and what differs put in line as it is found."""
-        began, error = time.time(), ""
-        deep = self.rule.asked_at is not None and self._next_compare() == 0
+        began, error, again = time.time(), "", False
+        deep = self.rule.asked_at is not None and self.rule.next_compare() == 0
         deep = deep or began - self._deep_at > DAY
         found = compare.compare(self.way, deep=deep)
         try:
             while (each := await self._aside(lambda: next(found, None))) is not None:
-                entries, trouble = each
-                error = trouble or error
-                await self.enlist(dict.fromkeys(entries, time.time()))
+                error, again = each.trouble or error, again or each.again
+                await self.enlist(dict.fromkeys(each.entries, time.time()))
         except Exception as failed:  # noqa: BLE001 - it is made again later
             await self._compare_failed(failed)
             return
+        if again:
+            await self._compare_again(began, error)
+            return
         if deep:
             self._deep_at = began
+        self._partial = 0
         await self._end_compare(began, error)
+
+    async def _compare_again(self, began: float, error: str) -> None:
+        """Have it made once more, for what could not be compared; nothing else waits for that."""
+        self._partial += 1
+        now = time.time()
+        self._again_at = now + max(delay(self._partial), _SHARE * (now - began))
+        await self._end_compare(None, error)
 
     async def _compare_failed(self, error: Exception) -> None:
         if self.way.pace.stop.is_set():
             return
         if not isinstance(error, UpstreamError):
             _log.error("the compare of %s failed", self.rule.name, exc_info=error)
-        self._rest(error)
+        self._broke(None, error)
         await self._end_compare(None, f"it cannot be compared: {why(error)}")
 
     async def _end_compare(self, at: float | None, error: str) -> None:
@@ -245,21 +263,13 @@ class Worker:
 
     def _went_on(self) -> None:
         """The other registry does what it is asked for."""
-        if self._failures:
+        if self._rest.went_on():
             _log.info("replication %s goes on", self.rule.name)
-        self._failures = 0
 
-    def _rest(self, error: Exception) -> None:
+    def _broke(self, image: tuple[str, str] | None, error: Exception) -> None:
         """Ask the other registry nothing for a while."""
-        now = time.time()
-        if now >= self._rests_until:
-            self._failures += 1
-            if self._failures == 1:
-                _log.warning(
-                    "replication %s waits, and tries again: %s", self.rule.name, why(error)
-                )
-        wait = error.wait if isinstance(error, BrokenError) else 0.0
-        self._rests_until = now + max(wait, delay(self._failures))
+        if self._rest.failed(image, error, time.time()):
+            _log.warning("replication %s waits, and tries again: %s", self.rule.name, why(error))
 
 
 _COMPARE = ("", "")
