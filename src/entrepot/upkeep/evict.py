@@ -12,7 +12,9 @@ from entrepot.db.database import Database
 from entrepot.db.eviction import START, Room, Unused
 from entrepot.db.quotas import Usage
 from entrepot.db.upstreams import Upstream
+from entrepot.encryption.keys import EncryptionError
 from entrepot.oci.errors import Code, OCIError
+from entrepot.upkeep.job import JobError
 
 JOB = "cache"
 
@@ -23,7 +25,6 @@ YOUNG = 3600.0
 
 PAGE = 5000
 """Images that one look finds, which reads all of the cache."""
-_MOST = 1000
 _BY = By("entrepot", via="cache")
 
 
@@ -39,9 +40,19 @@ def _excess(used: int, quota: int | None) -> int:
 
 
 async def evict(database: Database) -> int:
-    """Make room in all caches; how many bytes went."""
-    rows = await database.read(partial(upstreams.listed, after="", limit=_MOST))
-    return sum([await _evict(database, row) for row in rows])
+    """Make room in all caches; how many bytes went. One where that fails, as its row cannot be
+    opened, holds up no other. Raises `JobError` for those in the end.
+    """
+    freed, wrong = 0, list[str]()
+    for project in await database.read(upstreams.projects):
+        try:
+            row = await database.read(partial(upstreams.find, project=project))
+            freed += await _evict(database, row) if row else 0
+        except (EncryptionError, OCIError) as error:
+            wrong.append(f"{project}: {error}")
+    if wrong:
+        raise JobError("; ".join(wrong))
+    return freed
 
 
 async def _evict(database: Database, row: Upstream) -> int:

@@ -36,6 +36,7 @@ from entrepot.db.upstreams import Upstream
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag
 from entrepot.upkeep.evict import evict, excess
+from entrepot.upkeep.job import JobError
 
 SIZE = 100_000
 LAYERS = [bytes([number]) * SIZE for number in range(6)]
@@ -270,6 +271,27 @@ def test_hundreds_go_after_one_look_at_all(tmp_path: Path) -> None:
         assert counted.scans == 1
         left = await database.read(lambda db: eviction.unused(db, "hub", 2000.0, MANY))
         assert MANY * 0.75 < len(left) < MANY * 0.85
+        await database.close()
+
+    asyncio.run(run())
+
+
+def test_one_cache_that_cannot_be_opened_holds_up_no_other(tmp_path: Path) -> None:
+    """Its password is sealed by a key that is not here."""
+
+    def fill(db: Connection) -> None:
+        full(db)
+        projects.create(db, Project("first"), "test")
+        upstreams.put(db, Upstream("first", "http://127.0.0.1:9", secret="x"))
+        db.execute("update upstream set key = 'gone', secret = 'AAAA' where project = 'first'")
+
+    async def run() -> None:
+        database = SQLiteDatabase(tmp_path)
+        await database.write(fill, large=True)
+        with pytest.raises(JobError, match="first: "):
+            await evict(database)
+        left = await database.read(lambda db: eviction.unused(db, "hub", 2000.0, MANY))
+        assert len(left) < MANY * 0.85
         await database.close()
 
     asyncio.run(run())
