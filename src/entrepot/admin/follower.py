@@ -7,7 +7,7 @@ costs no query until something comes that concerns them (`db.news`).
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 
 from fastapi import Request
@@ -45,6 +45,22 @@ async def present(request: Request) -> AsyncIterator["asyncio.Task[None]"]:
         await asyncio.gather(gone, return_exceptions=True)
 
 
+@contextlib.contextmanager
+def _calling(act: Callable[[], None], end: "asyncio.Task[None]") -> Iterator[None]:
+    """Have something done when a task ends, for as long as the block lasts: a stream of weeks waits
+    a million times for the same client to go.
+    """
+
+    def ended(_: object) -> None:
+        act()
+
+    end.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        end.remove_done_callback(ended)
+
+
 class Follower:
     """A caller who follows the log, and what they asked for."""
 
@@ -77,8 +93,10 @@ class Follower:
         news, loop = self.news, asyncio.get_running_loop()
         until = loop.time() + seconds
         self.check_room()
-        with news.watch(self._concerns, self._caller.actor.subject) as watch:
-            gone.add_done_callback(lambda _: watch.wake())
+        with (
+            news.watch(self._concerns, self._caller.actor.subject) as watch,
+            _calling(watch.wake, gone),
+        ):
             while True:
                 rows, cursor, is_last = await self.look(cursor)
                 left = until - loop.time()
