@@ -98,6 +98,31 @@ async def test_who_was_told_of_a_change_finds_it_known_to_all(
             assert all(("tagged", "team/app") in told for told in lists)
 
 
+async def test_what_others_write_does_not_pile_up_where_nobody_asks(
+    one: PostgresDatabase, database_url: str
+) -> None:
+    async with replica(database_url) as two:
+        told = heard_by(two)
+        for _ in range(3):
+            await one.write(change)
+        await until(lambda: told.count(("tagged", "team/app")) >= 3, within=60)
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+async def test_whatever_isolation_the_database_has_by_itself(
+    one: PostgresDatabase, database_url: str, level: str
+) -> None:
+    """Whoever waited for the lock of writes sees what was written meanwhile."""
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(database_url, autocommit=True) as db:
+        db.execute(f"alter database \"{name}\" set default_transaction_isolation to '{level}'")
+    async with replica(database_url) as two, replica(database_url) as three:
+        before = await one.read(changes.newest)
+        await asyncio.gather(*(each.write(change) for _ in range(10) for each in (two, three)))
+        for each in (two, three):
+            assert await each.read(changes.newest) == before + 20
+
+
 async def test_a_peer_that_was_killed_holds_changes_up_once(
     one: PostgresDatabase, database_url: str
 ) -> None:

@@ -57,13 +57,20 @@ class Listener:
 
     async def _watch(self) -> None:
         while True:
-            alive = time.monotonic() - self._beat < PATIENCE
-            if alive and not self._heard.current:
-                self._heard.regain()
-            elif not alive and self._heard.current:
-                _log.error("changes are not heard of: nothing is cached until they are again")
-                self._heard.lose()
+            try:
+                self._look()
+            except Exception:  # noqa: BLE001 - a dead task is not seen, nor replaced
+                _log.exception("what changed could not be told here; it is tried again")
             await asyncio.sleep(_LOOK)
+
+    def _look(self) -> None:
+        alive = time.monotonic() - self._beat < PATIENCE
+        if alive and not self._heard.current:
+            self._heard.regain()
+        elif not alive and self._heard.current:
+            _log.error("changes are not heard of: nothing is cached until they are again")
+            self._heard.lose()
+        self._heard.follow()  # else it would pile up where nobody asks for days
 
     def _run(self) -> None:
         while not self._closing.is_set():

@@ -34,6 +34,8 @@ _OPTIONS = {
 def _session(statement_seconds: int) -> str:
     settings = {
         "statement_timeout": f"{statement_seconds}s",
+        # Whoever waited for the lock of writes must see what its holder before wrote.
+        "default_transaction_isolation": r"read\ committed",
         "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
         "tcp_keepalives_idle": SILENCE_SECONDS // 2,
         "tcp_keepalives_interval": 2,
