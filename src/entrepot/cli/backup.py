@@ -34,7 +34,7 @@ def create(
     dest: Dest = "",
     *,
     keep: Annotated[
-        int | None, typer.Option(min=1, help="Prune then: how many backups stay.")
+        int | None, typer.Option(min=1, help="Prune then: how many backups of this registry stay.")
     ] = None,
     look_at_all: Annotated[
         bool,
@@ -194,9 +194,18 @@ def prune(
     keep: Annotated[
         int | None,
         typer.Option(
-            min=1, help="How many backups stay, the newest.", show_default="as the settings say"
+            min=1,
+            help="How many backups of each registry stay, the newest.",
+            show_default="as the settings say",
         ),
     ] = None,
+    of: Annotated[
+        str,
+        typer.Option(
+            help="Of this registry alone, as `list` names it in its last column.",
+            show_default="all",
+        ),
+    ] = "",
     key_file: KeyFile = None,
     endpoint: Endpoint = "",
     region: Region = "",
@@ -205,7 +214,7 @@ def prune(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Take away the oldest backups, and the content that no other has.
+    """Take away the oldest backups of each registry, and the content that no other has.
 
     Examples: `entrepot backup prune /mnt/backup --keep 30`,
     `entrepot backup prune s3://backups/registry --keep 7 --json`
@@ -230,7 +239,7 @@ def prune(
             fail("say how many backups stay: --keep")
         document.read(vault, "")  # where there is none the place is mistyped
         with shown() as show:
-            found = take_away(vault, keep, show)
+            found = take_away(vault, keep, show, of=of)
     words = (
         f"{are(len(found.removed), 'backup')} gone, {len(found.kept)} "
         f"{'stays' if len(found.kept) == 1 else 'stay'}; {show_size(found.bytes)} are free"

@@ -34,7 +34,7 @@ class BackupSettings(BaseModel):
     backup_at: tuple[str, ...] = ("02:00",)
     """Times of day, in UTC, when the server makes one; where empty, when somebody asks for it."""
     backup_keep: int = Field(default=30, ge=0)
-    """How many backups stay; 0 for all."""
+    """How many backups of this registry stay; 0 for all."""
     backup_key_file: Path | None = None
     """File with the keys that backups are sealed by, the current one first."""
 

@@ -1,5 +1,7 @@
 """What is too old goes, and nothing that a later backup has."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -16,13 +18,28 @@ from entrepot.upkeep.backup.vault import BusyError
 
 
 @pytest.mark.parametrize(
-    ("whole", "keep", "remove"),
-    [([], 3, ""), (list("abc"), 3, ""), (list("abc"), 2, "a"), (list("abc"), 0, "ab")],
+    ("sources", "keep", "of", "remove"),
+    [
+        ("", 3, "", ""),
+        ("XXX", 3, "", ""),
+        ("XXX", 2, "", "a"),
+        ("XXX", 0, "", "ab"),
+        ("YXXX", 2, "", "b"),
+        ("YXYXX", 1, "", "abd"),
+        ("YXYXX", 1, "X", "bd"),
+        ("YXYXX", 1, "Z", ""),
+        ("?XXX", 2, "", "ab"),
+        ("X?XX", 2, "", "ab"),
+        ("Y?XX", 1, "", "c"),
+        ("XX?", 1, "", "a"),
+        ("??", 1, "", ""),
+    ],
 )
-def test_the_newest_stay(whole: list[str], keep: int, remove: str) -> None:
-    found = plan(whole, keep)
+def test_the_newest_of_each_registry_stay(sources: str, keep: int, of: str, remove: str) -> None:
+    whole = dict(zip("abcde", (None if s == "?" else s for s in sources), strict=False))
+    found = plan(whole, keep, of)
     assert "".join(found.remove) == remove
-    assert [*found.remove, *found.keep] == whole
+    assert sorted([*found.remove, *found.keep]) == list(whole)
 
 
 def test_a_later_one_is_whole_behind_it(site: Site, tmp_path: Path) -> None:
@@ -86,3 +103,41 @@ def test_a_backup_is_made_where_older_ones_must_stay(site: Site) -> None:
     assert "older ones stay for now" in done.output
     assert first["id"] in [each["id"] for each in site.json("list")]
     assert len(site.create("--keep", "1")["removed"]) == 2
+
+
+def test_registries_that_share_a_place_leave_each_other_theirs(site: Site, tmp_path: Path) -> None:
+    other, old = tmp_path / "other", site.create()
+    assert site.run("restore", "--data", str(other)).status == 0
+    theirs = site.json("create", "--data", str(other), "--keep", "1")
+    assert theirs["removed"] == []
+    new = site.create("--keep", "1")
+    assert new["removed"] == [old["id"]]
+    newer = site.json("create", "--data", str(other))
+    assert site.json("prune", "--keep", "1", "--of", new["source"])["removed"] == []
+    assert site.json("prune", "--keep", "1")["removed"] == [theirs["id"]]
+    assert [each["id"] for each in site.json("list")] == [new["id"], newer["id"]]
+    assert site.run("verify").status == 0
+    mistyped = site.run("prune", "--keep", "1", "--of", "nobody")
+    assert (mistyped.status, "is of nobody" in mistyped.error) == (2, True)
+
+
+def test_one_that_was_made_stays_though_the_clock_went_back(site: Site) -> None:
+    first = site.create()
+    future = document.new_id(datetime.now(UTC) + timedelta(days=3650))
+    rename(Path(site.dest), first["id"], future)
+    second = site.create("--keep", "1")
+    assert second["removed"] == [future]
+    assert second["created_at"][:4] < second["id"][:4]
+    assert second["looked_at"] <= second["created_at"], "not only in ten years"
+    third = site.create()
+    assert [each["id"] for each in site.json("list")] == [second["id"], third["id"]]
+    assert site.json("verify")["damaged"] == []
+
+
+def rename(dest: Path, old: str, new: str) -> None:
+    """As if a backup had been made when its new id says."""
+    vault = FolderVault(dest)
+    made = document.read(vault, old)
+    text = replace(made, id=new, looked_at="2099-01-01T00:00:00+00:00").dump()
+    (dest / "backups" / old).rename(dest / "backups" / new)
+    vault.put(f"backups/{new}/backup.json", [text], len(text))

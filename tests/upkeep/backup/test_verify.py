@@ -81,6 +81,7 @@ def test_one_that_is_damaged_hides_no_other(site: Site) -> None:
 
 
 def test_where_there_is_none_it_says_so(site: Site) -> None:
+    Path(site.dest).mkdir()
     done = site.run("verify")
     assert done.status == 2
     assert "there is no backup at" in done.error

@@ -164,7 +164,7 @@ class _Writing:
 
 def _made(source: End, now: datetime, state: State, past: Past, added: int) -> Backup:
     return Backup(
-        id=document.new_id(now),
+        id=document.new_id(now, past.last),
         created_at=now.isoformat(timespec="microseconds"),
         looked_at=past.looked_at.isoformat(timespec="seconds"),
         source=str(source),

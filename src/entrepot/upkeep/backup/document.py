@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Self, TypeVar
 
@@ -27,6 +27,9 @@ FOLDER = "backups"
 PARTS = "parts"
 
 _id = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{4}").fullmatch
+_STAMP, _MOMENT = "%Y%m%dT%H%M%S.%fZ", 23
+"""How an id begins, and the characters of that."""
+_NEXT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,13 @@ def _checksum(document: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def new_id(now: datetime) -> str:
-    """Of a backup of this moment, to the microsecond: two of one second must not change places."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
+def new_id(now: datetime, last: str = "") -> str:
+    """Of a backup of this moment, to the microsecond, or just behind the `last` one: two must not
+    change places, though the clock went back.
+    """
+    if last:
+        now = max(now, datetime.strptime(last[:_MOMENT], _STAMP).replace(tzinfo=UTC) + _NEXT)
+    return f"{now.astimezone(UTC):{_STAMP}}-{secrets.token_hex(2)}"
 
 
 def place_of(digest: str) -> str:

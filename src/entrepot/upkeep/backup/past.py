@@ -5,6 +5,7 @@ Now and then all of the place is looked at, and what is missing or cut short is 
 is where `verify` found damage: it leaves a file below `damaged/` for each that it found.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +18,7 @@ from entrepot.upkeep.backup.vault import BackupError, Vault
 
 DAMAGED = "damaged"
 _LOOK = timedelta(days=7)
-_TRIED = 3
+_TRIED = 50
 """Backups that are read, the newest first, to find one of the same registry."""
 
 
@@ -27,6 +28,8 @@ class Past:
 
     backup: Backup | None
     """The newest one of this registry, by this version of Entrepot."""
+    last: str
+    """The id of its newest one, by whichever version; "" where there is none."""
     looked_at: datetime
     marks: tuple[str, ...] = ()
     """Files that say what is damaged."""
@@ -64,25 +67,26 @@ class Past:
 
 def look(vault: Vault, source: str, now: datetime, *, all_of_it: bool = False) -> Past:
     """Find it. All of the place is looked at where that was long ago, or is asked for."""
-    backup = _newest(vault, source)
+    last = _newest(vault, source)
+    is_ours = last is not None and (last.version, last.schema) == (__version__, VERSION)
+    backup, last_id = last if is_ours else None, last.id if last else ""
     marks = tuple(file.name for file in vault.files(DAMAGED))
     if backup is not None and not (all_of_it or marks or backup.lost):
         looked_at = datetime.fromisoformat(backup.looked_at)
-        if now - looked_at < _LOOK:
-            return Past(backup, looked_at)
+        if timedelta() <= now - looked_at < _LOOK:  # the clock may have gone back
+            return Past(backup, last_id, looked_at)
     there = {file.name: file.size for folder in (BLOBS, PARTS) for file in vault.files(folder)}
     for name in marks:
         there.pop(name.removeprefix(f"{DAMAGED}/"), None)
-    return Past(backup, now.astimezone(UTC), marks, there)
+    return Past(backup, last_id, now.astimezone(UTC), marks, there)
 
 
 def _newest(vault: Vault, source: str) -> Backup | None:
+    """Of this registry, whichever version made it."""
     whole, _ = document.ids(vault)
     for id_ in reversed(whole[-_TRIED:]):
-        try:
+        with suppress(BackupError):  # what another has is good all the same
             found = document.read(vault, id_)
-        except BackupError:  # what another has is good all the same
-            continue
-        if (found.source, found.version, found.schema) == (source, __version__, VERSION):
-            return found
+            if found.source == source:
+                return found
     return None

@@ -1,10 +1,12 @@
-"""`prune`: the oldest backups go, and then the content that no other has.
+"""`prune`: the oldest backups of each registry go, and then the content that no other has.
 
-A backup that goes loses its `backup.json` first, so a prune that is killed leaves none that is
-half there. Content goes only where every backup that stays could be read: nothing on doubt.
+Registries may share a place, and none is to push out what another has. A backup that goes loses its
+`backup.json` first, so a prune that is killed leaves none that is half there. Content goes only
+where every backup that stays could be read: nothing on doubt.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from entrepot.oci.layout import BLOBS
@@ -12,7 +14,7 @@ from entrepot.upkeep.backup import document, reading
 from entrepot.upkeep.backup.document import FILE, FOLDER, PARTS, Backup
 from entrepot.upkeep.backup.reading import NAMING
 from entrepot.upkeep.backup.turn import Work, turn
-from entrepot.upkeep.backup.vault import BusyError, Vault
+from entrepot.upkeep.backup.vault import BackupError, BusyError, Vault
 from entrepot.upkeep.moving.move import Show
 
 _PAGE = 1000
@@ -38,19 +40,33 @@ class Pruned:
     """Of those."""
 
 
-def plan(whole: Sequence[str], keep: int) -> Plan:
-    """The newest `keep` stay, which is one at least."""
-    keep = max(keep, 1)
-    return Plan(tuple(whole[-keep:]), tuple(whole[:-keep]))
+def plan(whole: Mapping[str, str | None], keep: int, of: str = "") -> Plan:
+    """The newest `keep` of each registry stay, which is one at least; or those of one go alone.
+
+    `whole` says by ids, the oldest first, which registry a backup is of: None where it cannot be
+    read, and so goes only where all that stay are newer.
+    """
+    found = defaultdict[str, list[str]](list)
+    for id_, source in whole.items():
+        if source is not None:
+            found[source].append(id_)
+    old = {id_ for source in found if of in ("", source) for id_ in found[source][: -max(keep, 1)]}
+    oldest = next((id_ for id_, source in whole.items() if source and id_ not in old), "")
+    gone = {id_ for id_, source in whole.items() if id_ in old or (not source and id_ < oldest)}
+    keeps, goes = (tuple(i for i in whole if (i in gone) is is_gone) for is_gone in (False, True))
+    return Plan(keeps, goes)
 
 
-def prune(vault: Vault, keep: int, show: Show) -> Pruned:
-    """Take away what is too old. Raises `BackupError`, `OSError`."""
+def prune(vault: Vault, keep: int, show: Show, *, of: str = "") -> Pruned:
+    """Take away what is too old, `of` one registry or of all. Raises `BackupError`, `OSError`."""
     with turn(vault, Work.PRUNE) as renew:
         whole, unfinished = document.ids(vault)
         if not whole:  # one is being begun, perhaps: the next goes on from its content
             return Pruned((), (), 0, 0)
-        chosen = plan(whole, keep)
+        sources = {id_: _source(vault, id_) for id_ in whole}
+        if of and of not in sources.values():
+            raise BackupError(f"no backup at {vault} is of {of}: see entrepot backup list")
+        chosen = plan(sources, keep, of)
         needed = _needed(vault, chosen.keep)
         vault.delete([f"{FOLDER}/{id_}/{FILE}" for id_ in chosen.remove])
         vault.settle()
@@ -71,14 +87,22 @@ def prune(vault: Vault, keep: int, show: Show) -> Pruned:
     return Pruned(chosen.keep, chosen.remove, contents, size)
 
 
+def _source(vault: Vault, id_: str) -> str | None:
+    """Which registry a backup is of; None where it cannot be read."""
+    try:
+        return document.read(vault, id_).source
+    except BackupError:
+        return None
+
+
 def prune_behind(made: Backup, vault: Vault, keep: int, show: Show) -> tuple[tuple[str, ...], str]:
-    """What goes once a backup is made, and why others stay for now; nothing goes where that one
-    lacks content. Raises as `prune`.
+    """Which of its registry go once a backup is made, and why others stay for now; nothing goes
+    where that one lacks content. Raises as `prune`.
     """
     if not keep or made.lost:
         return (), ""
     try:
-        return prune(vault, keep, show).removed, ""
+        return prune(vault, keep, show, of=made.source).removed, ""
     except BusyError as error:  # the next one does it
         return (), str(error)
 
