@@ -72,6 +72,7 @@ def back_up(site: Site, vault: Counted) -> None:
 FIXED = {
     "put working": 1,
     "list working": 1,
+    "size working": 1,
     "list backups": 1,
     "read backups": 1,
     "list damaged": 1,

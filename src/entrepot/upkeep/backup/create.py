@@ -64,8 +64,8 @@ def create(
     if not source.place.exists():
         raise BackupError(f"there is no registry in {source.place}: name its folder with --data")
     with (
-        turn(vault, Work.CREATE) as renew,
-        holding(source.place, renew) as held,
+        turn(vault, Work.CREATE) as mine,
+        holding(source.place) as held,
         TemporaryFile(prefix="entrepot-") as out,
     ):
         past = look(vault, str(source), datetime.now(UTC), all_of_it=look_at_all)
@@ -83,6 +83,7 @@ def create(
         spool.send(vault, made.folder, show.add)
         vault.settle()
         held.check()
+        mine.check()
         text = made.dump()
         vault.put(f"{made.folder}/{document.FILE}", [text], len(text))
         vault.settle()

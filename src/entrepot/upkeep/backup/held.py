@@ -1,20 +1,19 @@
 """While a backup is made, or restored: a thread that keeps the registry's objects, and that nobody
-else does the same; and the turn at the vault.
+else does the same.
 
-Where one of them cannot be kept, since the process or the other side stood still for too long,
-objects may have gone that the backup was to have: then it is not finished.
+Where that cannot be kept, since the process or the database stood still for too long, objects may
+have gone that the backup was to have: then it is not finished.
 """
 
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from entrepot.db import hold
 from entrepot.db.place import Place
 from entrepot.upkeep import holder
-from entrepot.upkeep.backup.turn import RENEW
 from entrepot.upkeep.backup.vault import BackupError, BusyError
 
 _LEASE = 120.0
@@ -23,15 +22,13 @@ _EACH = 15.0
 
 
 class Held:
-    """Keeps both, in a thread."""
+    """Keeps it, in a thread."""
 
-    def __init__(self, place: Place, renew_turn: Callable[[], None]) -> None:
+    def __init__(self, place: Place) -> None:
         self._place = place
-        self._renew_turn = renew_turn
         self._name = holder.here()
         self._trouble = ""
         self._stopped = threading.Event()
-        self._turned = time.monotonic()
 
     def is_good(self) -> bool:
         """Whether all objects are there still."""
@@ -53,7 +50,7 @@ class Held:
             )
 
     def renew(self) -> None:
-        """Go on keeping them until it is stopped."""
+        """Go on keeping it until it is stopped."""
         kept_at = time.monotonic()
         while not self._stopped.wait(_EACH):
             try:
@@ -63,9 +60,6 @@ class Held:
                     self._trouble = "objects may have been deleted while they were being copied"
                     return
                 kept_at = time.monotonic()
-                if kept_at - self._turned > RENEW:
-                    self._renew_turn()
-                    self._turned = kept_at
             except (OSError, sqlite3.Error) as error:
                 if time.monotonic() - kept_at > _LEASE:
                     self._trouble = f"the deletion of objects could not be held off: {error}"
@@ -81,14 +75,10 @@ class Held:
             pass
 
 
-def _nothing() -> None:
-    """There is no turn to be renewed."""
-
-
 @contextmanager
-def holding(place: Place, renew_turn: Callable[[], None] = _nothing) -> Iterator[Held]:
+def holding(place: Place) -> Iterator[Held]:
     """No object goes until the block ends. Raises `BusyError`."""
-    held = Held(place, renew_turn)
+    held = Held(place)
     held.take()
     thread = threading.Thread(target=held.renew, name="entrepot-hold", daemon=True)
     thread.start()

@@ -59,7 +59,7 @@ def plan(whole: Mapping[str, str | None], keep: int, of: str = "") -> Plan:
 
 def prune(vault: Vault, keep: int, show: Show, *, of: str = "") -> Pruned:
     """Take away what is too old, `of` one registry or of all. Raises `BackupError`, `OSError`."""
-    with turn(vault, Work.PRUNE) as renew:
+    with turn(vault, Work.PRUNE) as mine:
         whole, unfinished = document.ids(vault)
         if not whole:  # one is being begun, perhaps: the next goes on from its content
             return Pruned((), (), 0, 0)
@@ -68,22 +68,23 @@ def prune(vault: Vault, keep: int, show: Show, *, of: str = "") -> Pruned:
             raise BackupError(f"no backup at {vault} is of {of}: see entrepot backup list")
         chosen = plan(sources, keep, of)
         needed = _needed(vault, chosen.keep)
+        mine.check()
         vault.delete([f"{FOLDER}/{id_}/{FILE}" for id_ in chosen.remove])
         vault.settle()
         for id_ in (*chosen.remove, *unfinished):
             vault.delete([each.name for each in vault.files(f"{FOLDER}/{id_}")])
-        renew()
         contents, size = 0, 0
         parts = [f.name for f in vault.files(PARTS) if f.name not in needed]
+        mine.check()
         vault.delete(parts)
         gone = [(f.name, f.size) for f in vault.files(BLOBS) if _is_unneeded(f.name, needed)]
         show.begin("deleting content that no backup needs", sum(s for _, s in gone), "bytes")
         for start in range(0, len(gone), _PAGE):
             page = gone[start : start + _PAGE]
+            mine.check()
             vault.delete([name for name, _ in page])
             contents, size = contents + len(page), size + sum(each for _, each in page)
             show.add(sum(each for _, each in page))
-            renew()
     return Pruned(chosen.keep, chosen.remove, contents, size)
 
 

@@ -1,11 +1,14 @@
 """The turn: backups are made at once by as many as like; whoever prunes does so alone.
 
 Each first leaves a file that says that they work, and then looks who else does: so of two that meet
-at least one steps back. A file that was not renewed for a while is a dead one's.
+at least one steps back. A file that was not renewed for a while is a dead one's, and is taken away;
+so who stood still for that long finds it gone, and does not go on.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 
@@ -15,7 +18,7 @@ from entrepot.upkeep.backup.vault import BusyError, File, Vault, get
 _FOLDER = "working"
 _DEAD = 900.0
 """Seconds; the file is renewed each minute."""
-RENEW = 60.0
+_RENEW = 60.0
 
 
 class Work(StrEnum):
@@ -25,27 +28,69 @@ class Work(StrEnum):
     PRUNE = "prune"
 
 
+class Turn:
+    """A file that says that somebody works, and the thread that renews it."""
+
+    def __init__(self, vault: Vault, work: Work) -> None:
+        self.name = f"{_FOLDER}/{work}-{secrets.token_hex(4)}"
+        self._vault = vault
+        self._lost = False
+        self._at = time.monotonic()
+        self._stopped = threading.Event()
+
+    def check(self) -> None:
+        """Raise `BusyError` where another may have begun what this one is at odds with."""
+        self._look()
+        if self._lost or time.monotonic() - self._at > _DEAD - _RENEW:
+            raise BusyError(
+                f"others may have begun at {self._vault}, since nothing was heard from here for "
+                f"{_DEAD / 60:.0f} minutes: run it again, it goes on from what is there"
+            )
+
+    def put(self) -> None:
+        """Say it. Raises OSError."""
+        at, words = time.monotonic(), holder.here().encode()
+        self._vault.put(self.name, [words], len(words))
+        self._at = at
+
+    def renew(self) -> None:
+        """Say it once a minute until it is stopped."""
+        while not self._stopped.wait(_RENEW):
+            with suppress(OSError):  # if that goes on `check` tells
+                self._look()
+                if self._lost:
+                    return
+                self.put()
+
+    def stop(self) -> None:
+        """Say it no more."""
+        self._stopped.set()
+
+    def _look(self) -> None:
+        self._lost = self._lost or self._vault.size(self.name) is None
+
+
 @contextmanager
-def turn(vault: Vault, work: Work) -> Iterator[Callable[[], None]]:
-    """Have a turn; what is given renews it, to be called once a minute. Raises `BusyError`."""
-    name, words = f"{_FOLDER}/{work}-{secrets.token_hex(4)}", holder.here().encode()
-
-    def renew() -> None:
-        vault.put(name, [words], len(words))
-
+def turn(vault: Vault, work: Work) -> Iterator[Turn]:
+    """Have a turn, to be checked before what cannot be taken back. Raises `BusyError`."""
+    mine = Turn(vault, work)
     try:
-        renew()
+        mine.put()
     except OSError:
         next(vault.files(_FOLDER), None)  # a store says what is wrong more clearly when it is asked
         raise
+    thread = threading.Thread(target=mine.renew, name="entrepot-turn", daemon=True)
+    thread.start()
     try:
-        _check(vault, name, work)
-        yield renew
+        _step_back(vault, mine.name, work)
+        yield mine
     finally:
-        vault.delete([name])
+        mine.stop()
+        thread.join()
+        vault.delete([mine.name])
 
 
-def _check(vault: Vault, name: str, work: Work) -> None:
+def _step_back(vault: Vault, name: str, work: Work) -> None:
     found = {each.name: each for each in vault.files(_FOLDER)}
     now = found[name].at
     for each in found.values():
