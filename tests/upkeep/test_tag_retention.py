@@ -8,7 +8,7 @@ from tests.content import image, index
 from tests.db.pushed import APP, OTHER, blob, manifest
 from tests.upkeep.conftest import Folder
 
-from entrepot.db import idle, immutable_rules, manifests, retention, tags, trash
+from entrepot.db import channels, idle, immutable_rules, manifests, retention, tags, trash
 from entrepot.db.connection import Connection
 from entrepot.db.immutable_rules import Kind
 from entrepot.db.retention import Rule
@@ -67,6 +67,16 @@ async def test_what_goes_lies_in_the_trash_with_the_reason(
     assert {item.why for item in items} == {"it is not pushed within 3 days"}
     rows = db.execute("select distinct actor, via, action from audit where via = 'retention'")
     assert rows.fetchall() == [("entrepot", "retention", "untagged")]
+
+
+async def test_what_is_refused_stays_and_holds_up_nothing_else(
+    database: SQLiteDatabase, db: Connection
+) -> None:
+    """As a channel of which nobody wrote down what is in it."""
+    retention.put(db, "team/*", {"keep_days": 3}, "user:alice")
+    channels.put(db, APP.project, ["one"], "user:alice")
+    assert await retain(database, WEEK) == (4, "team/app")
+    assert names(db) == ["one", "three"]
 
 
 async def test_what_was_moved_since_the_plan_stays(

@@ -30,7 +30,9 @@ from entrepot.db.repositories import EVERYTHING
 from entrepot.db.retention import Rule
 from entrepot.db.running import words
 from entrepot.db.trash import Keep
+from entrepot.db.writer import Write
 from entrepot.oci.digest import Digest
+from entrepot.oci.errors import Code, OCIError
 from entrepot.oci.names import Repository, Tag, attached_to
 from entrepot.upkeep.tag_rules import DAY, Decision, Rules, Seen, plan
 from entrepot.versions import floating
@@ -145,10 +147,20 @@ async def apply(database: Database, found: Plan, keep_seconds: float) -> int:
     for decision in found.tags:
         if not decision.keep:
             take = partial(_take_tag, found.repository, decision, keep_seconds)
-            count += await database.write(take)
+            count += await _taken(database, take)
     for going in found.manifests:
-        count += await database.write(partial(_take_manifest, going, keep_seconds))
+        count += await _taken(database, partial(_take_manifest, going, keep_seconds))
     return count
+
+
+async def _taken(database: Database, take: Write[bool]) -> bool:
+    """Whether it went; what is refused stays, and holds up nothing else."""
+    try:
+        return await database.write(take)
+    except OCIError as error:
+        if error.code is not Code.DENIED:
+            raise
+        return False
 
 
 def _take_tag(repository: Repository, decision: Decision, seconds: float, db: Connection) -> bool:
