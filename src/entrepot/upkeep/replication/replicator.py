@@ -136,20 +136,25 @@ class Replicator:
             return None
 
     async def _forward(self) -> bool:
-        """Put in line what came since the last time; whether there may be more."""
+        """Put in line what came since the last time; whether there may be more.
+
+        Those who are in front come first: one that was paused for long holds up no other.
+        """
         behind = [each for each in self._workers.values() if each.rule.direction is Direction.PUSH]
         if not behind:
             return False
+        cursors = [each.rule.cursor for each in behind]
+        fronts = sorted({max(cursors), min(cursors)}, reverse=True)
+        return any([await self._window(behind, each) for each in fronts])
+
+    async def _window(self, behind: list[Worker], cursor: int) -> bool:
+        """Take up some rows of the log, for all who have come to where they begin."""
         read = partial(
-            changes.following,
-            cursor=min(each.rule.cursor for each in behind),
-            wanted=_EVERYTHING,
-            limit=WINDOW,
-            window=WINDOW,
+            changes.following, cursor=cursor, wanted=_EVERYTHING, limit=WINDOW, window=WINDOW
         )
         rows, end, is_last = await self._database.read(read)
         for worker in behind:
-            if worker.rule.cursor < end:
+            if cursor <= worker.rule.cursor < end:
                 new = [row for row in rows if row.id > worker.rule.cursor]
                 relevant = any(worker.way.wanted.repository(row.repository) for row in new)
                 if relevant or not is_last or end - worker.noted > WINDOW:

@@ -108,8 +108,8 @@ class Roster:
         cursors = [member.cursor for member in self.members.values() if not member.full]
         if not cursors:
             return False
-        more = [await self._window(each) for each in sorted({max(cursors), min(cursors)})[::-1]]
-        return any(more)
+        fronts = sorted({max(cursors), min(cursors)}, reverse=True)
+        return any([await self._window(each) for each in fronts])
 
     async def _window(self, cursor: int) -> bool:
         """Take up some rows of the log, for all who have come to where they begin."""
