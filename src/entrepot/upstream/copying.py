@@ -5,9 +5,9 @@ last: so a target never shows an image that is not whole. Every byte is hashed o
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 
 from entrepot.oci.digest import Digest, hasher
 from entrepot.oci.manifest import Manifest
@@ -132,12 +132,16 @@ class Copier:
 
     def __init__(self, jobs: int = 4) -> None:
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="copy")
+        self._light = ThreadPoolExecutor(jobs, thread_name_prefix="copy-light")
+        self._over = Event()
         self._lock = Lock()
         self._moving: dict[tuple[str, Digest], Future[int]] = {}
 
-    def close(self) -> None:
-        """Let nobody begin any more."""
-        self._pool.shutdown(cancel_futures=True)
+    def close(self, *, wait: bool = True) -> None:
+        """Let nobody begin any more, nor try again; and wait until all have ended."""
+        self._over.set()
+        for pool in (self._pool, self._light):
+            pool.shutdown(wait=wait, cancel_futures=True)
 
     def forget(self) -> None:
         """Look again what is there: a target may lose what was copied long ago."""
@@ -153,57 +157,63 @@ class Copier:
         show: Show = lambda _: None,
         *,
         lacks: bool = False,
+        light: bool = False,
     ) -> Copied:
         """Copy what was planned; the root gets the tag, "" for none. The target `lacks` the
-        manifests where that is known, and is not asked then. Raises `UpstreamError`.
+        manifests where that is known, and is not asked then. What is `light` waits for nothing that
+        is not. Raises `UpstreamError`.
         """
-        begun = [self._begin(blob, source, target, show) for blob in plan.blobs]
+        pool = self._light if light else self._pool
+        begun = [self._begin(pool, blob, source, target, show) for blob in plan.blobs]
         moved = sum(each.result() for each in begun)
         for manifest in plan.manifests:
             if manifest is not plan.root:
-                _put(target, manifest, lacks=lacks)
+                self._put(target, manifest, lacks=lacks)
         for name, manifest in plan.names.items():
-            _put(target, manifest, name)
-        _put(target, plan.root, tag)
+            self._put(target, manifest, name)
+        self._put(target, plan.root, tag)
         return Copied(plan.root.digest, len(plan.manifests), len(plan.blobs), plan.size, moved)
 
-    def _begin(self, blob: Blob, source: Source, target: Target, show: Show) -> "Future[int]":
+    def _begin(
+        self, pool: Executor, blob: Blob, source: Source, target: Target, show: Show
+    ) -> "Future[int]":
         key = str(target), blob.digest
         with self._lock:
             known = self._moving.get(key)
             if known is None or (known.done() and known.exception() is not None):
-                known = self._pool.submit(_move, blob, source, target, show)
+                known = pool.submit(self._move, blob, source, target, show)
                 self._moving[key] = known
             else:
                 show(blob.size)
             return known
 
+    def _put(
+        self, target: Target, manifest: Manifest, tag: str = "", *, lacks: bool = False
+    ) -> None:
+        """A tag may have to move, so it is written also where the manifest is there."""
+        for count in range(1, ATTEMPTS + 1):
+            try:
+                if tag or lacks or not target.has_manifest(manifest.digest):
+                    target.put_manifest(manifest, tag)
+                return
+            except BrokenError as error:
+                pause(error, count, over=self._over)
 
-def _put(target: Target, manifest: Manifest, tag: str = "", *, lacks: bool = False) -> None:
-    """A tag may have to move, so it is written also where the manifest is there."""
-    for count in range(1, ATTEMPTS + 1):
-        try:
-            if tag or lacks or not target.has_manifest(manifest.digest):
-                target.put_manifest(manifest, tag)
-            return
-        except BrokenError as error:
-            pause(error, count)
-
-
-def _move(blob: Blob, source: Source, target: Target, show: Show) -> int:
-    """How many bytes had to move; begun again where the target broke off."""
-    if target.has_blob(blob) or target.mount(blob, source):
-        show(blob.size)
-        return 0
-    for count in range(1, ATTEMPTS + 1):
-        seen = _Seen(show)
-        try:
-            target.put_blob(blob, seen.through(checked(blob, _whole(blob, source))))
-            return blob.size
-        except BrokenError as error:
-            seen.take_back()
-            pause(error, count)
-    raise AssertionError("pause raises at last")
+    def _move(self, blob: Blob, source: Source, target: Target, show: Show) -> int:
+        """How many bytes had to move; begun again where the target broke off."""
+        if target.has_blob(blob) or target.mount(blob, source):
+            show(blob.size)
+            return 0
+        for count in range(1, ATTEMPTS + 1):
+            seen = _Seen(show)
+            try:
+                parts = checked(blob, _whole(blob, source, self._over))
+                target.put_blob(blob, seen.through(parts))
+                return blob.size
+            except BrokenError as error:
+                seen.take_back()
+                pause(error, count, over=self._over)
+        raise AssertionError("pause raises at last")
 
 
 class _Seen:
@@ -222,8 +232,9 @@ class _Seen:
         self._show(-self._bytes)
 
 
-def _whole(blob: Blob, source: Source) -> Iterator[bytes]:
-    """All that a source has of a blob; where it breaks off it is asked for the rest.
+def _whole(blob: Blob, source: Source, over: Event) -> Iterator[bytes]:
+    """All that a source has of a blob; where it breaks off it is asked for the rest, unless it is
+    over.
 
     Raises `UpstreamError`, and not `BrokenError`: to begin the whole again would not help.
     """
@@ -238,7 +249,7 @@ def _whole(blob: Blob, source: Source) -> Iterator[bytes]:
         except BrokenError as error:
             broken = 1 if done > before else broken + 1
             try:
-                pause(error, broken)
+                pause(error, broken, over=over)
             except BrokenError:
                 raise UpstreamError(str(error)) from None
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from random import SystemRandom
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -241,15 +242,20 @@ def again(attempt: Callable[[], T], most: int = ATTEMPTS, patience: float = LONG
 
 
 def pause(
-    error: BrokenError, count: int, most: int = ATTEMPTS, patience: float = LONGEST_WAIT
+    error: BrokenError,
+    count: int,
+    most: int = ATTEMPTS,
+    patience: float = LONGEST_WAIT,
+    over: Event | None = None,
 ) -> None:
-    """Wait before the next attempt, not all for as long; raise what happened after the last, or
-    where it takes long.
+    """Wait before the next attempt, not all for as long; raise what happened after the last, where
+    it takes long, or where all is over meanwhile.
     """
     wait = error.wait or 0.2 * 2**count
     if count >= most or wait > patience:
         raise error
-    time.sleep(wait * _spread(1.0, 1.25))
+    if (over or Event()).wait(wait * _spread(1.0, 1.25)):
+        raise error
 
 
 def _trusted(ca: str | None) -> "ssl.SSLContext":

@@ -40,7 +40,8 @@ def pull(way: Way, copier: Copier, item: Item) -> Outcome | None:
         found = plan(there, digest or item.tag, referrers=way.rule.referrers)
     except UnknownError:
         return None  # it has gone meanwhile, and the next compare sees that
-    copier.copy(found, Paced(there, way.pace), here, item.tag)
+    with way.places.held(sum(x.size for x in found.blobs if not here.has_blob(x))) as light:
+        copier.copy(found, Paced(there, way.pace), here, item.tag, light=light)
     if kept := here.kept.get(item.tag):
         return _later(item, kept)
     return Outcome(State.DONE, str(found.root.digest), parts_of(found))

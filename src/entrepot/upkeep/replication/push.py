@@ -35,7 +35,9 @@ def push(way: Way, copier: Copier, item: Item) -> Outcome | None:
     if before == digest and not left.manifests and not names:
         return Outcome(State.DONE, digest, parts_of(found), item.error)
     source = Paced(way.mine(item.repository), way.pace)
-    copier.copy(Plan(found.root, left.manifests, names), source, there, item.tag, lacks=True)
+    lacking = Plan(found.root, left.manifests, names)
+    with way.places.held(lacking.size) as light:
+        copier.copy(lacking, source, there, item.tag, lacks=True, light=light)
     if kept := there.kept.get(item.tag):
         return Outcome(State.CONFLICT, "", "", f"{there}:{item.tag} moved later: it is {kept}")
     foreign = before and before not in (digest, item.digest)

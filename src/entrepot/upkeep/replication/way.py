@@ -14,6 +14,7 @@ from entrepot.upkeep.replication.far import Far
 from entrepot.upkeep.replication.local import Local, LocalRepository
 from entrepot.upkeep.replication.nearer import Nearer
 from entrepot.upkeep.replication.pace import Pace
+from entrepot.upkeep.replication.places import Places
 from entrepot.upkeep.replication.wanted import Wanted
 from entrepot.upstream.copying import Plan
 from entrepot.upstream.place import RefusedError, Target, UpstreamError
@@ -46,6 +47,7 @@ class Way:
     wanted: Wanted = field(init=False)
     far: Far = field(init=False)
     pace: Pace = field(init=False)
+    places: Places = field(default_factory=Places)
     _seen: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

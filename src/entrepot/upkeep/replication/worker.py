@@ -23,6 +23,7 @@ from entrepot.upkeep.follower import LOOK
 from entrepot.upkeep.replication import compare, line, pull, push
 from entrepot.upkeep.replication.following import DAY, Following
 from entrepot.upkeep.replication.pace import delay
+from entrepot.upkeep.replication.places import FullError
 from entrepot.upkeep.replication.rest import Rest
 from entrepot.upkeep.replication.way import Here, Way, why
 from entrepot.upstream.cache.leases import heard
@@ -57,6 +58,8 @@ class Worker:
         self._threads = ThreadPoolExecutor(AT_ONCE + 2, f"entrepot-replicate-{rule.name}")
         self._copier = Copier()
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._large = set[tuple[str, str, int]]()
+        """What waits for a place for large images, by its turn."""
         self._rest = Rest()
         self._deep_at = 0.0
         self._again_at, self._partial = 0.0, 0
@@ -81,7 +84,7 @@ class Worker:
         self.way.close()
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=_FINISH)
-        self._copier.close()
+        self._copier.close(wait=False)  # this is the event loop
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.way.far.close()
 
@@ -102,22 +105,25 @@ class Worker:
         if _COMPARE not in self._tasks and self._next_compare() <= now:
             self._begin(_COMPARE, self._compare(), wake)
         room = AT_ONCE - len(self._tasks.keys() - {_COMPARE, _FOLLOW})
-        if room > 0:
-            read = partial(
-                replication_tags.due,
-                rule=self.rule.name,
-                now=now,
-                limit=AT_ONCE + len(self._tasks),
-            )
-            found = await self._database.read(read)
-            free = [each for each in found if _key(each) not in self._tasks]
-            for item in free[:room]:
-                self._begin(_key(item), self._copy(item), wake)
+        for item in (await self._free(now))[:room] if room > 0 else ():
+            self._large.discard(_turn(item))
+            self._begin(_key(item), self._copy(item), wake)
         coming = await self._database.read(
             partial(replication_tags.next_at, rule=self.rule.name, now=now)
         )
         times = (coming or 0.0, self._next_compare(), self._following.due)
         return min([LOOK, *(each - now for each in times if each > now)])
+
+    async def _free(self, now: float) -> list[Item]:
+        """What is due, and can begin, in its order: of large images no more than have a place."""
+        limit = AT_ONCE + len(self._tasks) + len(self._large)
+        read = partial(replication_tags.due, rule=self.rule.name, now=now, limit=limit)
+        found = await (self._database.scan if self._large else self._database.read)(read)
+        self._large &= {_turn(each) for each in found}
+        left = [each for each in found if _key(each) not in self._tasks]
+        large = [turn for turn in map(_turn, left) if turn in self._large]
+        waiting = set(large[self.way.places.left :])
+        return [each for each in left if _turn(each) not in waiting]
 
     def _begin(
         self,
@@ -141,6 +147,9 @@ class Worker:
         try:
             outcome = await self._aside(lambda: self._copied(item))
             await self._ended(item, outcome)
+        except FullError:
+            self._large.add(_turn(item))
+            return
         except Exception as error:  # noqa: BLE001 - it is tried again, and holds up no other
             await self._failed(item, error)
             return
@@ -278,6 +287,10 @@ _FOLLOW = ("", "follow")
 
 def _key(item: Item) -> tuple[str, str]:
     return item.repository, item.tag
+
+
+def _turn(item: Item) -> tuple[str, str, int]:
+    return item.repository, item.tag, item.turn
 
 
 def _settings(rule: Replication) -> Replication:
