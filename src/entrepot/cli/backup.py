@@ -42,6 +42,10 @@ def create(
             "--look-at-all", help="Send again what is missing at DEST; else that is weekly."
         ),
     ] = False,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="Also where DEST had backups, and is empty: it is mounted."),
+    ] = False,
     key_file: KeyFile = None,
     endpoint: Endpoint = "",
     region: Region = "",
@@ -77,7 +81,8 @@ def create(
         )
         here = settings.load(config, data=data)
         with shown() as show:
-            made = make(end_of(here), here.keyring(), vault, show, look_at_all=look_at_all)
+            source, keys = end_of(here), here.keyring()
+            made = make(source, keys, vault, show, look_at_all=look_at_all, anew=anew)
             keep = keep or (0 if dest else here.backup_keep)
             removed, stay = prune_behind(made, vault, keep, show)
     words = (

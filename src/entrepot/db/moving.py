@@ -27,6 +27,9 @@ UNFINISHED = "moved from"
 BACKUP = "backup "
 """How that text begins where it comes from a backup."""
 
+BACKED_UP = "backups at "
+"""How the marker of a place begins where backups were made; a backup has none of these."""
+
 OWN = (FROZEN, UNFINISHED, audit.NEWEST)
 """Markers that belong to one database, and are not copied."""
 

@@ -1,5 +1,6 @@
 """Places of backups that are none, and options that belong to others: told, and nothing is made."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,36 @@ def test_one_is_told_as_one(site: Site) -> None:
     site.create()
     assert site.run("prune", "--keep", "1").output.startswith("1 backup is gone, 1 stays; ")
     assert site.run("verify").output.startswith("1 backup, ")
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["empty", "not there"])
+def test_a_disk_that_is_not_mounted_is_not_written_below(
+    is_there: bool, site: Site, tmp_path: Path
+) -> None:
+    dest, disk = Path(site.dest), tmp_path / "disk"
+    first = site.create()
+    dest.rename(disk)
+    if is_there:
+        dest.mkdir()
+    away = site.run("create", *site.config)
+    assert away.status == 2
+    assert f"there were backups in {dest}, and it is empty: mount it" in away.error
+    assert not is_there or list(dest.iterdir()) == []
+    assert dest.exists() is is_there
+    if is_there:
+        dest.rmdir()
+    disk.rename(dest)
+    second = site.create()
+    assert [each["id"] for each in site.json("list")] == [first["id"], second["id"]]
+    shutil.rmtree(dest)
+    third = site.create("--anew")
+    assert [each["id"] for each in site.json("list")] == [third["id"]]
+
+
+def test_a_registry_that_was_restored_begins_where_it_likes(site: Site, tmp_path: Path) -> None:
+    site.create()
+    site.create()
+    new = tmp_path / "new"
+    site.json("restore", "--data", str(new))
+    shutil.rmtree(site.dest)
+    assert site.json("create", "--data", str(new))["tags"] == 5

@@ -27,6 +27,10 @@ class BucketVault:
     def __str__(self) -> str:
         return str(self._place)
 
+    def is_bare(self) -> bool:
+        """Never: a bucket that is away is told as such."""
+        return False
+
     def put(self, name: str, strides: Iterable[Bytes], size: int) -> None:
         """Write an object, in parts where it is large."""
         with ObjectPart(self._clients.writing, name, None, size, self._shares) as part:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from tempfile import TemporaryFile
 
 from entrepot import __version__
-from entrepot.db import contents, gauges, keyed, moving, tables
+from entrepot.db import audit, contents, gauges, keyed, moving, tables
 from entrepot.db.audit import By, Event
 from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
@@ -56,13 +56,23 @@ class State:
 
 
 def create(
-    source: End, keyring: Keyring, vault: Vault, show: Show, *, look_at_all: bool = False
+    source: End,
+    keyring: Keyring,
+    vault: Vault,
+    show: Show,
+    *,
+    look_at_all: bool = False,
+    anew: bool = False,
 ) -> Backup:
-    """Make one. Raises `BackupError`, `SchemaError`, `EncryptionError`, `OSError` (of which is
-    `StoreError`), `sqlite3.Error`; then there is none, but the next finds what was copied.
+    """Make one, `anew` also where there were some, and nothing is any more.
+
+    Raises `BackupError`, `SchemaError`, `EncryptionError`, `OSError` (of which is `StoreError`),
+    `sqlite3.Error`; then there is none, but the next finds what was copied.
     """
     if not source.place.exists():
         raise BackupError(f"there is no registry in {source.place}: name its folder with --data")
+    if not anew:
+        _check_mounted(source, vault)
     with (
         turn(vault, Work.CREATE) as mine,
         holding(source.place) as held,
@@ -92,10 +102,24 @@ def create(
     return made
 
 
+def _check_mounted(source: End, vault: Vault) -> None:
+    """Raise where a disk seems to be away: what is below it would fill, and none would be found."""
+    if not vault.is_bare():
+        return
+    with source.reading() as db:
+        moving.check(db)
+        if audit.marked(db, f"{moving.BACKED_UP}{vault}")[0]:
+            raise BackupError(
+                f"there were backups in {vault}, and it is empty: mount it; or, where they were "
+                "taken away on purpose, run entrepot backup create --anew"
+            )
+
+
 def _tell(source: End, made: Backup, where: str, now: datetime) -> None:
     """Have the registry know of it. The backup is made, also where that cannot be."""
     with suppress(sqlite3.Error), source.writing() as db, db.exclusive():
         gauges.put(db, {BACKUP_AT: now.timestamp()})
+        audit.mark(db, f"{moving.BACKED_UP}{where}", (1, ""))
         record_access(db, Event("backup create", _BY, reference=f"{made.id} {where}"))
 
 

@@ -30,6 +30,10 @@ class FolderVault:
     def __str__(self) -> str:
         return str(self._folder.absolute())
 
+    def is_bare(self) -> bool:
+        """Whether the folder is empty, or not there."""
+        return not self._folder.exists() or not any(self._folder.iterdir())
+
     def put(self, name: str, strides: Iterable[Bytes], size: int) -> None:
         """Write a file; its bytes are durable before it has its name."""
         target, aside = self._folder / name, self._folder / _PARTIAL / secrets.token_hex(8)

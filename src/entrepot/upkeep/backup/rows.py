@@ -45,12 +45,17 @@ def lines(
     line = "{" + ", ".join(f"{json.dumps(columns[i])}: %s" for i in places) + "}\n"
     for values in found:
         row = values
-        if table == "marker" and row[columns.index("name")] in moving.OWN:
+        if table == "marker" and _is_own(row[columns.index("name")]):
             continue
         if table == "manifest":
             named = dict(zip(columns, values, strict=True))
             row = tuple({**named, "annotations": _opened(db, named)}.values())
         yield line % tuple([_written(row[i]) for i in places])
+
+
+def _is_own(marker: str) -> bool:
+    """Whether it is of the one place alone."""
+    return marker in moving.OWN or marker.startswith(moving.BACKED_UP)
 
 
 def _written(value: Any) -> str:

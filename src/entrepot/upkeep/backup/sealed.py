@@ -49,6 +49,10 @@ class SealedVault:
         """As below."""
         return self._vault.asked_from
 
+    def is_bare(self) -> bool:
+        """As below."""
+        return self._vault.is_bare()
+
     def put(self, name: str, strides: Iterable[Bytes], size: int) -> None:
         """Write a file by a key of its own."""
         key = DataKey.new(name)

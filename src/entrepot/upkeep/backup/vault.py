@@ -42,6 +42,9 @@ class Vault(Protocol):
     def asked_from(self) -> int:
         """From so many bytes on it pays to ask for a file's size before it is put once more."""
 
+    def is_bare(self) -> bool:
+        """Whether there is nothing at all, as where a disk is to be mounted, and is not."""
+
     def put(self, name: str, strides: Iterable[Bytes], size: int) -> None:
         """Write a file of so many bytes. It is there as a whole, or not at all where `strides`
         raises.
