@@ -169,6 +169,7 @@ def _merge(
         lines.append(f"{each.project} is made anew as it was, with {grants}:")
         lines += [f"  {words}" for words in each.grants]
         lines += [f"  not {words}, who is not here" for words in each.skipped]
-    lines += [f"{tag} points elsewhere by now, and is left so: --move-tags" for tag in found.left]
+    why = "a rule or a channel holds it" if move_tags else "--move-tags"
+    lines += [f"{tag} points elsewhere by now, and is left so: {why}" for tag in found.left]
     lines += [f"{digest} cannot be restored: {why}" for digest, why in found.lost.items()]
     return "\n".join(lines), {"backup": chosen.id, **asdict(found)}, bool(found.lost)

@@ -81,10 +81,22 @@ def test_what_is_immutable_stays_so(site: Site) -> None:
     newer = put_image(site.http, APP, "1", Random(8).randbytes(100))
     fixed = site.http.patch("/api/v1/projects/team", json={"immutable": ["*"]})
     assert fixed.status_code == 200, fixed.text
-    refused = site.run("restore", *only(site, f"{APP}:1"), "--move-tags")
-    assert refused.status == 2
-    assert "immutable" in refused.error
+    done = site.run("restore", *only(site, f"{APP}:1"), "--move-tags")
+    assert done.status == 0, done
+    assert f"{APP}:1 points elsewhere by now, and is left so: a rule" in done.output
     assert where(site, "1") == newer
+
+
+def test_one_that_is_immutable_holds_up_no_other(site: Site) -> None:
+    site.create()
+    newer = put_image(site.http, APP, "1", Random(8).randbytes(100))
+    moved = put_image(site.http, APP, "2", Random(9).randbytes(100))
+    fixed = site.http.patch("/api/v1/projects/team", json={"immutable": ["1"]})
+    assert fixed.status_code == 200, fixed.text
+    found = site.json("restore", *only(site, "team"), "--move-tags")
+    assert (found["left"], found["tags"]) == ([f"{APP}:1"], [f"{APP}:2"])
+    assert (where(site, "1"), where(site, "2")) == (newer, site.digests["2"])
+    assert moved != site.digests["2"]
 
 
 def test_what_floats_follows_what_comes_back(site: Site) -> None:

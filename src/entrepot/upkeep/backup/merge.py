@@ -12,6 +12,7 @@ from functools import partial
 from entrepot.db import (
     blobs,
     channels,
+    immutable,
     manifests,
     moving,
     pieces,
@@ -50,7 +51,7 @@ class Merged:
     tags: list[str] = field(default_factory=list)
     """Made or moved; what pointed there already is not among them."""
     left: list[str] = field(default_factory=list)
-    """Left alone, since they point elsewhere by now."""
+    """Left alone, since they point elsewhere by now, and are not to be moved, or never are."""
     manifests: int = 0
     """How many are there, be it that they were before."""
     lost: dict[str, str] = field(default_factory=dict)
@@ -186,11 +187,16 @@ class _Merging:
         old = tags.digest_of(self._db, name, Tag(tag))
         if old == str(digest):
             return False
-        moves = old is None or (self._move_tags and not floating.is_kept(self._db, name, tag))
+        moves = old is None or (self._move_tags and not self._is_held(name, tag))
         moves = moves and not channels.has(self._db, name, tag)
         if not moves:
             self._made.left.append(f"{name}:{tag}")
         return moves
+
+    def _is_held(self, name: Repository, tag: str) -> bool:
+        """Whether a rule says where a tag points to: then that is no more for us to say."""
+        is_fixed = immutable.holds(self._db, name, tag) is not None
+        return is_fixed or floating.is_kept(self._db, name, tag)
 
     def _blob(self, name: Repository, part: Descriptor) -> None:
         """Have a blob in a repository; its bytes are sent where nobody has them."""
