@@ -113,7 +113,7 @@ def document(url: str, repository: str, reference: str) -> httpx.Response:
 def held(url: str, repository: str, tag: str) -> str | None:
     """What a tag is."""
     answer = document(url, repository, tag)
-    if answer.status_code == 404:
+    if answer.status_code in (404, 500):  # docker-registry's, while it writes where the tag points
         return None
     assert answer.status_code == 200, answer.text
     return digest(answer.content)
