@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from entrepot.db.changes import Change, Kind
 from entrepot.db.connection import Connection, UnavailableError
 from entrepot.db.log import EVERYTHING
 from entrepot.db.postgres.connection import translated
-from entrepot.db.postgres.database import PostgresDatabase
+from entrepot.db.postgres.database import READERS, PostgresDatabase
 from entrepot.db.postgres.log import HeardLog
 from entrepot.db.postgres.peers import GONE
 from entrepot.db.postgres.server import IDLE_SECONDS, Server
@@ -207,6 +208,21 @@ async def test_reads_survive_a_restart_of_the_server() -> None:
             await asyncio.to_thread(own.ctl, "restart", "-m", "immediate")
             assert await found.read(changes.newest) == 0
             await found.write(change)
+
+
+async def test_reads_survive_a_restart_however_many_connections_were_cut() -> None:
+    with running() as own:
+        async with replica(own.new()) as found:
+            together = threading.Barrier(READERS)
+
+            def meet(db: Connection) -> None:
+                db.execute("select 1")
+                together.wait(60)
+
+            await asyncio.gather(*(found.read(meet) for _ in range(READERS)))
+            await asyncio.to_thread(own.ctl, "restart", "-m", "immediate")
+            for _ in range(READERS):
+                assert await found.read(changes.newest) == 0
 
 
 async def test_one_that_fails_takes_no_other_with_it(one: PostgresDatabase) -> None:

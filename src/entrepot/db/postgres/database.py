@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -28,6 +28,10 @@ READ_SECONDS = 5
 """How long a short query may wait for a connection."""
 
 SCAN_SECONDS = 3600
+
+
+class _CutError(UnavailableError):
+    """The connection is none any more."""
 
 
 class PostgresDatabase:
@@ -72,17 +76,22 @@ class PostgresDatabase:
 
     def ask(self, query: Callable[[Connection], T]) -> T:
         """Run a short query, and wait for it. One that met a connection which had been cut is run
-        again: it only reads.
+        again, since it only reads; after a restart of the server all of them are cut.
         """
-        try:
-            return self._ask(query)
-        except UnavailableError:
-            return self._ask(query)
+        for _ in range(READERS):
+            with suppress(_CutError):
+                return self._ask(query)
+        return self._ask(query)
 
     def _ask(self, query: Callable[[Connection], T]) -> T:
         try:
             with self._pool.connection() as raw:
-                return query(PostgresConnection(raw, self.keyring))
+                try:
+                    return query(PostgresConnection(raw, self.keyring))
+                except UnavailableError as error:
+                    if raw.closed:
+                        raise _CutError(str(error)) from error
+                    raise
         except PoolTimeout as error:
             raise UnavailableError("the database does not answer") from error
 
