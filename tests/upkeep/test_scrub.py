@@ -71,9 +71,13 @@ class House:
 
     def scrub(self) -> Any:
         """A pass from its beginning to its end; how it stands then."""
+        deadline = time.monotonic() + 60
+        while not self.ask(lambda db: jobs.find(db, JOB)):  # the upkeep comes after first answers
+            assert time.monotonic() < deadline, "no such job"
+            time.sleep(0.01)
         before = self.ask(standing).ended_at
         self.ask(lambda db: jobs.ask(db, JOB))
-        for _ in range(3000):
+        for _ in range(6000):
             found = self.ask(standing)
             if found.ended_at != before and not found.asked and found.holder == "":
                 return found

@@ -188,7 +188,9 @@ class Scrub:
                 mark = replace(mark, last=each.id, items=mark.items + 1, damaged=damaged)
                 size, self._examiner.bytes = self._examiner.bytes, 0
                 self._metrics.add(SCRUB_BYTES, size)
-                run.report(run.now.done + size, note=mark.note, cursor=str(mark))
+                # What is in doubt is looked at again where it ends before that is settled.
+                cursor = None if self._doubtful else str(mark)
+                run.report(run.now.done + size, note=mark.note, cursor=cursor)
         return mark
 
     async def _examine(self, found: Kept) -> int:
