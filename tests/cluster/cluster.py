@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import pytest
 from tests.clients.image import write_layout
+from tests.cluster import api
+from tests.cluster.api import Api
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.network import Network
 from tests.cluster.node import Node
@@ -28,6 +30,7 @@ class Cluster:
         self.network = network
         self.control_plane = control_plane
         self.node = node
+        self.api = Api(control_plane.url, control_plane.certificates)
 
     @property
     def kubeconfig(self) -> Path:
@@ -40,6 +43,9 @@ class Cluster:
 
     def get(self, *arguments: str) -> Any:
         """An object or a list of them, as the API has it."""
+        asked = api.url(*arguments)
+        if asked is not None:
+            return self.api.get(asked)
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
@@ -112,6 +118,7 @@ def running(folder: Path, kubelet: Sequence[str] = ()) -> Iterator[Cluster]:
         ends.callback(node.stop)
         node.start(_pause(folder / "pause"), kubelet)
         cluster = Cluster(network, control_plane, node)
+        ends.callback(cluster.api.close)
         cluster.await_ready()
         yield cluster
 
