@@ -59,7 +59,8 @@ def create(
 
     It has all as it was at one moment. What DEST has already is not sent again. A backup that is
     cut is none; the next goes on from what was sent. Ends with 3 where some content is damaged in
-    the registry itself: then all the rest is in the backup, and nothing is pruned.
+    the registry itself: then all the rest is in the backup, and nothing is pruned; or where older
+    ones cannot be pruned.
 
     Examples: `entrepot backup create`, `entrepot backup create /mnt/backup`,
     `entrepot backup create s3://backups/registry --keep 30`
@@ -84,18 +85,20 @@ def create(
             source, keys = end_of(here), here.keyring()
             made = make(source, keys, vault, show, look_at_all=look_at_all, anew=anew)
             keep = keep or (0 if dest else here.backup_keep)
-            removed, stay = prune_behind(made, vault, keep, show)
+            behind = prune_behind(made, vault, keep, show)
     words = (
         f"backup {made.id} is made at {vault}: {some(made.tags, 'tag')}, {show_size(made.size)}, "
         f"of which {show_size(made.added)} are new"
     )
-    words += f"; {are(len(removed), 'older one')} gone" if removed else ""
-    words += f"; older ones stay for now: {stay}" if stay else ""
+    words += f"; {are(len(behind.removed), 'older one')} gone" if behind.removed else ""
+    words += f"; older ones stay for now: {behind.stay}" if behind.stay else ""
+    words += f"\nolder ones cannot be pruned: {behind.trouble}" if behind.trouble else ""
     if made.lost:
         lost = are(len(made.lost), "content")
         words += _LOST.format(lost=lost, such="\n  ".join(made.lost[:10]))
-    done(words, {**made.summary(), "removed": removed}, as_json=as_json)
-    raise typer.Exit(_LACKS if made.lost else 0)
+    more = {"removed": behind.removed, "trouble": behind.trouble}
+    done(words, {**made.summary(), **more}, as_json=as_json)
+    raise typer.Exit(_LACKS if made.lost or behind.trouble else 0)
 
 
 _LACKS = 3

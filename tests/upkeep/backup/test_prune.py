@@ -70,6 +70,11 @@ def test_nothing_goes_while_one_that_stays_cannot_be_read(site: Site) -> None:
     assert done.status == 2
     assert f"{backup.tables['blob'].parts[0].name} is not as it was written" in done.error
     assert sorted(Path(site.dest).rglob("*")) == before
+    done = site.run("create", *site.config, "--keep", "1")
+    assert done.status == 3
+    assert " is made at " in done.output
+    assert "older ones cannot be pruned: " in done.output
+    assert len(site.json("list")) == 3
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,20 @@ def test_damage_is_told_and_nothing_is_pruned(nightly: Site) -> None:
     )
 
 
+def test_where_older_ones_cannot_go_it_is_told_and_not_made_again_and_again(nightly: Site) -> None:
+    until(nightly, "0 tags")
+    nightly.fill()
+    again(nightly)
+    for part in (nightly.folder / "dest" / "sealed" / "parts").iterdir():
+        part.write_bytes(bytes(part.stat().st_size))
+    found = again(nightly)
+    assert found["state"] == "waiting", found
+    assert found["next_at"].endswith("T02:00:00Z")
+    assert "; older ones cannot go: backup " in found["note"]
+    assert "is made, but older ones cannot be pruned: " in nightly.registry.log.read_text()
+    assert len(made(nightly)) == 3
+
+
 @pytest.mark.parametrize("nightly", [2], indirect=True, ids=["two-processes"])
 def test_it_makes_them_and_all_of_it_comes_back(nightly: Site) -> None:
     found = until(nightly, "0 tags")

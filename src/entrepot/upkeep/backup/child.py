@@ -51,15 +51,16 @@ def main() -> int:
 def _made(order: Order) -> dict[str, Any]:
     vault, show = order.vault(), Lines()
     made = create(order.source(), order.keyring(), vault, show)
-    removed, stay = prune_behind(made, vault, order.keep, show)
+    behind = prune_behind(made, vault, order.keep, show)
     return {
         "made": made.id,
         "tags": made.tags,
         "added": made.added,
         "lost": len(made.lost),
         "such": made.lost[:_SHOWN],
-        "removed": len(removed),
-        "stay": stay,
+        "removed": len(behind.removed),
+        "stay": behind.stay,
+        "trouble": behind.trouble,
     }
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from entrepot.encryption.keys import EncryptionError
 from entrepot.oci.layout import BLOBS
 from entrepot.upkeep.backup import document, reading
 from entrepot.upkeep.backup.document import FILE, FOLDER, PARTS, Backup
@@ -96,16 +97,29 @@ def _source(vault: Vault, id_: str) -> str | None:
         return None
 
 
-def prune_behind(made: Backup, vault: Vault, keep: int, show: Show) -> tuple[tuple[str, ...], str]:
-    """Which of its registry go once a backup is made, and why others stay for now; nothing goes
-    where that one lacks content. Raises as `prune`.
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What became of older backups once one was made."""
+
+    removed: tuple[str, ...] = ()
+    stay: str = ""
+    """Why others stay for now; the next one takes them away."""
+    trouble: str = ""
+    """Why they stay until somebody mends that."""
+
+
+def prune_behind(made: Backup, vault: Vault, keep: int, show: Show) -> Behind:
+    """Take away what is too old of its registry; nothing where that backup lacks content. It raises
+    nothing: the backup is made, and to make another would change nothing.
     """
     if not keep or made.lost:
-        return (), ""
+        return Behind()
     try:
-        return prune(vault, keep, show, of=made.source).removed, ""
-    except BusyError as error:  # the next one does it
-        return (), str(error)
+        return Behind(prune(vault, keep, show, of=made.source).removed)
+    except BusyError as error:
+        return Behind(stay=str(error))
+    except (BackupError, EncryptionError, OSError) as error:
+        return Behind(trouble=str(error) or type(error).__name__)
 
 
 def _needed(vault: Vault, keep: Sequence[str]) -> set[str]:

@@ -62,6 +62,9 @@ class Scheduled:
                 some(said["lost"], "content"),
                 ", ".join(said["such"]),
             )
+        if said["trouble"]:
+            text = "backup %s is made, but older ones cannot be pruned: %s"
+            _log.error(text, said["made"], said["trouble"])
 
     async def _try(self, run: Run) -> dict[str, Any]:
         """What the child says in the end."""
@@ -115,4 +118,5 @@ def _words(said: dict[str, Any]) -> str:
         words += f"; {are(said['lost'], 'content')} damaged: entrepot check"
     if said["removed"]:
         words += f"; {are(said['removed'], 'older one')} gone"
-    return words + (f"; older ones stay for now: {said['stay']}" if said["stay"] else "")
+    words += f"; older ones stay for now: {said['stay']}" if said["stay"] else ""
+    return words + (f"; older ones cannot go: {said['trouble']}" if said["trouble"] else "")
