@@ -41,16 +41,31 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 
 
 class Resolver:
-    """The same, in threads of its own: a name that hangs holds up nothing but other such names."""
+    """The same, in threads of its own: a name that hangs holds up nothing but itself. It has one
+    thread, however many ask for it; and hangs there for longer than anybody waits.
+    """
 
-    def __init__(self, threads: int = 16) -> None:
+    def __init__(self, threads: int = 128) -> None:
         self._threads = ThreadPoolExecutor(threads, "entrepot-resolve")
+        self._asking: dict[tuple[str, int], asyncio.Future[list[Any]]] = {}
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """Ask the system's resolver."""
-        ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        found = await asyncio.shield(self._asked(host, port))
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    def _asked(self, host: str, port: int) -> "asyncio.Future[list[Any]]":
+        if (host, port) not in self._asking:
+            ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            asking = asyncio.get_running_loop().run_in_executor(self._threads, ask)
+            self._asking[host, port] = asking
+            asking.add_done_callback(functools.partial(self._answered, (host, port)))
+        return self._asking[host, port]
+
+    def _answered(self, name: tuple[str, int], asking: "asyncio.Future[list[Any]]") -> None:
+        del self._asking[name]
+        if not asking.cancelled():
+            asking.exception()  # whoever asked may have gone
 
 
 @dataclass(frozen=True, slots=True)
