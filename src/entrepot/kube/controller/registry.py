@@ -86,9 +86,10 @@ class Registry:
                 method, path, json=document, params=query, auth=self._auth
             )
         except httpx2.HTTPError as error:
-            self._away = f"cannot reach {self.url}: {str(error) or type(error).__name__}"
-            self._rests_until = time.monotonic() + _RESTS
-            raise RegistryError(self._away) from None
+            why = f"cannot reach {self.url}: {str(error) or type(error).__name__}"
+            if isinstance(error, (httpx2.TimeoutException, httpx2.ConnectError)):
+                self._away, self._rests_until = why, time.monotonic() + _RESTS
+            raise RegistryError(why) from None
 
 
 def _document(answer: httpx2.Response) -> dict[str, Any] | None:
