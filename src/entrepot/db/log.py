@@ -20,6 +20,10 @@ anything may have changed.
 EVERYTHING = "everything"
 
 _PAGE = 1000
+_MOST_PAGES = 10
+"""That are read one after the other, on the event loop: who is further behind forgets all it kept
+instead.
+"""
 
 
 class Log(Protocol):
@@ -60,13 +64,19 @@ class FileLog:
 
     def _read(self) -> None:
         seen = self._generation.read()
-        while True:
+        for _ in range(_MOST_PAGES):
             rows = changes.after(self._reader, self._cursor, _PAGE)
             for number, kind, repository in rows:
                 self._cursor = number
-                self.state += 1
-                for follower in self._followers:
-                    follower(kind, repository)
+                self._tell(kind, repository)
             if len(rows) < _PAGE:
                 self._seen = seen  # not before: a read that fails is made again
                 return
+        self._cursor = changes.newest(self._reader)
+        self._tell(EVERYTHING, "")
+        self._seen = seen
+
+    def _tell(self, kind: str, repository: str) -> None:
+        self.state += 1
+        for follower in self._followers:
+            follower(kind, repository)
