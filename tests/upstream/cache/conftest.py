@@ -19,15 +19,16 @@ Caching = Callable[..., Served]
 
 
 def stand_for(folder: Path, address: str, url: str = "", **more: Any) -> None:
-    """Have the project hub stand for the registry at an address; in the database at `url`, where
-    that is not in the folder.
+    """Have the project hub, or another, stand for the registry at an address; in the database at
+    `url`, where that is not in the folder.
     """
-    row = Upstream("hub", f"http://{address}", **{"hosts": (HOST,), **more})
+    project = more.pop("project", "hub")
+    row = Upstream(project, f"http://{address}", **{"hosts": (HOST,), **more})
     where = place.find(folder, url)
     where.prepare()
     with closing(where.connect()) as db, db.exclusive():
-        if projects.find(db, "hub") is None:
-            projects.create(db, Project("hub"), "test")
+        if projects.find(db, project) is None:
+            projects.create(db, Project(project), "test")
         upstreams.put(db, row)
 
 

@@ -1,11 +1,12 @@
 """`Ahead`: fetches all of an image before anybody asks for it, where its upstream says so.
 
-One image at a time, and one blob of it: whoever waits for something goes before. What its upstream
-lacks is left out, and told.
+Of each upstream one image at a time, and one blob of it: whoever waits for something goes before,
+and one that is slow holds up no other. What its upstream lacks is left out, and told.
 """
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,12 +24,15 @@ from entrepot.upstream.cache.blobs import Blobs
 from entrepot.upstream.cache.remote import Remote
 
 MOST = 100
-"""Images that wait; of those beyond parts are fetched when they are asked for."""
+"""Images of an upstream that wait; of those beyond parts are fetched when they are asked for."""
 MOST_PARTS = 500
 """Manifests of one image: no more than would come of as many levels as Python has."""
 
 Find = Callable[[Remote, Repository, Digest], Awaitable[Stored]]
 """Gets a manifest by its digest. Raises `OCIError`."""
+
+Waiting = dict[str, tuple[Remote, Repository, Stored]]
+"""Images of one upstream, by their names."""
 
 _log = logging.getLogger("entrepot.cache")
 
@@ -40,21 +44,24 @@ class Ahead:
         self._database = database
         self._blobs = blobs
         self._find = find
-        self._waiting: dict[str, tuple[Remote, Repository, Stored]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._waiting = defaultdict[str, Waiting](dict)
+        """By the project."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def add(self, remote: Remote, repository: Repository, stored: Stored) -> None:
         """Have all that a manifest needs fetched."""
-        if len(self._waiting) >= MOST:
+        project = repository.project
+        waiting, task = self._waiting[project], self._tasks.get(project)
+        if len(waiting) >= MOST:
             return
-        self._waiting[f"{repository}@{stored.digest}"] = remote, repository, stored
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        waiting[f"{repository}@{stored.digest}"] = remote, repository, stored
+        if task is None or task.done():
+            self._tasks[project] = asyncio.create_task(self._run(waiting))
 
-    async def _run(self) -> None:
-        while self._waiting:
-            what = next(iter(self._waiting))
-            remote, repository, stored = self._waiting.pop(what)
+    async def _run(self, waiting: Waiting) -> None:
+        while waiting:
+            what = next(iter(waiting))
+            remote, repository, stored = waiting.pop(what)
             image = _Image(remote, repository)
             try:
                 await self._all(image, stored)
@@ -82,9 +89,9 @@ class Ahead:
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class Fetching:
         """It must be out of the thread before anybody says what became of the piece."""
         loop = asyncio.get_running_loop()
         into = partial(pour.into, self._store, piece, self._folder)
-        running = loop.run_in_executor(pour.remote.fetching, into)
+        running = loop.run_in_executor(pour.remote.fetching(pour.blob.size), into)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:

@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -39,7 +39,9 @@ READ_SECONDS = 15.0
 TOTAL_SECONDS = 60.0
 """That an answer may take which is no blob's."""
 _ASKS, _FETCHES = 8, 8
-"""At once, of one upstream."""
+"""At once, of one upstream; as many blobs that are large, and as many that are not."""
+_LARGE = 32 * 1024 * 1024
+"""Bytes from which on a blob is."""
 _PATIENCE = 2.0
 BUSY = 429
 _ATTEMPTS = 2
@@ -60,8 +62,8 @@ class Remote:
         self.row = row
         self._allow = allow
         self._asking = ThreadPoolExecutor(_ASKS, "entrepot-upstream")
-        self.fetching = ThreadPoolExecutor(_FETCHES, "entrepot-fetch")
-        """Where blobs come in: those that hang hold up no question, and no other upstream."""
+        self._light = ThreadPoolExecutor(_FETCHES, "entrepot-fetch")
+        self._heavy = ThreadPoolExecutor(_FETCHES, "entrepot-fetch-large")
         self._http: Http | None = None
         self._lock = threading.Lock()
         self._asked = 0
@@ -110,6 +112,12 @@ class Remote:
         """Whether it is Docker Hub, whose short names mean those in `library/`."""
         hosts = {urlsplit(self.row.url).hostname, *self.row.hosts}
         return bool(hosts & _DOCKER_HUB)
+
+    def fetching(self, size: int) -> Executor:
+        """Where a blob of so many bytes comes in: those that hang hold up no question, and no other
+        upstream; and those that take hours, none that is small.
+        """
+        return self._light if size < _LARGE else self._heavy
 
     async def ask(
         self,
@@ -259,6 +267,6 @@ class Remote:
         self._login.abort()
         for way in self._ways.values():
             way.abort()
-        for threads in (self._asking, self.fetching):
+        for threads in (self._asking, self._light, self._heavy):
             threads.shutdown(wait=False, cancel_futures=True)
         self.retire()
