@@ -63,3 +63,32 @@ def test_who_is_in_line_while_it_breaks_is_sent_away() -> None:
     assert breaker.broke(2.5, 3) == 0  # the attempt after the pause
     breaker.told(4, 10**9, "come back in thirty years")
     assert breaker.rests(4) == MOST_TOLD
+
+
+def broken(*repositories: str) -> Breaker:
+    found = Breaker()
+    for each in repositories:
+        found.failed(0, "broken", 500, each)
+    return found
+
+
+def test_where_one_repository_fails_others_are_asked() -> None:
+    found = broken(*["bad"] * LIMIT)
+    assert found.rests(0, "bad") == FIRST
+    assert found.rests(0, "good") == 0
+    assert found.rests(0, "good") > 0, "once, until something comes of it"
+    found.succeeded()
+    assert found.rests(0, "bad") == 0
+
+
+def test_where_some_fail_it_is_all() -> None:
+    found = broken("bad", "bad", *map(str, range(LIMIT - 2)))
+    assert found.rests(0, "other") == 0
+    assert found.rests(0, "one more") > 0
+    assert broken(*map(str, range(LIMIT))).rests(0, "other") > 0
+
+
+def test_who_wants_to_be_left_alone_is_so_for_all() -> None:
+    found = broken(*["bad"] * LIMIT)
+    found.told(0, 30, "pull rate limit")
+    assert found.rests(20, "good") == 10

@@ -76,6 +76,17 @@ def test_an_upstream_that_fails_is_told_until_it_answers(caching: Caching) -> No
         assert said(client) == (0, 0)
 
 
+def test_a_repository_that_is_broken_there_holds_up_no_other(caching: Caching) -> None:
+    with opened() as (shop, server):
+        client = caching(server.address).client
+        shop.says, shop.ends = Say(500), ("/team/broken/manifests/1",)
+        while not said(client)[0]:
+            assert manifest(client, name="hub/team/broken").status_code == 503
+        for _ in range(10 * LIMIT):
+            assert manifest(client, name="hub/team/broken").status_code == 503
+        assert manifest(client).content == MANIFEST
+
+
 @pytest.mark.parametrize("wanted", [SMALL, LAYER], ids=["small", "large"])
 def test_one_that_works_again_is_asked_though_nobody_wants_but_a_blob(
     wanted: bytes, caching: Caching

@@ -126,7 +126,7 @@ class Manifests:
             if not task.done():
                 self._slow.add(str(asked))
                 task.add_done_callback(lambda _: self._slow.discard(str(asked)))
-                asked.remote.missed(_SLOW)
+                asked.remote.missed(asked.repository, _SLOW)
         if task.done():
             return task.result()
         return self._stale(asked, kept, f"{asked.remote.host} {_SLOW}")

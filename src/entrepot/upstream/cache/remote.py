@@ -125,7 +125,7 @@ class Remote:
         work: Callable[[RegistryRepository], T],
     ) -> T:
         """Have something of one of our repositories asked there. Raises `UpstreamError`."""
-        self.check()
+        self.check(repository)
         loop = asyncio.get_running_loop()
         turn = partial(self._in_turn, time.monotonic(), repository, work)
         asked = loop.run_in_executor(self._asking, turn)
@@ -146,14 +146,15 @@ class Remote:
         if rests:
             raise self._resting(rests)
 
-    def missed(self, why: str) -> None:
+    def missed(self, repository: Repository, why: str) -> None:
         """It took longer than somebody would wait."""
-        self._breaker.failed(time.monotonic(), f"{self.host} {why}")
+        now = time.monotonic()
+        self._breaker.failed(now, f"{self.host} {why}", repository=repository.name)
         self._tell()
 
-    def check(self) -> None:
-        """Raise `RestingError` where it is not to be asked now."""
-        rests = self._breaker.rests(time.monotonic())
+    def check(self, repository: Repository) -> None:
+        """Raise `RestingError` where it is not to be asked for one of our repositories now."""
+        rests = self._breaker.rests(time.monotonic(), repository.name)
         if rests:
             raise self._resting(rests)
 
@@ -173,7 +174,7 @@ class Remote:
             with self._opened(repository) as there:
                 found = work(there)
         except BrokenError as error:
-            self._failed(error)
+            self._failed(repository, error)
             raise
         except UpstreamError as error:
             self._answered()
@@ -194,9 +195,9 @@ class Remote:
             self._told = False
             _log.info("project %s: %s answers again", self.row.project, self.host)
 
-    def _failed(self, error: BrokenError) -> None:
+    def _failed(self, repository: Repository, error: BrokenError) -> None:
         now = time.monotonic()
-        self._breaker.failed(now, str(error), error.status)
+        self._breaker.failed(now, str(error), error.status, repository.name)
         if error.wait:
             self._breaker.told(now, error.wait, str(error))
         self._tell()

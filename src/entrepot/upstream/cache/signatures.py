@@ -66,7 +66,8 @@ class Signatures:
         kept = await self._database.read(partial(_kept, repository=repository, digest=digest))
         if kept is not None and (parts := await self._lacking(repository, kept)):
             fetch = partial(self._bring, remote, repository, parts)
-            yield await self._once(remote, f"{repository}@{digest} content", fetch, until)
+            what = f"{repository}@{digest} content"
+            yield await self._once(remote, repository, what, fetch, until)
         for each in (
             digest,
             *await self._database.read(partial(_above, repository=repository, digest=digest)),
@@ -82,13 +83,13 @@ class Signatures:
             return ""
         what = f"{repository}@{digest} signatures"
         fetch = partial(self._fetch, remote, repository, digest)
-        return await self._once(
-            remote, what, partial(self._leases.first, what, fresh, fetch), until
-        )
+        make = partial(self._leases.first, what, fresh, fetch)
+        return await self._once(remote, repository, what, make, until)
 
     async def _once(
         self,
         remote: Remote,
+        repository: Repository,
         what: str,
         make: Callable[[], Coroutine[Any, Any, str]],
         until: float,
@@ -99,7 +100,7 @@ class Signatures:
         task = self._flights.begin(what, make)
         await asyncio.wait({task}, timeout=max(0.0, until - time.monotonic()))
         if not task.done() and self._failed.get(what) is None:
-            remote.missed(_SLOW)
+            remote.missed(repository, _SLOW)
         why = task.result() if task.done() else f"{remote.host} {_SLOW}"
         if why:
             self._failed.add(what, why)
