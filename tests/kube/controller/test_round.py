@@ -45,6 +45,7 @@ class Server(Cluster):
 
     async def every(self, kind: str) -> list[dict[str, Any]]:
         self.listed.release()
+        self._check(kind)
         return []
 
     async def find(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
@@ -97,6 +98,21 @@ async def test_one_that_cannot_be_done_holds_up_no_other(refused: str, told: lis
     server.refused = {refused}
     assert (await once(server)).troubles == told
     assert "entrepot-pull-second" in server.applied
+
+
+async def test_accounts_that_may_not_be_listed_hold_up_no_secret() -> None:
+    server = Server(handing_on("first"))
+    server.refused = {"ServiceAccount"}
+    assert (await once(server)).troubles == ["ServiceAccount: forbidden"]
+    assert server.applied == {"entrepot-pull-first"}
+
+
+async def test_one_that_cannot_be_read_or_told_so_holds_up_no_other() -> None:
+    odd = document("odd", lifetime="soon", namespaces=["a"])
+    server = Server(odd, handing_on("second"))
+    server.refused = {"odd"}
+    assert (await once(server)).troubles[1:] == ["odd: odd: forbidden"]
+    assert server.applied == {"entrepot-pull-second"}
 
 
 @pytest.mark.parametrize(("failed", "seconds"), [(1, 2), (4, 16), (5, 30), (10**6, 30)])

@@ -63,9 +63,7 @@ class Rounds:
         accesses = await self._read(documents, outcome)
         unread = bool(outcome.troubles)
         coverage = Coverage.found(accesses, await self._cluster.namespaces(), self._foreign)
-        outcome.troubles += await self._attachments.accounts(coverage.account)
-        if self._templates:
-            outcome.troubles += await self._attachments.templates(coverage.workload)
+        await self._attach(coverage, outcome)
         stood = {each["metadata"]["uid"]: each.get("status") or {} for each in documents}
         for access in accesses:
             try:
@@ -76,6 +74,19 @@ class Rounds:
             outcome.troubles += await self._sweep.once(coverage)
         outcome.namespaces = len({name for each in accesses for name in coverage.of(each)})
         return outcome
+
+    async def _attach(self, coverage: Coverage, outcome: Outcome) -> None:
+        """Have all refer to their secrets. What may not be listed holds up no secret: those that
+        are referred to want to be renewed.
+        """
+        try:
+            outcome.troubles += await self._attachments.accounts(coverage.account)
+            if self._templates:
+                outcome.troubles += await self._attachments.templates(coverage.workload)
+        except ClusterError as error:
+            if not error.status:
+                raise
+            outcome.troubles.append(str(error))
 
     async def _read(
         self, documents: Sequence[dict[str, Any]], outcome: Outcome
@@ -90,8 +101,16 @@ class Rounds:
             except (ValueError, KeyError, TypeError) as error:
                 name = each["metadata"]["name"]
                 outcome.troubles.append(f"{name}: {error}")
-                await self._tell(name, status.unreadable(str(error), each), each.get("status"))
+                await self._tell_unreadable(name, str(error), each, outcome)
         return accesses
+
+    async def _tell_unreadable(
+        self, name: str, why: str, document: dict[str, Any], outcome: Outcome
+    ) -> None:
+        try:
+            await self._tell(name, status.unreadable(why, document), document.get("status"))
+        except ClusterError as error:
+            outcome.troubles.append(f"{name}: {error}")
 
     async def _one(
         self, access: PullAccess, coverage: Coverage, stood: Mapping[str, Any], outcome: Outcome
