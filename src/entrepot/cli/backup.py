@@ -187,6 +187,7 @@ def verify(
         with shown() as show:
             found = read_all(vault, wanted, show)
     lines = [f"{each.what}: {each.why} ({', '.join(each.backups)})" for each in found.damaged]
+    lines += [f"{id_} was pruned meanwhile" for id_ in found.pruned]
     lines.append(
         f"{some(len(found.backups), 'backup')}, {some(found.contents, 'content')}, "
         f"{show_size(found.bytes)}: {len(found.damaged)} damaged"

@@ -1,13 +1,12 @@
 """Who stood still for so long that others took them for dead does not go on."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import pytest
 from tests.upkeep.backup.site import Site
+from tests.upkeep.backup.standstill import Standstill
 
 from entrepot.cli.progress import Bar
 from entrepot.db import place
@@ -18,21 +17,6 @@ from entrepot.upkeep.backup.prune import prune
 from entrepot.upkeep.backup.turn import Work, turn
 from entrepot.upkeep.backup.vault import BusyError
 from entrepot.upkeep.moving.end import end_at
-
-
-@dataclass(slots=True)
-class Standstill:
-    """A `Show`, by which others do something when a step begins."""
-
-    step: str
-    others: Callable[[], object]
-
-    def begin(self, what: str, total: int, unit: str) -> None:
-        if what == self.step:
-            self.others()
-
-    def add(self, count: int) -> None:
-        """Nobody looks."""
 
 
 def grow_old(dest: Path) -> None:

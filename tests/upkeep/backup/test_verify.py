@@ -2,14 +2,25 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
-from tests.content import digest
+from tests.content import digest, put_blob
 from tests.upkeep.backup.site import Site
-from tests.upkeep.filled import BIG
+from tests.upkeep.backup.standstill import Standstill
+from tests.upkeep.filled import APP, BIG
 
+from entrepot.cli.progress import Bar
+from entrepot.db import place
+from entrepot.encryption.keys import NO_KEYS
 from entrepot.upkeep.backup import document
 from entrepot.upkeep.backup.folder import FolderVault
+from entrepot.upkeep.backup.opened import Opened
+from entrepot.upkeep.backup.prune import prune
+from entrepot.upkeep.backup.restore import restore
+from entrepot.upkeep.backup.vault import BackupError
+from entrepot.upkeep.backup.verify import verify
+from entrepot.upkeep.moving.end import end_at
 
 
 def flip(file: Path) -> None:
@@ -78,6 +89,29 @@ def test_one_that_is_damaged_hides_no_other(site: Site) -> None:
     assert done.status == 1
     assert second["id"] in done.output
     assert f"backup {first['id']} is damaged" in done.error
+
+
+def test_what_is_pruned_meanwhile_is_no_damage(site: Site) -> None:
+    vault, loose = FolderVault(Path(site.dest)), put_blob(site.http, APP, Random(2).randbytes(9000))
+    first = site.create()["id"]
+    assert site.http.delete(f"/v2/{APP}/blobs/{loose}").status_code == 202
+    second = site.create()["id"]
+    step = Standstill("reading backups", lambda: prune(vault, 1, Bar(None)))
+    found = verify(vault, [first, second], step)
+    assert (found.backups, found.damaged, found.pruned) == ([second], [], [first])
+    assert list(vault.files("damaged")) == []
+
+
+def test_what_is_pruned_while_it_is_restored_is_told(site: Site, tmp_path: Path) -> None:
+    vault, loose = FolderVault(Path(site.dest)), put_blob(site.http, APP, Random(2).randbytes(9000))
+    chosen = document.read(vault, site.create()["id"])
+    assert site.http.delete(f"/v2/{APP}/blobs/{loose}").status_code == 202
+    site.create()
+    new = tmp_path / "new"
+    target = end_at(place.find(new, "", NO_KEYS), new, None, NO_KEYS)
+    step = Standstill("restoring tables", lambda: prune(vault, 1, Bar(None)))
+    with pytest.raises(BackupError, match="was pruned while it was restored"):
+        restore(Opened(vault, chosen), target, NO_KEYS, step, without_damaged=True)
 
 
 def test_where_there_is_none_it_says_so(site: Site) -> None:

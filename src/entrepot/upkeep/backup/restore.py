@@ -4,7 +4,9 @@ Objects come first, all rows behind them in one transaction. Nobody serves from 
 finished. What comes is written as the target's settings say, sealed by its keys where it has some.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,7 +18,7 @@ from entrepot.db.changes import record_access
 from entrepot.db.connection import Connection
 from entrepot.db.tables import Table
 from entrepot.encryption.keys import Keyring
-from entrepot.upkeep.backup import rows
+from entrepot.upkeep.backup import document, rows
 from entrepot.upkeep.backup.document import Backup
 from entrepot.upkeep.backup.held import holding
 from entrepot.upkeep.backup.objects import Objects
@@ -57,7 +59,8 @@ def restore(
     claim(target, name)
     with holding(target.place):
         claim(target, name)  # another may have finished it meanwhile
-        made = _restore(opened, target, show, without_damaged=without_damaged)
+        with _unpruned(opened):
+            made = _restore(opened, target, show, without_damaged=without_damaged)
         return replace(made, paused=tuple(_finish(target, backup)))
 
 
@@ -96,6 +99,26 @@ def _check(backup: Backup, keyring: Keyring) -> None:
             f"backup {backup.id} has secrets that are sealed by the key {', '.join(missing)}: give "
             "that key, too, by ENTREPOT_ENCRYPTION_KEY_FILE; it may come after the current one"
         )
+
+
+@contextmanager
+def _unpruned(opened: Opened) -> Iterator[None]:
+    """Where content is missing since the backup was pruned meanwhile, say that. Raises
+    `BackupError`.
+    """
+    fault: BackupError | None = None
+    try:
+        yield
+    except BackupError as error:
+        fault = error
+    id_ = opened.backup.id
+    if (fault or opened.damaged) and id_ not in document.ids(opened.vault)[0]:
+        raise BackupError(
+            f"backup {id_} was pruned while it was restored: take another one, into an empty "
+            "database"
+        )
+    if fault:
+        raise fault
 
 
 def _check_whole(opened: Opened) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from entrepot.oci.digest import Digest
@@ -39,6 +39,8 @@ class Verified:
     contents: int = 0
     bytes: int = 0
     damaged: list[Damage] = field(default_factory=list)
+    pruned: list[str] = field(default_factory=list)
+    """Ids of those that were taken away meanwhile: what only they had is no damage."""
 
 
 def verify(vault: Vault, wanted: Sequence[str], show: Show) -> Verified:
@@ -59,9 +61,20 @@ def verify(vault: Vault, wanted: Sequence[str], show: Show) -> Verified:
     show.begin("reading backups", sum(needed.values()), "bytes")
     for digest, why in _unlike(vault, needed, show):
         found.damaged.append(Damage(digest, why, tuple(dict.fromkeys(users[digest]))))
+    _forgive_pruned(vault, found)
     found.contents, found.bytes = len(needed), sum(needed.values())
     _leave_marks(vault, found.damaged)
     return found
+
+
+def _forgive_pruned(vault: Vault, found: Verified) -> None:
+    if not found.damaged:
+        return
+    whole = set(document.ids(vault)[0])
+    found.pruned = [id_ for id_ in found.backups if id_ not in whole]
+    found.backups = [id_ for id_ in found.backups if id_ in whole]
+    left = [replace(d, backups=tuple(b for b in d.backups if b in whole)) for d in found.damaged]
+    found.damaged = [each for each in left if each.backups]
 
 
 class _Reading:
