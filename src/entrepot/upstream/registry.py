@@ -138,6 +138,10 @@ class RegistryRepository:
                 why = f"{self} has no blob {blob.digest}"
                 raise UnknownError(why, sure=answer.is_of_registry)
             skip = start if answer.status == 200 else 0
+            length = answer.headers.get("content-length", str(blob.size))
+            if answer.status == 200 and length != str(blob.size):  # such as some proxy's page
+                what = f"{told(length)} bytes for {blob.digest}, which has {blob.size}"
+                raise UpstreamError(f"{self} sends {what}")
             for part in parts:
                 if skip >= len(part):
                     skip -= len(part)

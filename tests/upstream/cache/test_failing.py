@@ -76,6 +76,21 @@ def test_an_upstream_that_fails_is_told_until_it_answers(caching: Caching) -> No
         assert said(client) == (0, 0)
 
 
+def test_a_page_in_place_of_a_layer_is_neither_handed_out_nor_gone_on_with(
+    caching: Caching,
+) -> None:
+    with opened() as (shop, server):
+        client = caching(server.address).client
+        manifest(client)
+        page = Say(200, b"<html>log in first</html>", {"content-type": "text/html"})
+        shop.says, shop.ends = page, (digest(LAYER),)
+        answer = blob(client, LAYER)
+        assert (answer.status_code, said(client)[0]) == (502, 0)
+        assert "sends 25 bytes for" in answer.text
+        shop.says = None
+        assert blob(client, LAYER).content == LAYER
+
+
 def test_a_repository_that_is_broken_there_holds_up_no_other(caching: Caching) -> None:
     with opened() as (shop, server):
         client = caching(server.address).client
