@@ -41,5 +41,5 @@ def test_slowloris(strict: Served, sent: str) -> None:
                 pass
         except ConnectionResetError:
             pass
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30  # by itself it would be a minute
     assert strict.client.get("/readyz").status_code == 200

@@ -1,4 +1,7 @@
-"""The worst manifests take bounded time, and nobody else waits for them."""
+"""The worst manifests take bounded time, and nobody else waits for them.
+
+Time is the server's own CPU time: so a machine that is busy with other things changes nothing.
+"""
 
 import threading
 import time
@@ -14,10 +17,10 @@ from tests.security.worst import WORST
 from entrepot.oci.manifest import MAX_BYTES
 
 WITHIN = 3.0
-"""Seconds for the manifest itself; about 0.5 on an idle machine."""
+"""CPU-seconds for the manifest itself; it takes about 0.5."""
 
 OTHERS_WITHIN = 0.6
-"""Seconds for anybody else meanwhile; about 0.15 on an idle machine, mostly far less."""
+"""CPU-seconds while anybody else waits; about 0.15, mostly far less."""
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +35,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 class Bystander(threading.Thread):
     """Asks for something else all the time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, registry: Registry) -> None:
         super().__init__()
-        self._url = url
+        self._registry = registry
         self._done = False
         self.longest = 0.0
 
@@ -47,21 +50,29 @@ class Bystander(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=30) as client:
+        with httpx.Client(base_url=self._registry.url, timeout=60) as client:
             while not self._done:
-                started = time.perf_counter()
+                started = cpu(self._registry)
                 client.get("/v2/")
-                self.longest = max(self.longest, time.perf_counter() - started)
+                self.longest = max(self.longest, cpu(self._registry) - started)
                 time.sleep(0.005)
 
 
-def push(url: str, name: str, content: bytes) -> tuple[float, float]:
-    """Seconds for the push, and the longest that a bystander waited."""
+def cpu(registry: Registry) -> float:
+    """Seconds that its process has computed; see clock_getcpuclockid(3) for the clock's number."""
+    return time.clock_gettime(~registry.pid << 3 | 2)
+
+
+def push(registry: Registry, name: str, content: bytes) -> tuple[float, float]:
+    """CPU-seconds for the push, and the most while a bystander waited."""
     kind = OCI_INDEX if name == "manifests" else OCI_MANIFEST
-    with Bystander(url) as bystander, httpx.Client(base_url=url, timeout=30) as client:
-        started = time.perf_counter()
+    with (
+        Bystander(registry) as bystander,
+        httpx.Client(base_url=registry.url, timeout=60) as client,
+    ):
+        started = cpu(registry)
         answer = try_manifest(client, "a", "t", content, kind)
-        took = time.perf_counter() - started
+        took = cpu(registry) - started
     assert answer.status_code in {201, 400}, answer.text[:300]
     assert len(answer.content) < 200_000
     return took, bystander.longest
@@ -71,7 +82,6 @@ def push(url: str, name: str, content: bytes) -> tuple[float, float]:
 def test_worst(alone: Registry, name: str) -> None:
     content = WORST[name]()
     assert MAX_BYTES * 0.8 < len(content) <= MAX_BYTES
-    best = [push(alone.url, name, content)]
-    while not (best[-1][0] < WITHIN and best[-1][1] < OTHERS_WITHIN):
-        assert len(best) < 3, best  # a machine that is busy with other things gets two more tries
-        best.append(push(alone.url, name, content))
+    took, waited = push(alone, name, content)
+    assert took < WITHIN
+    assert waited < OTHERS_WITHIN

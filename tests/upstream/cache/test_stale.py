@@ -124,7 +124,7 @@ def test_a_hanging_upstream_is_waited_for_briefly(caching: Caching) -> None:
         time.sleep(0.2)
         began = time.monotonic()
         assert "takes longer than 4 s" in manifest(client).headers["warning"]
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 12
         shop.hangs.set()
 
 
@@ -321,7 +321,7 @@ def test_what_takes_long_is_there_later(caching: Caching) -> None:
         assert manifest(client).content == MANIFEST
         began = time.monotonic()
         assert manifest(client).content == MANIFEST
-        assert time.monotonic() - began < 1, "it was waited for once more"
+        assert time.monotonic() - began < 3, "it was waited for once more"
         shop.hangs.set()
         shop.hangs = None
         deadline = time.monotonic() + 60
