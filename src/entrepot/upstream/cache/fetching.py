@@ -84,9 +84,7 @@ class Fetching:
 
     async def _large(self, pour: Pour) -> None:
         """One that lies in the store; the database knows of its piece before the store does."""
-        pour.remote.check(
-            pour.repository
-        )  # here alone: it counts as an attempt, and `ask` does so by itself
+        pour.remote.check(pour.repository)  # an attempt; small ones' are counted by `ask`
         self._check_disk(pour.blob)
         owner, piece = secrets.token_hex(16), Piece.new(self._database.keyring)
         left = await self._leases.left(pour.what, pour.repository)
