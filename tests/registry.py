@@ -5,7 +5,9 @@ test can look at what a restart or a crash leaves behind. It is stopped by SIGTE
 must then exit with 0 and leave no traceback in its log.
 """
 
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -48,6 +50,7 @@ class Registry:
         self.afresh = False
         """Whether it is started as users do, and shows itself so to `ps`; it takes its time."""
         self._process: subprocess.Popen[bytes] | Process | None = None
+        self._was_killed = False
         self.may_fail = False
         """Whether its log may tell of errors with all that led to them, since a test makes some."""
 
@@ -63,6 +66,8 @@ class Registry:
         """Start on the same data and port, return when `/readyz` says 200."""
         assert not self.running, "it runs already"
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self._was_killed:
+            self._await_port()
         with self.log.open("ab") as log:
             self._process = self._begin(log)
         try:
@@ -94,6 +99,21 @@ class Registry:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(STOP_WITHIN)
         self._process = None
+        self._was_killed = True
+
+    def _await_port(self) -> None:
+        """Workers that were killed have the port for a moment longer than who made them."""
+        host, _, port = self.address.rpartition(":")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        deadline = time.monotonic() + STOP_WITHIN
+        while True:
+            try:
+                socket.create_server((host.strip("[]"), int(port)), family=family).close()
+            except OSError:
+                assert time.monotonic() < deadline, f"{self.address} is not free again"
+                time.sleep(0.01)
+            else:
+                return
 
     def head(self, repository: str, reference: str) -> httpx.Headers:
         """The headers of a manifest."""
@@ -212,9 +232,27 @@ def trusting(certificate: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certificate.with_name("ca.crt"))
 
 
+_PORTS = range(16_000, 30_000)
+"""Below those that the system gives to connections, which would else have one of these when a
+server that was killed wants it again.
+"""
+
+
+def _share() -> Iterator[int]:
+    """This process's ports, over and over: the others of a run have shares of their own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = _PORTS[worker % 8 :: 8]
+    first = random.randrange(len(share))
+    return itertools.cycle([*share[first:], *share[:first]])
+
+
+_share_of_mine = _share()
+
+
 def free_port() -> int:
-    """A loopback port that nothing listens on right now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """A loopback port that nothing listens on right now, nor has for a while."""
+    for port in _share_of_mine:
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is none")
