@@ -2,12 +2,15 @@
 
 import errno
 import sqlite3
+import sys
 
 import pytest
 import typer
 
+from entrepot.blobstore.place import Place
 from entrepot.blobstore.store import RefusedError, StoreError
 from entrepot.cli.vaults import told
+from entrepot.upkeep.backup.vault import vault_at
 
 FAILED = {
     "no room": (OSError(errno.ENOSPC, "No space left"), "No space left: make room where the"),
@@ -41,3 +44,14 @@ def test_what_is_to_be_mended_first_is_not_tried_again(
     said = capsys.readouterr().err
     assert said.startswith(f"entrepot: {words}")
     assert "again" not in said
+
+
+def test_a_bucket_without_the_packages_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "entrepot.upkeep.backup.bucket", None)
+    with pytest.raises(typer.Exit) as ended, told("run it again"):
+        vault_at("s3://backups/registry", Place("s3", "other"))
+    assert ended.value.exit_code == 2
+    said = capsys.readouterr().err
+    assert said.endswith("wants more packages: pip install 'entrepot[objects]'\n")

@@ -5,7 +5,7 @@ from pathlib import Path
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.blobstore.encrypted import EncryptedStore
 from entrepot.blobstore.place import Place
-from entrepot.blobstore.store import Store, StoreError
+from entrepot.blobstore.store import RefusedError, Store
 from entrepot.encryption.keys import Keyring
 
 
@@ -20,5 +20,7 @@ def _plain(data: Path, place: Place | None) -> Store:
     try:
         from entrepot.blobstore.objects import ObjectStore
     except ImportError:
-        raise StoreError(f"{place} wants more packages: pip install 'entrepot[objects]'") from None
+        raise RefusedError(
+            f"{place} wants more packages: pip install 'entrepot[objects]'"
+        ) from None
     return ObjectStore(place)

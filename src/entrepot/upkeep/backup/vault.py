@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from entrepot.blobstore.place import SCHEMES, Place
-from entrepot.blobstore.store import StoreError
+from entrepot.blobstore.store import RefusedError
 from entrepot.encryption.keys import NO_KEYS, Keyring
 
 Bytes: TypeAlias = bytes | memoryview
@@ -104,5 +104,7 @@ def _plain(where: str, options: Place) -> Vault:
     try:
         from entrepot.upkeep.backup.bucket import BucketVault
     except ImportError:
-        raise StoreError(f"{place} wants more packages: pip install 'entrepot[objects]'") from None
+        raise RefusedError(
+            f"{place} wants more packages: pip install 'entrepot[objects]'"
+        ) from None
     return BucketVault(place)
