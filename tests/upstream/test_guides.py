@@ -154,6 +154,7 @@ def test_backup(desk: Desk, work: Path) -> None:
             continue
         whole = " restore " in step and "--only" not in step
         there = step.replace("s3://backups/registry", vault).replace("/mnt/backup", vault)
+        there = there.replace("/srv/old", data)  # where a registry was whose backups may go
         followed.append(follow(desk, there.replace("/srv/entrepot", new if whole else data), work))
     assert len(followed) >= 6
     assert re.search(r"backup \S+ is restored to ", "".join(followed))
