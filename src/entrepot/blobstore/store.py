@@ -34,6 +34,11 @@ class RefusedError(StoreError):
     """Nor will it before something is changed: credentials, rights, a name, an option."""
 
 
+def lacking(place: object) -> RefusedError:
+    """What is raised where the packages are not installed that reach a store of objects."""
+    return RefusedError(f"{place} wants more packages: pip install 'entrepot[objects]'")
+
+
 def is_damage(error: OSError) -> bool:
     """Whether an error tells that bytes are lost, rather than of who asks, or when."""
     bad = (errno.EIO, errno.EISDIR, errno.ENOENT)

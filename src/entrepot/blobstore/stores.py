@@ -5,7 +5,7 @@ from pathlib import Path
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.blobstore.encrypted import EncryptedStore
 from entrepot.blobstore.place import Place
-from entrepot.blobstore.store import RefusedError, Store
+from entrepot.blobstore.store import Store, lacking
 from entrepot.encryption.keys import Keyring
 
 
@@ -20,7 +20,5 @@ def _plain(data: Path, place: Place | None) -> Store:
     try:
         from entrepot.blobstore.objects import ObjectStore
     except ImportError:
-        raise RefusedError(
-            f"{place} wants more packages: pip install 'entrepot[objects]'"
-        ) from None
+        raise lacking(place) from None
     return ObjectStore(place)

@@ -41,21 +41,33 @@ class Log(Protocol):
         """Tell the followers what came since the last time; costs 0.1 µs where nothing has."""
 
 
-class FileLog:
-    """The log of a SQLite database: its generation says whether there is anything to read."""
+class Telling:
+    """What logs of all kinds have: followers, and how much these were told."""
 
-    def __init__(self, reader: Connection, generation: Generation) -> None:
+    def __init__(self, *, current: bool) -> None:
         self.state = 0
-        self.current = True
-        self._reader = reader
-        self._generation = generation
+        self.current = current
         self._followers: list[Follower] = []
-        self._seen = generation.read()
-        self._cursor = changes.newest(reader)
 
     def subscribe(self, follower: Follower) -> None:
         """Have it told of whatever changes from now on."""
         self._followers.append(follower)
+
+    def _tell(self, kind: str, repository: str) -> None:
+        self.state += 1
+        for follower in self._followers:
+            follower(kind, repository)
+
+
+class FileLog(Telling):
+    """The log of a SQLite database: its generation says whether there is anything to read."""
+
+    def __init__(self, reader: Connection, generation: Generation) -> None:
+        super().__init__(current=True)
+        self._reader = reader
+        self._generation = generation
+        self._seen = generation.read()
+        self._cursor = changes.newest(reader)
 
     def follow(self) -> None:
         """Tell the followers what came since the last time."""
@@ -75,8 +87,3 @@ class FileLog:
         self._cursor = changes.newest(self._reader)
         self._tell(EVERYTHING, "")
         self._seen = seen
-
-    def _tell(self, kind: str, repository: str) -> None:
-        self.state += 1
-        for follower in self._followers:
-            follower(kind, repository)

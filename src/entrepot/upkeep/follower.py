@@ -8,6 +8,7 @@ import asyncio
 import logging
 import sqlite3
 import time
+from collections.abc import Iterable
 from typing import Protocol
 
 from entrepot.db import moving
@@ -23,6 +24,14 @@ AGAIN = 2.0
 """Seconds until what could not be written down is written once more."""
 AWAY = (sqlite3.Error, moving.FrozenError)
 """What says that nothing can be written now: the database is away, or frozen while it is moved."""
+
+
+def fronts(cursors: Iterable[int]) -> list[int]:
+    """Where to read on in the log for those who have come so far: for who is in front at first, and
+    then for the last. So one that is behind by a million rows, as it was paused, holds up no other.
+    """
+    found = set(cursors)
+    return sorted({max(found), min(found)}, reverse=True) if found else []
 
 
 class Work(Protocol):

@@ -7,24 +7,18 @@ What both bring is told twice, which harms nobody.
 from collections import deque
 from collections.abc import Iterable
 
-from entrepot.db.log import EVERYTHING, Follower
+from entrepot.db.log import EVERYTHING, Telling
 
 Row = tuple[int, str, str]
 """Id, kind and repository of a change."""
 
 
-class HeardLog:
+class HeardLog(Telling):
     """A `Log`. Rows come from any thread and are told on the event loop, by `follow`."""
 
     def __init__(self) -> None:
-        self.state = 0
-        self.current = False
-        self._followers: list[Follower] = []
+        super().__init__(current=False)
         self._heard: deque[Row] = deque()
-
-    def subscribe(self, follower: Follower) -> None:
-        """Have it told of whatever changes from now on."""
-        self._followers.append(follower)
 
     def feed(self, rows: Iterable[Row]) -> None:
         """Bring changes, from any thread."""
@@ -48,8 +42,3 @@ class HeardLog:
         self.follow()
         self._tell(EVERYTHING, "")
         self.current = True
-
-    def _tell(self, kind: str, repository: str) -> None:
-        self.state += 1
-        for follower in self._followers:
-            follower(kind, repository)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from entrepot.blobstore.place import SCHEMES, Place
-from entrepot.blobstore.store import RefusedError
+from entrepot.blobstore.store import lacking
 from entrepot.encryption.keys import NO_KEYS, Keyring
 
 Bytes: TypeAlias = bytes | memoryview
@@ -104,7 +104,5 @@ def _plain(where: str, options: Place) -> Vault:
     try:
         from entrepot.upkeep.backup.bucket import BucketVault
     except ImportError:
-        raise RefusedError(
-            f"{place} wants more packages: pip install 'entrepot[objects]'"
-        ) from None
+        raise lacking(place) from None
     return BucketVault(place)

@@ -28,7 +28,7 @@ from entrepot.observe.metrics import (
     REPLICATION_WAITING,
     Metrics,
 )
-from entrepot.upkeep.follower import LOOK, Follower
+from entrepot.upkeep.follower import LOOK, Follower, fronts
 from entrepot.upkeep.job import Job
 from entrepot.upkeep.replication import line
 from entrepot.upkeep.replication.line import AHEAD, WINDOW
@@ -136,16 +136,10 @@ class Replicator:
             return None
 
     async def _forward(self) -> bool:
-        """Put in line what came since the last time; whether there may be more.
-
-        Those who are in front come first: one that was paused for long holds up no other.
-        """
+        """Put in line what came since the last time; whether there may be more."""
         behind = [each for each in self._workers.values() if each.rule.direction is Direction.PUSH]
-        if not behind:
-            return False
         cursors = [each.rule.cursor for each in behind]
-        fronts = sorted({max(cursors), min(cursors)}, reverse=True)
-        return any([await self._window(behind, each) for each in fronts])
+        return any([await self._window(behind, each) for each in fronts(cursors)])
 
     async def _window(self, behind: list[Worker], cursor: int) -> bool:
         """Take up some rows of the log, for all who have come to where they begin."""

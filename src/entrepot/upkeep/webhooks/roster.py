@@ -18,6 +18,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.webhooks import Webhook
 from entrepot.encryption.keys import EncryptionError
+from entrepot.upkeep.follower import fronts
 from entrepot.upkeep.webhooks import message
 
 _WINDOW = 500
@@ -100,16 +101,9 @@ class Roster:
                 each.noted = cursor
 
     async def forward(self) -> bool:
-        """Put in line what came since the last time; whether there may be more.
-
-        Those who are in front come first: one that is behind by a million rows, as it was paused
-        for long, holds up no other.
-        """
+        """Put in line what came since the last time; whether there may be more."""
         cursors = [member.cursor for member in self.members.values() if not member.full]
-        if not cursors:
-            return False
-        fronts = sorted({max(cursors), min(cursors)}, reverse=True)
-        return any([await self._window(each) for each in fronts])
+        return any([await self._window(each) for each in fronts(cursors)])
 
     async def _window(self, cursor: int) -> bool:
         """Take up some rows of the log, for all who have come to where they begin."""
