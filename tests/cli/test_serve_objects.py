@@ -51,8 +51,9 @@ def test_packages_that_are_missing(
     registry.stop()
     (tmp_path / "obstore.py").write_text("raise ImportError")
     path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    more = {"ENTREPOT_LISTEN": registry.address, "PYTHONPATH": path}
     done = entrepot(
-        command, "--data", str(registry.data), cwd=tmp_path, **registry.settings, PYTHONPATH=path
+        command, "--data", str(registry.data), cwd=tmp_path, **registry.settings, **more
     )
     assert "wants more packages: pip install 'entrepot[objects]'" in refused(done)
 
