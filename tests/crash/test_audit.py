@@ -186,11 +186,9 @@ def test_retention_and_the_copy_are_cut_anywhere_and_go_on(
         audit_retention=1, audit_copy=f"file:{copy}", upkeep_pause="0.05", access_log=False
     )
     registry.stop()
-    with opened(registry.data) as db:
-        db.execute("begin")
+    with opened(registry.data) as db, db.exclusive():
         audit.append(db, *(event(number) for number in range(10_000)))
         newest = audit.head(db)[0]
-        db.execute("commit")
     kills = 0
     while kills < 20 and audit_starts_at(registry.data) <= newest:
         registry.start()

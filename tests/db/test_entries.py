@@ -76,10 +76,9 @@ def test_rows_of_the_same_moment_are_each_shown_once(db: Connection) -> None:
 
 
 def test_a_page_looks_at_so_many_rows_and_says_where_to_go_on(db: Connection) -> None:
-    db.execute("begin")
-    fill(db, 50_000)
-    audit.append(db, event(0, action="rare"))
-    db.execute("commit")
+    with db.exclusive():
+        fill(db, 50_000)
+        audit.append(db, event(0, action="rare"))
     found = entries.page(db, Wanted(action="rare"), None, 10)
     assert (found.entries, found.next) == ([], 50_000 - entries.LONGEST + 1)
     pages = list(entries.every(db, Wanted(action="rare")))

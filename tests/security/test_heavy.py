@@ -232,14 +232,12 @@ def test_authorization_that_is_none(cast: Cast, shown: str) -> None:
 def test_a_hundred_thousand_grants(tmp_path: Path) -> None:
     """An owner may give them; decisions look at those alone that are on the repository."""
     first_start(tmp_path)
-    with closing(engine.connect(tmp_path)) as db:
-        db.execute("begin")
+    with closing(engine.connect(tmp_path)) as db, db.exclusive():
         db.executemany(
             "insert into permission (subject, role, pattern, created_at, created_by) "
             "values ('user:reader', 'reader', ?, 0, 'test')",
             ((f"team/many-{number}",) for number in range(100_000)),
         )
-        db.execute("commit")
     with playing(tmp_path) as cast:
         shown = cast.authorization("reader", "bearer")
         names = [f"team/many-{number}" for number in range(0, 100_000, 1000)]

@@ -31,12 +31,11 @@ def db(database: SQLiteDatabase) -> Iterator[Connection]:
     """Rows of the last five days, from noon to noon, two a day; the newest is of today."""
     with closing(engine.connect(database.folder)) as db:
         midnight = time.time() // DAY * DAY
-        db.execute("begin")
-        for days in range(5, 0, -1):
-            for hours in (1, 12):
-                audit.append(db, event(1, at=midnight - days * DAY + hours * 3600))
-        audit.append(db, event(1, at=midnight))
-        db.execute("commit")
+        with db.exclusive():
+            for days in range(5, 0, -1):
+                for hours in (1, 12):
+                    audit.append(db, event(1, at=midnight - days * DAY + hours * 3600))
+            audit.append(db, event(1, at=midnight))
         yield db
 
 
@@ -58,9 +57,8 @@ async def test_what_is_older_than_so_many_days_goes(
 
 async def test_several_pages_are_told_of_in_several_rows(database: SQLiteDatabase) -> None:
     with closing(engine.connect(database.folder)) as db:
-        db.execute("begin")
-        audit.append(db, *(event(number) for number in range(1200)))
-        db.execute("commit")
+        with db.exclusive():
+            audit.append(db, *(event(number) for number in range(1200)))
         assert await retain(database, 30) == 1200
         assert db.execute("select action, times from audit order by id").fetchall() == [
             (audit.EXPIRED, 500),

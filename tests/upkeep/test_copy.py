@@ -42,9 +42,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def append(db: Connection, count: int, first: int = 1) -> None:
-    db.execute("begin")
-    fill(db, count, first)
-    db.execute("commit")
+    with db.exclusive():  # who reads first is refused what another writes meanwhile
+        fill(db, count, first)
 
 
 def ids(*files: Path) -> list[int]:

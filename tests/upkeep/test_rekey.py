@@ -27,8 +27,7 @@ async def database(tmp_path: Path) -> AsyncIterator[SQLiteDatabase]:
 
 
 def fill(folder: Path, *keys: MasterKey, count: int = 3, text: str = PLANTED) -> None:
-    with closing(engine.connect(folder, Keyring(keys))) as db, db:
-        db.execute("begin")
+    with closing(engine.connect(folder, Keyring(keys))) as db, db.exclusive():
         blob(db, b"{}")
         for number in range(count):
             blob(db, f"{text} {number}".encode())
