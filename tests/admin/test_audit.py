@@ -11,8 +11,8 @@ import httpx
 import pytest
 from tests.accounts import ADMIN, Accounts, Credential, first_start
 from tests.content import put_image
-from tests.crash.processes import await_
 from tests.served import Served, serving
+from tests.waiting import until
 
 from entrepot.db import audit, engine
 from entrepot.db.connection import Connection
@@ -46,7 +46,7 @@ def admin(served: Served, people: dict[str, Credential]) -> Iterator[httpx.Clien
         for repository in ("team/app", "team/web", "team", "other/app"):
             put_image(admin, repository, "1")
         admin.get("/v2/team/app/manifests/1").raise_for_status()
-        await_(lambda: bool(items(admin, action="pull")))
+        until(lambda: bool(items(admin, action="pull")))
         yield admin
 
 
@@ -229,7 +229,7 @@ def test_what_was_refused_is_in_the_audit(
 ) -> None:
     with client(served, people["nobody"]) as looking:
         looking.get("/api/v1/audit", params={"repository": "other/app"})
-    await_(lambda: bool(items(admin, actor="user:nora", result="denied", action="audit")))
+    until(lambda: bool(items(admin, actor="user:nora", result="denied", action="audit")))
 
 
 def test_altered_rows_are_told_of(admin: httpx.Client, served: Served) -> None:

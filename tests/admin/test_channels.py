@@ -8,7 +8,7 @@ import pytest
 from tests.accounts import ADMIN
 from tests.admin.office import At, Office, Person, fresh, made, problem
 from tests.content import put_image
-from tests.crash.processes import await_
+from tests.waiting import until
 
 
 @dataclass
@@ -68,7 +68,7 @@ def test_a_refusal_tells_all_and_is_written_down(team: Team) -> None:
     stands = team.at.get("/promotions/plan", **asked).json()
     assert (stands["passed"], stands["here"], stands["digest"]) == (False, None, team.digests[1])
     assert [each for each in stands["checks"] if not each["passed"]] == refusals
-    await_(lambda: team.audit("promoted")[0]["result"] == "denied")
+    until(lambda: team.audit("promoted")[0]["result"] == "denied")
     row = team.audit("promoted")[0]
     assert (row["reference"], row["actor"]) == ("prod", team.maintainer.subject)
     assert row["detail"] == {"refused": ["approvals", "report tests"], "version": "1.1.0"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from tests.upkeep.running import until
+from tests.waiting import auntil
 
 from entrepot.admin.caller import Caller
 from entrepot.admin.follower import Follower
@@ -34,7 +34,7 @@ async def test_a_stream_that_waits_again_and_again_keeps_nothing(tmp_path: Path)
     assert sum(isinstance(each, Watch) for each in gc.get_objects()) < 5
 
     waiting = asyncio.create_task(follower.wait(7, 60, cast("asyncio.Task[None]", gone)))
-    await until(lambda: registry.news.waiting == 1)
+    await auntil(lambda: registry.news.waiting == 1)
     gone.cancel()
     assert await asyncio.wait_for(waiting, 30) == ([], 7)
     await database.close()

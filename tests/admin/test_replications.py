@@ -9,8 +9,9 @@ from tests.accounts import first_start
 from tests.admin.office import At, Office
 from tests.content import put_image
 from tests.served import serving
-from tests.upkeep.replication.conftest import held, until
+from tests.upkeep.replication.conftest import held
 from tests.upstream.peer import docker_registry
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

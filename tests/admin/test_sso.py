@@ -8,8 +8,7 @@ import re
 import secrets
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.auth.oidc.signing_on import SECRET, Running, log_in, running
 from tests.content import put_image
 from tests.registry import Registry, environment
 from tests.served import Served, serving
+from tests.waiting import until
 from tests.warm import entrepot
 
 from entrepot.db import engine, entries
@@ -403,7 +403,7 @@ def test_it_is_written_down(house: House) -> None:
     def actions() -> set[str]:
         return {entry.action for entry in house.audit(actor="user:ivan")}
 
-    assert eventually(lambda: "login" in actions())
+    until(lambda: "login" in actions())
     made = house.audit(actor="user:ivan", action="user create")
     assert [entry.reference for entry in made] == ["user:ivan"]
     assert made[0].detail["identity"] == f"{house.provider.url}|ivan"
@@ -415,18 +415,7 @@ def test_it_is_written_down(house: House) -> None:
     assert [entry.via for entry in tokens] == ["single sign-on"]
     house.sign_on("eve")
     denied = {"action": "login", "result": "denied"}
-    assert eventually(
-        lambda: any("is no name" in each.detail["why"] for each in house.audit(**denied))
-    )
-
-
-def eventually(found: Callable[[], bool]) -> bool:
-    """Whether it becomes true: logins are written within a second."""
-    for _ in range(50):
-        if found():
-            return True
-        time.sleep(0.1)
-    return False
+    until(lambda: any("is no name" in each.detail["why"] for each in house.audit(**denied)))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from tests.accounts import ADMIN, Accounts, Credential, first_start
 from tests.content import put_image
-from tests.crash.processes import await_
 from tests.served import Served, name, serving
+from tests.waiting import until
 
 from entrepot.auth import secrets
 from entrepot.db import engine
@@ -64,7 +64,7 @@ def rows(served: Served, **equal: str) -> list[dict[str, Any]]:
 
 def await_rows(served: Served, count: int, **equal: str) -> list[dict[str, Any]]:
     """The rows, once so many events have come."""
-    await_(lambda: sum(row["times"] for row in rows(served, **equal)) >= count, 10)
+    until(lambda: sum(row["times"] for row in rows(served, **equal)) >= count)
     found = rows(served, **equal)
     assert sum(row["times"] for row in found) == count, found
     return found
@@ -193,7 +193,7 @@ def test_a_grant_counts_as_used_when_a_token_is_made_by_it(
             query = "select used_at from permission where subject = 'user:dora'"
             return db.execute(query).fetchone()[0] is not None
 
-    await_(used, 10)
+    until(used)
 
 
 def basic(user: str, password: str) -> dict[str, str]:

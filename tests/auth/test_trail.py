@@ -1,6 +1,7 @@
 """The trail: what is the same is counted, what cannot be written is kept, nothing comes twice."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.db.audited import AT, event
+from tests.waiting import auntil
 
 from entrepot.auth import trail as trails
 from entrepot.auth.actor import Actor
@@ -222,11 +224,7 @@ async def test_many_events_are_written_early(trail: Trail, db: Connection) -> No
     await asyncio.sleep(0)
     for number in range(trails.EARLY + 1):
         pull(trail, digest=f"sha256:{number}")
-    for _ in range(12_000):
-        if rows(db, "count(*)") == [(trails.EARLY + 1,)]:
-            break
-        await asyncio.sleep(0.005)
-    assert rows(db, "count(*)") == [(trails.EARLY + 1,)]
+    await auntil(lambda: rows(db, "count(*)") == [(trails.EARLY + 1,)])
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -238,17 +236,18 @@ async def test_it_tells_once_that_it_cannot_write_and_goes_on(
     db.execute(FAIL)
     trail.note(event(1))
     running = asyncio.create_task(trail.run())
-    await asyncio.sleep(0.3)
-    told = [each for each in caplog.records if "the audit" in each.getMessage()]
-    assert [each.getMessage() for each in told] == [
+
+    def told() -> list[logging.LogRecord]:
+        return [each for each in caplog.records if "the audit" in each.getMessage()]
+
+    await auntil(told)
+    await asyncio.sleep(0.3)  # some more tries
+    assert [each.getMessage() for each in told()] == [
         "the audit cannot be written: no; it is tried again"
     ]
-    assert not told[0].exc_info, "where it was raised says nothing more"
+    assert not told()[0].exc_info, "where it was raised says nothing more"
     db.execute("drop trigger fail")
-    for _ in range(12_000):
-        if rows(db, "id"):
-            break
-        await asyncio.sleep(0.005)
+    await auntil(lambda: rows(db, "id"))
     assert rows(db, "times") == [(1,)]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

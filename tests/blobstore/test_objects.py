@@ -210,7 +210,7 @@ async def test_trouble_is_told_in_time(bucket: Bucket, link: Link, *, silent: bo
         link.silence()
     else:
         link.cut()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         found = await asyncio.gather(*(store.trouble() for _ in range(50)))
     assert found[0]
     assert len(set(found)) == 1
@@ -225,7 +225,7 @@ def test_a_silent_store_is_told_before_anything_is_written(bucket: Bucket, link:
     began = time.monotonic()
     with pytest.raises(StoreError, match="looking into s3"):
         store.part(Piece.new(), None)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
     link.mend()
 
 
@@ -252,7 +252,7 @@ def test_a_push_to_a_silent_store_is_refused_in_seconds(
         assert answer.status_code == 503, answer.text
         assert answer.json()["errors"][0]["code"] == "UNAVAILABLE"
         assert answer.headers["retry-after"]
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 30
         link.mend()
         put_blob(served.client, "team/app", content)
 

@@ -11,8 +11,8 @@ import pytest
 from tests.accounts import ADMIN, Accounts
 from tests.cli.command import Done
 from tests.content import put_image
-from tests.crash.processes import await_
 from tests.registry import Registry, serving
+from tests.waiting import until
 from tests.warm import entrepot
 
 from entrepot.db import audit, engine
@@ -40,7 +40,7 @@ def env(registry: Registry) -> Env:
         put_image(client, "team/app", "1")
         put_image(client, "other/app", "1")
         client.get("/v2/team/app/manifests/1").raise_for_status()
-    await_(lambda: '"pull"' in run(env, "list", "--repo", "team/app", "--json").output)
+    until(lambda: '"pull"' in run(env, "list", "--repo", "team/app", "--json").output)
     return env
 
 

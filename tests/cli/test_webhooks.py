@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from tests.cli.desk import Desk
 from tests.content import put_image
 from tests.served import name, serving
 from tests.upkeep.webhooks.receiver import Got, Receiver, receiving
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +48,6 @@ def receiver() -> Iterator[Receiver]:
 def push(desk: Desk, repository: str, tag: str = "1", layer: bytes = b"") -> str:
     with httpx.Client(base_url=desk.url, auth=ADMIN.pair) as client:
         return put_image(client, repository, tag, layer or tag.encode())
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline, "not so after 30 s"
-        time.sleep(0.01)
 
 
 def add(desk: Desk, url: str, repository: str, *more: str) -> dict[str, Any]:

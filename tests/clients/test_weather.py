@@ -29,7 +29,7 @@ from entrepot.db import place, projects, upstreams
 from entrepot.db.projects import Project
 from entrepot.db.upstreams import Upstream
 
-SOON = 15
+SOON = 30
 """Seconds; the machine may have other things to do."""
 
 BY_SKOPEO = r"503 Service Unavailable|502 Bad Gateway|connection reset|EOF"

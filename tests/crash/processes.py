@@ -24,14 +24,6 @@ def alive(process: int) -> bool:
     return state != "Z"
 
 
-def await_(what: Callable[[], bool], within: float = 60) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + within
-    while not what():
-        assert time.monotonic() < deadline, f"not so after {within} s"
-        time.sleep(0.02)
-
-
 def await_none(what: Callable[[], list[str]], within: float = 60) -> None:
     """Wait until nothing is left of something."""
     deadline = time.monotonic() + within

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from tests.crash.processes import await_
 from tests.registry import Registry
 from tests.tools import tool
+from tests.waiting import until
 
 _CALLS = "pwrite64,pwritev,write,writev,sendto,sendmsg,fdatasync,fsync"
 _BEGUN = re.compile(r"(\d+) +(\w+)\((.*) <unfinished \.\.\.>")
@@ -78,10 +78,10 @@ def traced(registry: Registry, folder: Path) -> Iterator[Trace]:
             [tool("strace"), *options, "-p", str(registry.pid)], stdout=log, stderr=log
         )
     try:
-        await_(lambda: b"attached" in said.read_bytes())
-        await_(lambda: _shows(registry, "/livez", trace.file, "200 OK"))
+        until(lambda: b"attached" in said.read_bytes())
+        until(lambda: _shows(registry, "/livez", trace.file, "200 OK"))
         yield trace
-        await_(lambda: _shows(registry, "/the/end", trace.file, "404 Not Found"))
+        until(lambda: _shows(registry, "/the/end", trace.file, "404 Not Found"))
     finally:
         strace.send_signal(signal.SIGINT)
         strace.wait(15)

@@ -14,10 +14,10 @@ import pytest
 from tests.accounts import ADMIN
 from tests.content import put_image
 from tests.crash.ledger import Ledger
-from tests.crash.processes import await_
 from tests.crash.pusher import Pusher
 from tests.db.audited import event
 from tests.registry import Registry, StartRegistry
+from tests.waiting import until
 
 from entrepot.db import audit, engine
 from entrepot.db.chain import Chain
@@ -105,7 +105,7 @@ def test_an_account_or_grant_that_was_acknowledged_has_its_row(
                 done.append(f"user:{name}")
 
     working = _background(administer)
-    await_(lambda: len(done) > 20)
+    until(lambda: len(done) > 20)
     registry.kill()
     working.join(30)
     with opened(registry.data) as db:
@@ -197,7 +197,7 @@ def test_retention_and_the_copy_are_cut_anywhere_and_go_on(
         kills += 1
         assert list(Chain(Folder(registry.data).connect_to_read).faults()) == []
     registry.start()
-    await_(lambda: audit_starts_at(registry.data) > newest)
+    until(lambda: audit_starts_at(registry.data) > newest)
     registry.stop()
     assert list(Chain(Folder(registry.data).connect_to_read).faults()) == []
     with opened(registry.data) as db:

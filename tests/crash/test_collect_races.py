@@ -12,10 +12,11 @@ from collections import Counter
 import pytest
 from tests.accounts import ADMIN
 from tests.crash.backend import Backend
-from tests.crash.processes import await_, await_none
+from tests.crash.processes import await_none
 from tests.crash.rival import LASTING, PASSING, Rival
 from tests.registry import Registry, StartRegistry
 from tests.tools import CRASH_ROUNDS
+from tests.waiting import until
 
 from entrepot.blobstore.store import Store
 from entrepot.db import quotas
@@ -101,7 +102,7 @@ def _await_loaded(registry: Registry, behind: Backend, since: float, rival: Riva
             assert at.ask("GET", "/api/v1/clusters").status == 200
     query = "select count(*) from job where ended_at > ?"
     with behind.connect(registry.data) as db:
-        await_(lambda: db.execute(query, (since,)).fetchone()[0] > 0, 60)
+        until(lambda: db.execute(query, (since,)).fetchone()[0] > 0)
 
 
 def _rivals(registry: Registry, kill: int, before: list[Rival]) -> list[Rival]:
@@ -128,7 +129,7 @@ def _end(registry: Registry, behind: Backend, rival: Rival) -> None:
         for repository in (*LASTING, PASSING):
             path = f"/api/v1/repositories/{repository}?confirm={repository}"
             assert at.ask("DELETE", path).status in (200, 404)
-        await_(lambda: _count(db, "blob") == 0, 30)
+        until(lambda: _count(db, "blob") == 0)
         await_none(lambda: _unsettled(db, store), 30)
         for table in ("repository", "manifest", "tag", "edge", "repository_blob", "trash"):
             assert _count(db, table) == 0, table

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.crash.connection import Connection
 from tests.crash.content import MANIFEST, Content, image
-from tests.crash.processes import await_
 from tests.crash.strace import Call, Trace, traced
 from tests.crash.ways import WAYS, Way, forget, post_only, uploads
 from tests.registry import Registry, StartRegistry
+from tests.waiting import until
 
 from entrepot.db import engine
 
@@ -36,7 +36,7 @@ def settled(start_registry: StartRegistry) -> Registry:
             ran, every = db.execute("select count(ended_at), count(*) from job").fetchone()
             return bool(ran == every > 0)
 
-        await_(rested)
+        until(rested)
     return registry
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.content import begin, digest, put_blob, put_image
-from tests.crash.processes import await_
 from tests.crash.test_sigkill import KEY, damage
 from tests.db.pushed import blob
 from tests.registry import Registry, StartRegistry
+from tests.waiting import until
 
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import engine, keyed
@@ -144,7 +144,7 @@ def ask(data: Path, job: str) -> None:
         with closing(sqlite3.connect(data / engine.FILE, timeout=10)) as db, db:
             return db.execute("update job set asked = 1 where name = ?", (job,)).rowcount == 1
 
-    await_(asked)
+    until(asked)
 
 
 def kill_until_done(registry: Registry, job: str, *keys: str) -> int:
@@ -174,7 +174,7 @@ def test_old_blobs_are_encrypted(start_registry: StartRegistry) -> None:
         for path, content in wanted.items():
             assert client.get(path).content == content
     store = DiskStore(folder_of(registry.data))
-    await_(lambda: len(list(store.objects())) == pieces(registry.data))  # the others are collected
+    until(lambda: len(list(store.objects())) == pieces(registry.data))  # the others are collected
     registry.stop()
     assert damage(registry.data, read=True) == []
     for file in registry.data.rglob("*"):
@@ -198,7 +198,7 @@ def test_a_key_is_changed(start_registry: StartRegistry) -> None:
     registry.start()
     with pulling(registry, wanted):
         assert kill_until_done(registry, "rekey", KEY.id) > 1
-        await_(lambda: used(registry.data, OLD) == {KEY.id})
+        until(lambda: used(registry.data, OLD) == {KEY.id})
     registry.stop()
     registry.settings["ENTREPOT_ENCRYPTION_KEY"] = KEY.line
     registry.start()

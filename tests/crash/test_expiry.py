@@ -6,10 +6,10 @@ from functools import partial
 
 from tests.crash.connection import Connection
 from tests.crash.content import Content
-from tests.crash.processes import await_
 from tests.crash.test_sigkill import damage
 from tests.crash.ways import finish, uploads
 from tests.registry import StartRegistry
+from tests.waiting import until
 
 from entrepot.blobstore.disk import DiskStore, folder_of
 
@@ -25,9 +25,9 @@ def test_an_unfinished_upload_expires_with_its_file(start_registry: StartRegistr
         at.expect(204, "GET", large)
         assert len(list(store.objects())) == 1
         for location in (large, small):
-            await_(partial(_is_gone, at, location))
+            until(partial(_is_gone, at, location))
         assert at.ask("PATCH", large, b"more").error["code"] == "BLOB_UPLOAD_UNKNOWN"
-        await_(lambda: not list(store.objects()))
+        until(lambda: not list(store.objects()))
     assert damage(registry.data, read=True) == []
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.crash import counting
-from tests.crash.processes import await_
+from tests.waiting import until
 
 from entrepot.db import jobs
 from entrepot.db.connection import Connection
@@ -46,7 +46,7 @@ class Counting:
 
     def counter(self, beyond: int) -> subprocess.Popen[bytes]:
         """The process that is counting, once it has come beyond a number."""
-        await_(lambda: len(self.lines()) > beyond)
+        until(lambda: len(self.lines()) > beyond)
         return next(each for each in self.processes if each.pid == self.lines()[-1][1])
 
 
@@ -81,7 +81,7 @@ def test_another_goes_on_where_it_was(counters: Counting, end: signal.Signals) -
         process.wait(10)
         counters.processes.remove(process)
         counters.start()
-    await_(lambda: over(counters.db), 20)
+    until(lambda: over(counters.db))
     lines = counters.lines()
     numbers = [number for number, _ in lines]
     assert [number for number, _ in groupby(numbers)] == list(range(counting.UPTO))
@@ -97,9 +97,9 @@ def test_one_that_hangs_is_followed_and_does_no_more(counters: Counting) -> None
     os.kill(process.pid, signal.SIGSTOP)
     time.sleep(0.1)
     counters.db.execute("update job set lease_until = 0")
-    await_(lambda: counters.lines()[-1][1] != process.pid)
+    until(lambda: counters.lines()[-1][1] != process.pid)
     os.kill(process.pid, signal.SIGCONT)
-    await_(lambda: over(counters.db), 20)
+    until(lambda: over(counters.db))
     followed = [number for number, who in counters.lines() if who != process.pid]
     assert followed == list(range(followed[0], counting.UPTO))
     ours = [number for number, who in counters.lines() if who == process.pid]

@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 from tests.content import begin, digest, put_blob, put_image
-from tests.crash.processes import await_
 from tests.registry import Registry, StartRegistry
 from tests.replicas.link import Link
 from tests.seaweed import Bucket
+from tests.waiting import until
 
 MIB = 1024 * 1024
 LARGE = 300 * MIB
@@ -108,11 +108,11 @@ def test_killed_in_mid_upload(registry: Registry, bucket: Bucket) -> None:
     with connect(registry) as sock:
         head = f"PATCH {location} HTTP/1.1\r\nhost: t\r\ncontent-length: {LARGE}\r\n\r\n"
         sock.sendall(head.encode() + bytes(30 * MIB))
-        await_(lambda: len(bucket.uploads()) == 1)
+        until(lambda: len(bucket.uploads()) == 1)
         registry.kill()
     registry.settings["ENTREPOT_UPLOAD_EXPIRY"] = "1"
     registry.start()
-    await_(lambda: not bucket.uploads() and bucket.keys() == before, 30)
+    until(lambda: not bucket.uploads() and bucket.keys() == before)
     assert registry.digest("team/app", "1") == kept
     assert check(registry) == []
 
@@ -153,7 +153,7 @@ def test_a_store_that_goes_away_and_comes_back(
                 assert answer.json()["errors"][0]["code"] == "UNAVAILABLE"
                 assert answer.headers["retry-after"]
             link.mend()
-            await_(lambda: client.get("/readyz").status_code == 200)
+            until(lambda: client.get("/readyz").status_code == 200)
             assert client.get(path).content == content
             assert client.post(upload, content=other).status_code == 201
             assert registry.blob("team/app", digest(other)) == other

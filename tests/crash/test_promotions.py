@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from tests.accounts import ADMIN
 from tests.content import put_image
-from tests.crash.processes import await_
 from tests.registry import Registry, StartRegistry
+from tests.waiting import until
 
 from entrepot.db import engine
 from entrepot.db.chain import Chain
@@ -80,7 +80,7 @@ def test_a_promotion_is_all_or_nothing(start_registry: StartRegistry) -> None:
     for _ in range(ROUNDS):
         manager = Manager(registry)
         manager.start()
-        await_(lambda: len(manager.answered) > 20)  # noqa: B023 - it is of this round
+        until(lambda: len(manager.answered) > 20)  # noqa: B023 - it is of this round
         registry.kill()
         manager.join(30)
         _verify(registry, manager.answered)

@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 from tests.crash.connection import Connection
 from tests.crash.content import MANIFEST, Content, digest_of, image
-from tests.crash.processes import await_
 from tests.crash.test_sigkill import damage
 from tests.crash.ways import WAYS, finish, forget, post_only, uploads
 from tests.registry import Registry, StartRegistry
+from tests.waiting import until
 
 from entrepot.blobstore.disk import DiskStore, folder_of
 
@@ -37,7 +37,7 @@ def test_the_same_image_pushed_by_many_at_once_is_kept_once(
 
     _together(*[partial(push, number) for number in range(12)])
     store = DiskStore(folder_of(registry.data))
-    await_(lambda: [size for _, size in store.objects()] == [LAYER.size])
+    until(lambda: [size for _, size in store.objects()] == [LAYER.size])
     assert registry.manifest("race/all", "own11") == image(CONFIG, LAYER)
     assert damage(registry.data, read=True) == []
 
@@ -108,7 +108,7 @@ def test_a_client_that_stalls_with_many_bytes_keeps_nobody_from_its_upload(
         finish(at, location, timely)
     assert registry.blob("race/app", timely.digest) == timely.data
     store = DiskStore(folder_of(registry.data))
-    await_(lambda: [size for _, size in store.objects()] == [timely.size])
+    until(lambda: [size for _, size in store.objects()] == [timely.size])
     assert damage(registry.data, read=True) == []
 
 
@@ -122,7 +122,7 @@ def test_bytes_that_a_crash_left_behind_are_no_part_of_the_blob(
         location = at.expect(202, "POST", uploads("race/app"), b"").location
         at.expect(202, "PATCH", location, content.data)
     with _stalled(registry, location, more, sent=3_000_000):
-        await_(lambda: any(size > content.size for _, size in store.objects()))
+        until(lambda: any(size > content.size for _, size in store.objects()))
         registry.kill()
     registry.start()
     with Connection(registry.address) as at:
@@ -144,7 +144,7 @@ def test_a_cancelled_upload_leaves_no_object_though_it_was_being_written(
             at.expect(204, "DELETE", location)
             first.sendall(content.data[8_000:])
             assert first.recv(4096).split()[1] == b"404"
-    await_(lambda: not list(store.objects()))
+    until(lambda: not list(store.objects()))
     assert damage(registry.data, read=True) == []
 
 

@@ -8,9 +8,9 @@ import time
 import pytest
 from tests.crash.connection import CUT, Connection
 from tests.crash.content import Content
-from tests.crash.processes import await_
 from tests.crash.ways import forget, post_only, uploads
 from tests.registry import Registry, StartRegistry
+from tests.waiting import until
 
 UP = Content(seed=1, size=300_000)
 DOWN = Content(seed=2, size=12_000_000)
@@ -26,13 +26,13 @@ def test_a_slow_upload_and_a_slow_download_are_finished(
     upload, download = _begin_upload(registry), _begin_download(registry)
     with upload, download:
         os.kill(registry.pid, signal.SIGTERM)
-        await_(lambda: _refused(registry))
+        until(lambda: _refused(registry))
         _trickle(upload, UP.data[100_000:])
         assert upload.recv(4096).startswith(b"HTTP/1.1 201 Created\r\n")
         head, _, body = _rest(download).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 OK\r\n")
         assert body == DOWN.data
-    await_(lambda: not registry.running)
+    until(lambda: not registry.running)
     registry.stop()
     registry.start()
     assert registry.blob("slow/app", UP.digest) == UP.data

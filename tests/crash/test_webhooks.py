@@ -1,8 +1,6 @@
 """A registry that is killed between sending and writing it down sends again, and loses nothing."""
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -10,13 +8,7 @@ from tests.accounts import ADMIN, first_start
 from tests.content import put_image
 from tests.registry import Registry, serving
 from tests.upkeep.webhooks.receiver import Answer, Got, receiving
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline, "not so after 30 s"
-        time.sleep(0.02)
+from tests.waiting import until
 
 
 def add(registry: Registry, url: str) -> str:

@@ -6,15 +6,16 @@ from functools import partial
 
 from tests.crash.connection import Connection
 from tests.crash.ledger import Ledger
-from tests.crash.processes import alive, await_, workers
+from tests.crash.processes import alive, workers
 from tests.crash.pusher import Pusher
 from tests.crash.test_sigkill import damage
 from tests.registry import StartRegistry
+from tests.waiting import until
 
 
 def test_a_worker_that_is_killed_is_replaced(start_registry: StartRegistry) -> None:
     registry = start_registry(afresh=True, workers=2)
-    await_(lambda: len(workers(registry.pid)) == 2)
+    until(lambda: len(workers(registry.pid)) == 2)
     ledgers = [Ledger(f"load/{number}") for number in range(4)]
     for round_ in range(2):
         pushers = [Pusher(registry.address, ledger, round_) for ledger in ledgers]
@@ -24,7 +25,7 @@ def test_a_worker_that_is_killed_is_replaced(start_registry: StartRegistry) -> N
             assert pusher.acknowledged.wait(30)
         before = workers(registry.pid)
         os.kill(before[round_], signal.SIGKILL)
-        await_(partial(_replaced, registry.pid, before))
+        until(partial(_replaced, registry.pid, before))
         for pusher in pushers:
             pusher.stop()
             pusher.join(30)
@@ -37,11 +38,11 @@ def test_a_worker_that_is_killed_is_replaced(start_registry: StartRegistry) -> N
 
 def test_workers_stop_when_their_supervisor_is_killed(start_registry: StartRegistry) -> None:
     registry = start_registry(afresh=True, workers=2)
-    await_(lambda: len(workers(registry.pid)) == 2)
+    until(lambda: len(workers(registry.pid)) == 2)
     orphans = workers(registry.pid)
     supervisor = registry.pid
     os.kill(supervisor, signal.SIGKILL)
-    await_(lambda: not any(alive(orphan) for orphan in orphans))
+    until(lambda: not any(alive(orphan) for orphan in orphans))
     registry.kill()
     registry.start()  # the port is free again
 

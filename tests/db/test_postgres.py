@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
 from tests.postgres import Postgres, running
+from tests.waiting import auntil
 
 from entrepot.db import changes
 from entrepot.db.changes import Change, Kind
@@ -34,7 +35,7 @@ async def replica(url: str) -> AsyncIterator[PostgresDatabase]:
     """What one process holds, once it hears of changes."""
     found = PostgresDatabase(Server(url))
     try:
-        await until(lambda: found.log.current)
+        await auntil(lambda: found.log.current)
         yield found
     finally:
         await found.close()
@@ -44,13 +45,6 @@ async def replica(url: str) -> AsyncIterator[PostgresDatabase]:
 async def one(database_url: str) -> AsyncIterator[PostgresDatabase]:
     async with replica(database_url) as found:
         yield found
-
-
-async def until(what: Callable[[], bool], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not what():
-        assert time.monotonic() < deadline, f"not so after {within} s"
-        await asyncio.sleep(0.01)
 
 
 def change(db: Connection) -> None:
@@ -106,7 +100,7 @@ async def test_what_others_write_does_not_pile_up_where_nobody_asks(
         told = heard_by(two)
         for _ in range(3):
             await one.write(change)
-        await until(lambda: told.count(("tagged", "team/app")) >= 3, within=60)
+        await auntil(lambda: told.count(("tagged", "team/app")) >= 3)
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
@@ -167,12 +161,12 @@ async def test_while_nothing_is_heard_nothing_is_current(one: PostgresDatabase) 
     try:
         Server.connect = refuse  # type: ignore[method-assign, assignment]
         await asyncio.to_thread(cut, server.url, "%pg_notify%")
-        await until(lambda: not one.log.current)
+        await auntil(lambda: not one.log.current)
     finally:
         Server.connect = connect  # type: ignore[method-assign]
     assert (EVERYTHING, "") in told
     assert one.log.state > state
-    await until(lambda: one.log.current)
+    await auntil(lambda: one.log.current)
 
 
 async def test_a_write_whose_connection_is_cut_fails_and_the_next_one_works(

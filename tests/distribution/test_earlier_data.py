@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.content import begin, digest, put_blob
-from tests.crash.processes import await_
 from tests.served import Serve
+from tests.waiting import until
 
 from entrepot.blobstore.disk import DiskStore, folder_of
 from entrepot.db import place
@@ -59,6 +59,6 @@ def test_blobs_are_served_and_uploads_begin_anew(serve: Serve, tmp_path: Path) -
     assert rest.status_code == 201
     assert client.patch(begin(client, "team/app"), content=PART).status_code == 202
     store = DiskStore(folder_of(data))
-    await_(lambda: not {UPLOAD, CUT} & {name for name, _ in store.objects()})
+    until(lambda: not {UPLOAD, CUT} & {name for name, _ in store.objects()})
     with closing(place.find(data).connect()) as db:
         assert list(findings(db, store, read=True)) == []

@@ -1,8 +1,7 @@
 """Encrypted blobs in a store of objects: neither the bucket nor the store's files show anything."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tests.content import digest, put_blob, put_image
 from tests.seaweed import CREDENTIALS, Bucket, Seaweed, serving
 from tests.served import Served
 from tests.served import serving as serving_app
+from tests.waiting import until
 
 from entrepot.db import exchange, jobs, keyed, place
 from entrepot.encryption.keys import Keyring, MasterKey
@@ -132,10 +132,3 @@ def test_keys_change_on_postgres(bucket: Bucket, database_url: str, tmp_path: Pa
     with serving_app(tmp_path, "own", **settings, encryption_key=KEY.line) as served:
         assert served.client.get(path).content == LARGE
         assert served.client.get("/v2/team/app/manifests/1").status_code == 200
-
-
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -12,6 +12,7 @@ import pytest
 from tests.content import begin, digest
 from tests.distribution.conftest import on
 from tests.served import CLASSES, Served, codes, read
+from tests.waiting import until
 
 from entrepot.db import engine
 from entrepot.upkeep.check import findings
@@ -182,11 +183,7 @@ def test_a_cut_push_that_nobody_can_resume_leaves_nothing(served: Served, reposi
         while not uploads_of(served, repository):
             time.sleep(0.01)
         cut(sock)
-    for _ in range(250):
-        if not uploads_of(served, repository):
-            break
-        time.sleep(0.02)
-    assert uploads_of(served, repository) == 0
+    until(lambda: not uploads_of(served, repository))
 
 
 def uploads_of(served: Served, repository: str) -> int:

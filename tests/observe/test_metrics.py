@@ -1,7 +1,6 @@
 """Metrics, read as Prometheus reads them."""
 
 import time
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -9,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.content import begin, put_blob, put_image
 from tests.registry import StartRegistry
 from tests.served import Serve, read
+from tests.waiting import until
 
 from entrepot.distribution.router import Kind
 from entrepot.observe.tally import Tally
@@ -33,13 +33,6 @@ def value(found: Sample, name: str, **labels: str) -> float:
 def requests(found: Sample, method: str, route: str, status: int) -> float:
     name = "entrepot_request_seconds_count"
     return value(found, name, method=method, route=route, status=str(status))
-
-
-def until(check: Callable[[], bool], within: float = 10) -> None:
-    end = time.monotonic() + within
-    while not check():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

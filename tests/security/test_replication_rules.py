@@ -14,8 +14,8 @@ from tests.upkeep.replication.conftest import (
     office,
     rule,
     tell,
-    until,
 )
+from tests.waiting import until
 
 from entrepot.db import immutable_rules, place, projects
 from entrepot.db.immutable_rules import Kind

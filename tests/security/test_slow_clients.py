@@ -15,6 +15,7 @@ from entrepot.server.limits import Limits
 def strict(tmp_path: Path) -> Iterator[Served]:
     limits = Limits(header_timeout=0.5, body_timeout=0.5, keep_alive=0.5, send_timeout=0.5)
     with serving(tmp_path / "data", "own", limits) as served:
+        served.client.headers["connection"] = "close"  # one that waits may be closed just then
         yield served
 
 

@@ -5,7 +5,6 @@ an upstream leads, the rules hold, and its login goes nowhere else.
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -16,6 +15,7 @@ from tests.upstream.cache.conftest import Caching, caching
 from tests.upstream.cache.shop import LAYER, MANIFEST, Shop
 from tests.upstream.cache.test_fetching import blob, manifest
 from tests.upstream.scripted import Asked, Say, scripted
+from tests.waiting import until
 
 from entrepot.addresses import network
 from entrepot.upstream import guarded
@@ -141,7 +141,7 @@ def test_an_upstream_that_hangs_holds_up_nobody_else(caching: Caching) -> None:
             for _ in range(20):
                 assert manifest(served.client, "1", "team/app").status_code == 200
                 assert served.client.get("/v2/team/app/tags/list").status_code == 200
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 8  # less than upstream is waited for
             shop.says = Say(503)
             shop.hangs.set()
             assert {each.result().status_code for each in cold} == {503}
@@ -165,10 +165,3 @@ def test_layers_in_line_for_an_upstream_that_fails_are_not_tried(caching: Cachin
             assert {each.result().status_code for each in cold} == {503}
     tried = {asked.path for asked in server.asked if "/blobs/" in asked.path}
     assert len(tried) == 8
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

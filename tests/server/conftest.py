@@ -113,7 +113,7 @@ class Served:
 
     def connect(self, *, small_buffer: bool = False) -> Client:
         sock = socket.socket()
-        sock.settimeout(15)
+        sock.settimeout(60)
         if small_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", self.port))
@@ -128,7 +128,7 @@ class Served:
         self.server.should_exit = True
 
     def wait(self) -> None:
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.waiting import until
 
 from entrepot.server.limits import Limits
 
@@ -149,14 +150,6 @@ def test_rest_after_some_was_received(serve: "Serve", upload_app: Any, chunk: in
     assert client.get("/next").answer().body == b"/next"
 
 
-def settled(condition: Callable[[], object]) -> bool:
-    for _ in range(3000):
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 @pytest.mark.parametrize("form", ["length", "chunked"])
 @pytest.mark.parametrize("arrived", [10_000, 2 * MIB + 5000])
 def test_stalled_body_keeps_less_than_a_page(
@@ -170,7 +163,7 @@ def test_stalled_body_keeps_less_than_a_page(
         client.get("/", "Transfer-Encoding: chunked", method="PUT")
         client.send(b"%x\r\n" % len(CONTENT))
     client.send(CONTENT[:arrived])
-    assert settled(lambda: len(sink.data) == arrived - arrived % 4096)
+    until(lambda: len(sink.data) == arrived - arrived % 4096)
     client.send(CONTENT[arrived : arrived + 3])
     time.sleep(0.15)
     client.send(CONTENT[arrived + 3 :] + (b"" if form == "length" else b"\r\n0\r\n\r\n"))
@@ -205,7 +198,7 @@ def test_cut_body_is_flushed_and_raised(
         client.sock.close()
     elif how == "breaks the framing":
         assert client.send(b"what?\r\n").answer().status == 400
-    assert settled(lambda: sink.outcome is not None)
+    until(lambda: sink.outcome is not None)
     assert sink.outcome is ConnectionResetError
     assert sink.data == CONTENT[:arrived]
 
@@ -252,7 +245,7 @@ def test_stalled_uploads_hold_no_thread(serve_both: "Serve", respond: "Respond")
     for path in list(sinks)[:40]:
         client = served.connect()
         client.get(path, f"Content-Length: {len(CONTENT)}", method="PUT").send(CONTENT[:5000])
-    assert settled(lambda: all(len(sinks[path].data) == 4096 for path in list(sinks)[:40]))
+    until(lambda: all(len(sinks[path].data) == 4096 for path in list(sinks)[:40]))
     assert put(served.connect(), CONTENT, None, "/40").answer().status == 200
     assert sinks["/40"].data == CONTENT
 
@@ -276,7 +269,7 @@ def test_heads_are_answered_during_uploads(serve_both: "Serve", respond: "Respon
         assert other.get(method="HEAD").answer("HEAD").status == 200
     for upload in uploads:
         upload.join()
-    assert settled(lambda: all(sink.data == CONTENT for sink in sinks.values()))
+    until(lambda: all(sink.data == CONTENT for sink in sinks.values()))
 
 
 class TestRandomFraming:

@@ -15,7 +15,8 @@ from entrepot.server.limits import Limits
 if TYPE_CHECKING:
     from tests.server.conftest import Serve
 
-SHORT = Limits(header_bytes=2000, header_timeout=0.2, sweep_interval=0.05)
+SMALL_HEADS = Limits(header_bytes=2000)
+SHORT = Limits(header_timeout=0.2, sweep_interval=0.05)
 
 REFUSED: list[tuple[bytes, int, str, bytes]] = [
     (b"nonsense\r\n\r\n", 400, "", b""),
@@ -47,7 +48,8 @@ def test_the_app_is_told(
     serve: "Serve", sent: bytes, status: int, method: str, target: bytes
 ) -> None:
     told = Told("id-1")
-    client = serve(failing, limits=SHORT, state={"entrepot.refused": told}).connect().send(sent)
+    limits = SHORT if status == 408 else SMALL_HEADS
+    client = serve(failing, limits=limits, state={"entrepot.refused": told}).connect().send(sent)
     answer = client.answer()
     assert (answer.status, answer.headers["x-request-id"]) == (status, "id-1")
     assert told.calls == [(status, method, target, len(answer.body))]

@@ -4,10 +4,12 @@ import asyncio
 import random
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.server.conftest import Respond, Serve
@@ -15,8 +17,21 @@ if TYPE_CHECKING:
 CONTENT = random.Random(4).randbytes(12 << 20)
 
 
+@dataclass
+class Slow:
+    """An answer that comes when it may, and not by the clock."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    free: threading.Event = field(default_factory=threading.Event)
+
+
 @pytest.fixture
-def app(respond: "Respond", tmp_path: Path) -> Any:
+def slow() -> Slow:
+    return Slow()
+
+
+@pytest.fixture
+def app(respond: "Respond", slow: Slow, tmp_path: Path) -> Any:
     path = tmp_path / "blob"
     path.write_bytes(CONTENT)
 
@@ -31,13 +46,16 @@ def app(respond: "Respond", tmp_path: Path) -> Any:
             await scope["extensions"]["entrepot.receive_into"](data.__iadd__)
             await respond(send, b"whole" if data == CONTENT else b"cut")
         else:
-            await asyncio.sleep(0.3)
+            slow.begun.set()
+            while not slow.free.is_set():  # noqa: ASYNC110 -- it is set by another thread
+                await asyncio.sleep(0.01)
             await respond(send, b"slow")
 
     return app
 
 
-def test_idle_connections_are_closed_at_once(serve_both: "Serve", app: Any) -> None:
+def test_idle_connections_are_closed_at_once(serve_both: "Serve", app: Any, slow: Slow) -> None:
+    slow.free.set()
     served = serve_both(app)
     clients = [served.connect() for _ in range(3)]
     clients[1].get("/slow").answer()
@@ -48,11 +66,13 @@ def test_idle_connections_are_closed_at_once(serve_both: "Serve", app: Any) -> N
     assert [client.rest() for client in clients] == [b""] * 3
 
 
-def test_request_in_flight_is_answered(serve_both: "Serve", app: Any) -> None:
+def test_request_in_flight_is_answered(serve_both: "Serve", app: Any, slow: Slow) -> None:
     served = serve_both(app)
     client = served.connect().get("/slow").get("/slow")
-    time.sleep(0.1)
+    assert slow.begun.wait(60)
     served.stop()
+    until(lambda: not served.server.servers[0].is_serving())
+    slow.free.set()
     answer = client.answer()
     assert (answer.body, answer.headers["connection"]) == (b"slow", "close")
     assert client.rest() == b""

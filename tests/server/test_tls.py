@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+from tests.waiting import until
 
 from entrepot.server.tls import distinguished_name
 
@@ -230,10 +231,7 @@ def test_stalled_and_cut_upload(
     client.get("/", f"Content-Length: {len(CONTENT)}", method="PUT").send(CONTENT[:100_000])
     time.sleep(0.4)
     client.send(b"x").sock.close()
-    for _ in range(3000):
-        if len(seen) > 1:
-            break
-        time.sleep(0.02)
+    until(lambda: len(seen) > 1)
     assert sum(seen[1]) == 100_001
     assert seen[1][-1] < 4096
 

@@ -1,8 +1,7 @@
 """Jobs that run in a test."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from entrepot.db.database import Database
@@ -22,11 +21,3 @@ async def running(database: Database, *found: Job) -> AsyncIterator[Metrics]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(what: Callable[[], bool]) -> None:
-    """Wait for something, as long as a slow machine may need."""
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, "not so after a minute"
-        await asyncio.sleep(0.01)

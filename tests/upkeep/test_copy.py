@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from tests.db.audited import AT, event, fill
-from tests.upkeep.running import running, until
+from tests.upkeep.running import running
+from tests.waiting import auntil
 
 from entrepot.db import audit, engine, entries, jobs
 from entrepot.db.connection import Connection
@@ -85,11 +86,11 @@ async def test_a_database_that_cannot_be_written_to_makes_no_flood(
         "begin select raise(abort, 'not now'); end"
     )
     async with following(database, f"file:{file}"):
-        await until(lambda: any("not now" in each.progress.error for each in jobs.every(db)))
+        await auntil(lambda: any("not now" in each.progress.error for each in jobs.every(db)))
         db.execute("drop trigger no")
-        await until(lambda: audit.marked(db, marker(f"file:{file}"))[0] == 3)
+        await auntil(lambda: audit.marked(db, marker(f"file:{file}"))[0] == 3)
         append(db, 2, 4)
-        await until(lambda: len(ids(file)) >= 5)
+        await auntil(lambda: len(ids(file)) >= 5)
     assert ids(file) == [1, 2, 3, 4, 5]
 
 
@@ -98,9 +99,9 @@ async def test_rows_that_were_there_and_rows_that_come(
 ) -> None:
     append(db, 1200)
     async with following(database, f"file:{file}"):
-        await until(lambda: len(ids(file)) == 1200)
+        await auntil(lambda: len(ids(file)) == 1200)
         append(db, 3)
-        await until(lambda: len(ids(file)) == 1203)
+        await auntil(lambda: len(ids(file)) == 1203)
     assert ids(file) == list(range(1, 1204))
     assert mode(file) == 0o640
 
@@ -110,7 +111,7 @@ async def test_a_line_has_all_of_a_row(
 ) -> None:
     append(db, 1)
     async with following(database, f"file:{file}"):
-        await until(lambda: ids(file) == [1])
+        await auntil(lambda: ids(file) == [1])
     [row] = entries.following(db, 0, 10)
     assert json.loads(content(file)) == {
         "id": 1,
@@ -137,10 +138,10 @@ async def test_it_goes_on_where_it_was(
 ) -> None:
     append(db, 3)
     async with following(database, f"file:{file}"):
-        await until(lambda: audit.marked(db, marker(f"file:{file}"))[0] == 3)
+        await auntil(lambda: audit.marked(db, marker(f"file:{file}"))[0] == 3)
     append(db, 2)
     async with following(database, f"file:{file}"):
-        await until(lambda: len(ids(file)) >= 5)
+        await auntil(lambda: len(ids(file)) >= 5)
     assert ids(file) == [1, 2, 3, 4, 5]
     assert audit.marked(db, marker(f"file:{file}")) == audit.head(db)
 
@@ -152,7 +153,7 @@ async def test_another_target_gets_all_rows(
     other = tmp_path / "other.jsonl"
     for each in (file, other):
         async with following(database, f"file:{each}"):
-            await until(lambda each=each: ids(each) == [1, 2, 3])  # type: ignore[misc]
+            await auntil(lambda each=each: ids(each) == [1, 2, 3])  # type: ignore[misc]
 
 
 def moved(file: Path) -> Path:
@@ -179,10 +180,10 @@ async def test_a_file_may_be_rotated(
 ) -> None:
     append(db, 3)
     async with following(database, f"file:{file}"):
-        await until(lambda: len(ids(file)) == 3)
+        await auntil(lambda: len(ids(file)) == 3)
         old = rotate(file)
         append(db, 2, 4)
-        await until(lambda: len(ids(file)) == 2)
+        await auntil(lambda: len(ids(file)) == 2)
     assert (ids(old), ids(file)) == ([1, 2, 3], [4, 5])
     assert "\0" not in content(file)
 
@@ -193,7 +194,7 @@ async def test_a_line_that_was_cut_stays_alone(
     cut(file)
     append(db, 2)
     async with following(database, f"file:{file}"):
-        await until(lambda: ids(file) == [1, 2])
+        await auntil(lambda: ids(file) == [1, 2])
     assert content(file).splitlines()[0] == '{"id": 1, "ac'
 
 
@@ -204,12 +205,12 @@ async def test_a_target_that_fails_is_told_once_and_tried_until_it_works(
     file = tmp_path / "later" / "audit.jsonl"
     append(db, 3)
     async with following(database, f"file:{file}"):
-        await until(lambda: "cannot be copied" in caplog.text)
+        await auntil(lambda: "cannot be copied" in caplog.text)
         await asyncio.sleep(1.2)
         append(db, 1)
         file.parent.mkdir()
-        await until(lambda: ids(file) == [1, 2, 3, 4])
-        await until(lambda: len(caplog.messages) == 2)
+        await auntil(lambda: ids(file) == [1, 2, 3, 4])
+        await auntil(lambda: len(caplog.messages) == 2)
     assert caplog.messages == [
         (
             f"the audit cannot be copied to file:{file}: [Errno 2] No such file or directory: "
@@ -224,7 +225,7 @@ async def test_a_disk_that_is_full_loses_nothing(
 ) -> None:
     append(db, 3)
     async with following(database, "file:/dev/full"):
-        await until(lambda: "cannot be copied" in caplog.text)
+        await auntil(lambda: "cannot be copied" in caplog.text)
     assert audit.marked(db, marker("file:/dev/full")) == (0, "")
 
 
@@ -234,7 +235,7 @@ async def test_a_pipe_that_nobody_reads_holds_up_nothing(
     os.mkfifo(file)
     append(db, 1)
     async with following(database, f"file:{file}"):
-        await until(lambda: "it is not a regular file" in caplog.text)
+        await auntil(lambda: "it is not a regular file" in caplog.text)
 
 
 async def test_what_goes_wrong_is_shown_with_the_job(
@@ -242,7 +243,7 @@ async def test_what_goes_wrong_is_shown_with_the_job(
 ) -> None:
     append(db, 1)
     async with following(database, "file:/dev/full"):
-        await until(lambda: ["No space" in job.progress.error for job in jobs.every(db)] == [True])
+        await auntil(lambda: ["No space" in job.progress.error for job in jobs.every(db)] == [True])
 
 
 async def test_of_two_processes_one_copies(
@@ -256,7 +257,7 @@ async def test_of_two_processes_one_copies(
     async with following(database, f"file:{file}"):
         await asyncio.sleep(0.8)
         assert ids(file) == []
-        await until(lambda: ids(file) == [1])
+        await auntil(lambda: ids(file) == [1])
 
 
 HEAD = re.compile(r"<(\d+)>1 (\S+) (\S+) entrepot - audit - (.*)")
@@ -300,7 +301,7 @@ async def test_a_syslog_that_is_not_there_gets_all_when_it_comes(
     append(db, 3)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         async with following(database, f"syslog:{tmp_path / 'log'}"):
-            await until(lambda: "cannot be copied" in caplog.text)
+            await auntil(lambda: "cannot be copied" in caplog.text)
             listening.bind(str(tmp_path / "log"))
             listening.settimeout(10)
             messages = [await asyncio.to_thread(listening.recv, 9000) for _ in range(3)]

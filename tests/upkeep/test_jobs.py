@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 from tests.db.pushed import garbage
 from tests.upkeep.conftest import LAYER, Folder
-from tests.upkeep.running import running, until
+from tests.upkeep.running import running
 from tests.upkeep.test_rounds import forgotten, left, throw_away
+from tests.waiting import auntil
 
 from entrepot.db import gauges
 from entrepot.db.sqlite import SQLiteDatabase
@@ -50,7 +51,7 @@ async def at_work(database: SQLiteDatabase, folder: Folder) -> AsyncIterator[Non
 async def test_garbage_goes(folder: Folder, database: SQLiteDatabase) -> None:
     throw_away(folder, 3)
     async with at_work(database, folder):
-        await until(lambda: garbage(folder.db) == [])
+        await auntil(lambda: garbage(folder.db) == [])
     assert left(folder) == [folder.object]
 
 
@@ -60,10 +61,10 @@ async def test_a_round_that_fails_is_followed_by_another(
     throw_away(folder, 1)
     folder.db.execute("alter table garbage rename to away")
     async with at_work(database, folder):
-        await until(lambda: "job collect failed" in caplog.text)
+        await auntil(lambda: "job collect failed" in caplog.text)
         mend = "alter table away rename to garbage"  # a job may be amid a write, on this loop
         await asyncio.to_thread(folder.db.execute, mend)
-        await until(lambda: garbage(folder.db) == [])
+        await auntil(lambda: garbage(folder.db) == [])
     assert left(folder) == [folder.object]
 
 
@@ -77,7 +78,7 @@ async def test_what_is_kept_is_measured(folder: Folder, database: SQLiteDatabase
         "entrepot_scrub_damaged": 0,
     }
     async with at_work(database, folder):
-        await until(lambda: gauges.every(folder.db) == measured)
+        await auntil(lambda: gauges.every(folder.db) == measured)
 
 
 def test_the_audit_is_copied_where_the_settings_say_so(

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.upkeep.running import running, until
+from tests.upkeep.running import running
+from tests.waiting import auntil
 
 from entrepot.db import jobs
 from entrepot.db.jobs import Standing, State
@@ -65,13 +66,13 @@ async def test_what_is_due_runs_to_its_end(database: SQLiteDatabase) -> None:
     counter = Counter()
     async with running(database, counter.job()) as metrics:
         counter.may.release()
-        await until(lambda: counter.seen == [0] and standing(database).progress.done == 1)
+        await auntil(lambda: counter.seen == [0] and standing(database).progress.done == 1)
         found = standing(database)
         assert (found.state, found.progress.total) == (State.RUNNING, 5)
         assert (found.progress.note, found.progress.cursor) == ("0 was last", "1")
         for _ in range(4):
             counter.may.release()
-        await until(lambda: standing(database).state is State.WAITING)
+        await auntil(lambda: standing(database).state is State.WAITING)
     assert counter.seen == [0, 1, 2, 3, 4]
     assert standing(database).progress.cursor == ""
     assert b'entrepot_job_runs_total{job="count",result="ok"} 1.0' in exposition.text(metrics)
@@ -92,10 +93,10 @@ async def test_it_runs_again_when_it_is_time_and_when_somebody_asks(
         )
     ]
     async with running(database, *found):
-        await until(lambda: len(often.seen) > 5)
+        await auntil(lambda: len(often.seen) > 5)
         assert (len(rare.seen), never.seen) == (1, [])
         await database.note(lambda db: [jobs.ask(db, name) for name in ("rare", "no")])
-        await until(lambda: (len(rare.seen), len(never.seen)) == (2, 1))
+        await auntil(lambda: (len(rare.seen), len(never.seen)) == (2, 1))
 
 
 async def test_of_two_runners_one_does_it(database: SQLiteDatabase) -> None:
@@ -103,7 +104,7 @@ async def test_of_two_runners_one_does_it(database: SQLiteDatabase) -> None:
     async with running(database, counters[0].job()), running(database, counters[1].job()):
         for each in counters:
             each.may = asyncio.Semaphore(5)
-        await until(lambda: sum(len(each.seen) for each in counters) == 5)
+        await auntil(lambda: sum(len(each.seen) for each in counters) == 5)
         await asyncio.sleep(0.1)
     assert sorted(len(each.seen) for each in counters) == [0, 5]
 
@@ -113,24 +114,24 @@ async def test_whoever_stops_hands_back_and_another_goes_on(database: SQLiteData
     async with running(database, first.job()):
         first.may.release()
         first.may.release()
-        await until(lambda: standing(database).progress.cursor == "2")
+        await auntil(lambda: standing(database).progress.cursor == "2")
     found = standing(database)
     assert (found.state, found.holder, found.progress.cursor) == (State.WAITING, "", "2")
     second.may = asyncio.Semaphore(9)
     async with running(database, second.job()):
-        await until(lambda: second.seen == [2, 3, 4])
+        await auntil(lambda: second.seen == [2, 3, 4])
 
 
 async def test_a_lease_that_lapsed_is_taken_over(database: SQLiteDatabase) -> None:
     async with running(database, Counter().job()):
-        await until(lambda: standing(database).leased(time.time()))
+        await auntil(lambda: standing(database).leased(time.time()))
     steal(database, seconds=1)
     counter = Counter(upto=1)
     counter.may.release()
     async with running(database, counter.job()):
         await asyncio.sleep(0.3)
         assert counter.seen == []
-        await until(lambda: counter.seen == [0])
+        await auntil(lambda: counter.seen == [0])
 
 
 def ended() -> str:
@@ -144,12 +145,12 @@ async def test_a_lease_of_a_process_that_has_ended_is_taken_over_at_once(
     database: SQLiteDatabase,
 ) -> None:
     async with running(database, Counter().job()):
-        await until(lambda: standing(database).leased(time.time()))
+        await auntil(lambda: standing(database).leased(time.time()))
     steal(database, await asyncio.to_thread(ended), seconds=3600)
     counter = Counter(upto=1)
     counter.may.release()
     async with running(database, counter.job()):
-        await until(lambda: counter.seen == [0])
+        await auntil(lambda: counter.seen == [0])
 
 
 @pytest.mark.parametrize(
@@ -200,10 +201,10 @@ async def test_whoever_lost_the_lease_stops(database: SQLiteDatabase) -> None:
 
     found = [Job("loud", says, 3600, ""), Job("quiet", is_quiet, 3600, "")]
     async with running(database, *found) as metrics:
-        await until(lambda: [job.state for job in jobs.every(database.reader)] == ["running"] * 2)
+        await auntil(lambda: [job.state for job in jobs.every(database.reader)] == ["running"] * 2)
         steal(database)
         loud.set()
-        await until(lambda: told == ["loud", "quiet"])
+        await auntil(lambda: told == ["loud", "quiet"])
         await asyncio.sleep(0.1)
         assert [each.holder.split()[0] for each in jobs.every(database.reader)] == ["another"] * 2
     for name in told:
@@ -223,9 +224,9 @@ async def test_what_fails_is_shown_and_tried_again_from_its_cursor(
             raise OSError("https://me:secret@store.test is full")
 
     async with running(database, Job("count", work, 0.01, "")) as metrics:
-        await until(lambda: standing(database).failures == 2)
+        await auntil(lambda: standing(database).failures == 2)
         assert standing(database).progress.error == "https://REDACTED@store.test is full"
-        await until(lambda: standing(database).succeeded_at is not None)
+        await auntil(lambda: standing(database).succeeded_at is not None)
     assert began[:4] == ["", "1", "1", "1"]
     assert began[4:5] in ([], [""])
     assert standing(database).progress.error == ""
@@ -249,7 +250,7 @@ async def test_what_worked_for_long_before_it_failed_is_tried_again_soon(
         raise OSError("it is full")
 
     async with running(database, Job("count", work, 0.01, "")):
-        await until(lambda: times > 3)
+        await auntil(lambda: times > 3)
     assert standing(database).failures == 1
     assert caplog.messages[:3] == ["job count failed: it is full; it is tried again"] * 3
 
@@ -261,9 +262,9 @@ async def test_a_database_that_fails_ends_nothing(
     counter.may = asyncio.Semaphore(99)
     database.reader.execute("alter table job rename to away")
     async with running(database, counter.job()):
-        await until(lambda: "jobs cannot be looked for" in caplog.text)
+        await auntil(lambda: "jobs cannot be looked for" in caplog.text)
         database.reader.execute("alter table away rename to job")
-        await until(lambda: counter.seen == [0, 1, 2, 3, 4])
+        await auntil(lambda: counter.seen == [0, 1, 2, 3, 4])
     [told] = [each for each in caplog.records if "looked for" in each.getMessage()]
     assert told.getMessage().endswith("no such table: job; it is tried again")
     assert told.exc_info is None, "a traceback says nothing more of a database"

@@ -19,10 +19,10 @@ from tests.upkeep.replication.conftest import (
     rule,
     still,
     tell,
-    until,
     whole,
 )
 from tests.upstream.peer import docker_registry
+from tests.waiting import until
 from tests.warm import entrepot
 
 from entrepot.db import place, replications

@@ -12,6 +12,7 @@ from tests.content import EMPTY, descriptor, digest, dump, image, index, put_blo
 from tests.registry import MANIFESTS
 from tests.served import Served, serving
 from tests.upstream.peer import docker_registry
+from tests.waiting import until
 
 from entrepot.db import jobs, place, replication_tags, replications
 from entrepot.db.audit import By, Event
@@ -88,14 +89,6 @@ def standing(folder: Path, name: str) -> Standing:
 def items(folder: Path, name: str) -> list[Item]:
     with closing(place.find(folder, "").connect()) as db:
         return replication_tags.page(db, name, None, ("", ""), 1000)
-
-
-def until(holds: Callable[[], object], told: Callable[[], object] = lambda: "") -> None:
-    """Wait for something."""
-    deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.05)
 
 
 def still(folder: Path, name: str) -> None:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from tests.content import dump, image, put_image, try_manifest
 from tests.served import Served
-from tests.upkeep.replication.conftest import Office, compare, held, items, rule, still, until
+from tests.upkeep.replication.conftest import Office, compare, held, items, rule, still
+from tests.waiting import until
 
 from entrepot.db import place
 from entrepot.db.replication_tags import State

@@ -23,9 +23,9 @@ from tests.upkeep.replication.conftest import (
     standing,
     still,
     tell,
-    until,
 )
 from tests.upstream.weather import Mood, Weather, weather
+from tests.waiting import until
 
 from entrepot.db import immutable_rules, place, replications
 from entrepot.db.immutable_rules import Kind

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from tests.content import put_image
-from tests.upkeep.replication.conftest import Office, compare, held, items, rule, still, tell, until
+from tests.upkeep.replication.conftest import Office, compare, held, items, rule, still, tell
+from tests.waiting import until
 
 from entrepot.db import channels, floating_rules, immutable_rules, place
 from entrepot.db.immutable_rules import Kind

@@ -17,11 +17,11 @@ from tests.upkeep.replication.conftest import (
     standing,
     still,
     tell,
-    until,
 )
 from tests.upstream.cache.shop import MANIFEST, Shop, opened
 from tests.upstream.scripted import Say, Scripted
 from tests.upstream.shelf import Shelf, shelf
+from tests.waiting import until
 
 from entrepot.db import place, replication_tags
 from entrepot.db.replication_tags import Outcome, State

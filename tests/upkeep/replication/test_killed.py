@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 from tests.content import put_image
 from tests.registry import serving
-from tests.upkeep.replication.conftest import held, items, rule, still, until, whole
+from tests.upkeep.replication.conftest import held, items, rule, still, whole
 from tests.upstream.peer import docker_registry
+from tests.waiting import until
 
 from entrepot.db.replications import Direction
 

@@ -6,9 +6,10 @@ from contextlib import closing
 import pytest
 from tests.content import dump, image
 from tests.served import Served
-from tests.upkeep.replication.conftest import Office, items, rule, tell, until
+from tests.upkeep.replication.conftest import Office, items, rule, tell
 from tests.upstream.cache.shop import MANIFEST, SMALL, Shop, opened
 from tests.upstream.scripted import Asked, Say, scripted
+from tests.waiting import until
 
 from entrepot.db import place, replication_tags
 from entrepot.db.replication_tags import State

@@ -20,11 +20,11 @@ from tests.upkeep.replication.conftest import (
     sign,
     standing,
     still,
-    until,
     whole,
 )
 from tests.upstream.cache.shop import LAYER, opened
 from tests.upstream.weather import Mood, weather
+from tests.waiting import until
 
 from entrepot.db import place, projects, quarantine
 from entrepot.db.projects import Project

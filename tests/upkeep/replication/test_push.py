@@ -23,10 +23,10 @@ from tests.upkeep.replication.conftest import (
     sign,
     standing,
     still,
-    until,
     whole,
 )
 from tests.upstream.cache.conftest import stand_for
+from tests.waiting import until
 
 from entrepot.db import place, quarantine, replications
 from entrepot.db.replication_tags import State

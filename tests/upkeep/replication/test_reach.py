@@ -8,7 +8,8 @@ import httpx
 from tests.accounts import ADMIN, first_start
 from tests.content import put_image
 from tests.registry import serving as served_alone
-from tests.upkeep.replication.conftest import Office, found, rule, standing, still, until
+from tests.upkeep.replication.conftest import Office, found, rule, standing, still
+from tests.waiting import until
 
 APP = "team/app"
 

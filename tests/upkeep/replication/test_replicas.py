@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 from tests.content import put_image
 from tests.registry import serving
-from tests.upkeep.replication.conftest import held, until
+from tests.upkeep.replication.conftest import held
+from tests.waiting import until
 
 from entrepot.db import jobs, place, replications
 from entrepot.db.replications import Direction, Replication

@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from tests.db.test_postgres import replica
-from tests.upkeep.running import running, until
+from tests.upkeep.running import running
 from tests.upkeep.webhooks.receiver import receiving
 from tests.upkeep.webhooks.test_sender import LOOPBACK, QUICK, SECRET
+from tests.waiting import auntil
 
 from entrepot.auth.oidc.outbound import WEBHOOKS, Outbound
 from entrepot.db import changes, deliveries, webhooks
@@ -54,10 +55,10 @@ async def test_one_sends_and_another_goes_on(database_url: str) -> None:
             async with sending(two):
                 async with sending(one):
                     await push(one, two)
-                    await until(lambda: len(set(receiver.ids())) == 20)
+                    await auntil(lambda: len(set(receiver.ids())) == 20)
                     assert len(receiver.got) == 20
                 await push(two)
-                await until(lambda: len(set(receiver.ids())) == 30)
+                await auntil(lambda: len(set(receiver.ids())) == 30)
             assert len(receiver.got) == 30
             found = await two.read(partial(deliveries.counts, webhook=ID))
             assert found == {State.WAITING: 0, State.DELIVERED: 30, State.DEAD: 0}

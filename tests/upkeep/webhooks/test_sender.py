@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.upkeep.running import running, until
+from tests.upkeep.running import running
 from tests.upkeep.webhooks.receiver import Answer, Got, Receiver, receiving
+from tests.waiting import auntil
 
 from entrepot.addresses import network
 from entrepot.auth.oidc.outbound import WEBHOOKS, Outbound
@@ -118,9 +119,9 @@ async def test_all_that_it_wants_comes_once_and_in_order(post: Post, receiver: R
     wanted = [await post.change(tag=str(number)) for number in range(5)]
     await post.change("other/app")
     async with post.sending():
-        await until(lambda: len(receiver.got) == 5)
+        await auntil(lambda: len(receiver.got) == 5)
         wanted += [await post.change(tag="more")]
-        await until(lambda: post.states(hook) == [State.DELIVERED] * 6)
+        await auntil(lambda: post.states(hook) == [State.DELIVERED] * 6)
     assert receiver.ids() == wanted
     assert before not in wanted
     assert [each.attempts for each in post.all(hook)] == [1] * 6
@@ -133,7 +134,7 @@ async def test_kinds_that_it_does_not_want_do_not_come(post: Post, receiver: Rec
     gone = Change(Kind.UNTAGGED, Repository("team/app"), "1", old="sha256:a")
     await post.database.write(lambda db: changes.record(db, gone))
     async with post.sending():
-        await until(lambda: State.DELIVERED in post.states(hook))
+        await auntil(lambda: State.DELIVERED in post.states(hook))
     assert [each.document["type"] for each in receiver.got] == ["entrepot.tag.deleted"]
 
 
@@ -154,7 +155,7 @@ async def test_order_in_a_repository_while_others_go_beside(post: Post, receiver
     names = [f"team/app{number}" for number in range(10)]
     wanted = {name: [await post.change(name, str(tag)) for tag in range(6)] for name in names}
     async with post.sending():
-        await until(lambda: post.states(hook) == [State.DELIVERED] * 60)
+        await auntil(lambda: post.states(hook) == [State.DELIVERED] * 60)
     for name, numbers in wanted.items():
         came = receiver.ids(name)
         assert list(dict.fromkeys(came)) == numbers
@@ -171,9 +172,9 @@ async def test_one_repository_that_fails_holds_up_no_other(post: Post) -> None:
         for tag in "12":
             await post.change("team/bad", tag)
         async with post.sending():
-            await until(lambda: len(receiver.got) > 1)
+            await auntil(lambda: len(receiver.got) > 1)
             good = [await post.change("team/good", tag) for tag in "123"]
-            await until(lambda: len(post.all(hook, State.DELIVERED)) == 3)
+            await auntil(lambda: len(post.all(hook, State.DELIVERED)) == 3)
         assert receiver.ids("good") == good
         first, second = post.all(hook, State.WAITING)
         assert (first.status, second.attempts) == (500, 0)
@@ -186,7 +187,7 @@ async def test_all_are_told_however_many_there_are(post: Post, receiver: Receive
     hooks = [await post.hook(receiver.url, f"team/app{number}") for number in range(90)]
     wanted = [await post.change(f"team/app{number}") for number in range(90)]
     async with post.sending():
-        await until(lambda: all(post.states(hook) == [State.DELIVERED] for hook in hooks))
+        await auntil(lambda: all(post.states(hook) == [State.DELIVERED] for hook in hooks))
     assert sorted(receiver.ids()) == wanted
     assert receiver.most_at_once <= MOST
 
@@ -203,8 +204,8 @@ async def test_what_cannot_be_written_is_tried_later(
     hook = await post.hook(receiver.url)
     await post.change()
     async with post.sending():
-        await until(lambda: post.states(hook) == [State.DELIVERED])
-        await until(partial(post.tried, odd, 1))
+        await auntil(lambda: post.states(hook) == [State.DELIVERED])
+        await auntil(partial(post.tried, odd, 1))
         await post.wake()
         await asyncio.sleep(0.1)
     assert [each.message for each in caplog.records] == [f"nothing can be sent to webhook {odd.id}"]
@@ -227,7 +228,7 @@ async def test_a_dead_receiver_holds_up_no_other(post: Post, receiver: Receiver)
         hook = await post.hook(receiver.url)
         wanted = [await post.change(f"team/app{number}") for number in range(80)]
         async with post.sending():
-            await until(lambda: len(post.all(hook, State.DELIVERED)) == 80)
+            await auntil(lambda: len(post.all(hook, State.DELIVERED)) == 80)
             ended.set()
     assert silent.is_set()
     assert sorted(receiver.ids()) == wanted
@@ -240,16 +241,16 @@ async def test_it_is_tried_later_and_later_and_then_it_is_dead(post: Post) -> No
         await post.change()
         async with post.sending():
             for attempt in range(1, 4):
-                await until(partial(post.tried, hook, attempt))
+                await auntil(partial(post.tried, hook, attempt))
                 (line,) = post.database.reader.execute("select next_at from webhook_line")
                 wait = line[0] - time.time() - post.clock
                 assert 450 < wait / 2 ** (attempt - 1) < 1050
                 post.clock += wait + 1
                 await post.wake()
-            await until(partial(post.tried, hook, 4))
+            await auntil(partial(post.tried, hook, 4))
             post.clock += 3 * DAY
             await post.wake()
-            await until(lambda: post.states(hook) == [State.DEAD])
+            await auntil(lambda: post.states(hook) == [State.DEAD])
     (dead,) = post.all(hook)
     assert (dead.status, dead.error, dead.attempts) == (503, "it answered 503", 5)
     assert post.database.reader.execute("select * from webhook_line").fetchall() == []
@@ -263,15 +264,15 @@ async def test_what_is_dead_lets_the_next_go_and_is_sent_again_when_said(
     hook = await post.hook(receiver.url)
     bad, good = await post.change(tag="bad"), await post.change(tag="good")
     async with post.sending():
-        await until(lambda: post.states(hook) == [State.DEAD, State.DELIVERED])
+        await auntil(lambda: post.states(hook) == [State.DEAD, State.DELIVERED])
         receiver.answer = lambda _: 200
         receiver.got.clear()
         assert await post.replay(hook, None) == 1
-        await until(lambda: post.states(hook) == [State.DELIVERED] * 2)
+        await auntil(lambda: post.states(hook) == [State.DELIVERED] * 2)
         assert receiver.ids() == [bad]
         number = post.all(hook)[1].id
         assert await post.replay(hook, [number]) == 1
-        await until(lambda: receiver.ids() == [bad, good])
+        await auntil(lambda: receiver.ids() == [bad, good])
 
 
 FAILS: dict[str, tuple[Answer, str]] = {
@@ -298,7 +299,7 @@ async def test_what_is_no_success(post: Post, answer: Answer, why: str) -> None:
         hook = await post.hook(receiver.url)
         await post.change()
         async with post.sending():
-            await until(partial(post.tried, hook, 1))
+            await auntil(partial(post.tried, hook, 1))
         (found,) = post.all(hook)
         assert found.state is State.WAITING
         assert found.error.startswith(why)
@@ -311,7 +312,7 @@ async def test_a_success_is_one_whatever_follows(post: Post) -> None:
         hook = await post.hook(receiver.url)
         await post.change()
         async with post.sending():
-            await until(lambda: post.states(hook) == [State.DELIVERED])
+            await auntil(lambda: post.states(hook) == [State.DELIVERED])
 
 
 async def test_who_says_that_it_is_gone_is_asked_no_more(post: Post) -> None:
@@ -320,7 +321,7 @@ async def test_who_says_that_it_is_gone_is_asked_no_more(post: Post) -> None:
         for tag in "12":
             await post.change(tag=tag)
         async with post.sending():
-            await until(
+            await auntil(
                 lambda: (
                     post.database.reader.execute("select paused from webhook").fetchone() == (1,)
                 )
@@ -333,7 +334,7 @@ async def test_who_says_that_it_is_gone_is_asked_no_more(post: Post) -> None:
             assert found is not None
             assert "410" in found.why_paused
             await post.resume(hook)
-            await until(lambda: post.states(hook) == [State.DELIVERED] * 2)
+            await auntil(lambda: post.states(hook) == [State.DELIVERED] * 2)
 
 
 async def test_while_it_is_paused_nothing_is_lost(post: Post, receiver: Receiver) -> None:
@@ -344,7 +345,7 @@ async def test_while_it_is_paused_nothing_is_lost(post: Post, receiver: Receiver
         await asyncio.sleep(0.2)
         assert receiver.got == []
         await post.resume(hook)
-        await until(lambda: post.states(hook) == [State.DELIVERED] * 3)
+        await auntil(lambda: post.states(hook) == [State.DELIVERED] * 3)
     assert receiver.ids() == wanted
 
 
@@ -352,10 +353,10 @@ async def test_what_ended_long_ago_is_forgotten(post: Post, receiver: Receiver) 
     hook = await post.hook(receiver.url)
     await post.change()
     async with post.sending():
-        await until(lambda: post.states(hook) == [State.DELIVERED])
+        await auntil(lambda: post.states(hook) == [State.DELIVERED])
     post.clock = post.pace.kept + 60
     async with post.sending():
-        await until(lambda: post.states(hook) == [])
+        await auntil(lambda: post.states(hook) == [])
 
 
 async def test_a_database_that_cannot_be_written_to_makes_no_flood(
@@ -376,10 +377,10 @@ async def test_a_database_that_cannot_be_written_to_makes_no_flood(
 
     await post.database.write(forbid)
     async with post.sending():
-        await until(lambda: len(receiver.got) == 1)
+        await auntil(lambda: len(receiver.got) == 1)
         await asyncio.sleep(0.2)
         await post.database.write(allow)
-        await until(lambda: post.states(hook) == [State.DELIVERED])
+        await auntil(lambda: post.states(hook) == [State.DELIVERED])
     assert len(receiver.got) == 1
 
 
@@ -388,7 +389,7 @@ async def test_metrics(post: Post, receiver: Receiver) -> None:
     receiver.answer = lambda got: 500 if len(receiver.got) == 1 else 200
     await post.change()
     async with post.sending():
-        await until(lambda: post.states(hook) == [State.DELIVERED])
+        await auntil(lambda: post.states(hook) == [State.DELIVERED])
     text = exposition.text(post.metrics).decode()
     assert 'entrepot_webhook_attempts_total{result="failed"} 1.0' in text
     assert 'entrepot_webhook_attempts_total{result="delivered"} 1.0' in text

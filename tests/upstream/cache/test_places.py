@@ -1,8 +1,6 @@
 """What is large, or slow, holds up nothing else."""
 
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,17 +9,11 @@ from tests.content import dump, image
 from tests.upstream.cache.conftest import Caching, stand_for
 from tests.upstream.cache.shop import LAYER, MANIFEST, Shop, opened
 from tests.upstream.cache.test_fetching import asked, blob, manifest
+from tests.waiting import until
 
 HUGE = [b"%d" % number for number in range(9)]
 """Layers of which manifests say that they are large."""
 PLACES = 8
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def hang(shop: Shop) -> threading.Event:

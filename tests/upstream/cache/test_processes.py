@@ -223,7 +223,7 @@ def test_a_server_that_stops_does_not_wait_for_upstream(
             time.sleep(0.3)
             began = time.monotonic()
             registry.stop()
-            assert time.monotonic() - began < 12
+            assert time.monotonic() - began < 30
             for each in (lost, other):
                 with pytest.raises(httpx.HTTPError):
                     each.result()

@@ -124,7 +124,7 @@ def test_a_hanging_upstream_is_waited_for_briefly(caching: Caching) -> None:
         time.sleep(0.2)
         began = time.monotonic()
         assert "takes longer than 4 s" in manifest(client).headers["warning"]
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 30
         shop.hangs.set()
 
 
