@@ -140,7 +140,7 @@ def serving(
         finally:
             served.client.close()
             server.should_exit = True
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive(), "the app did not stop"
 
 

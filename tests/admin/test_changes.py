@@ -114,7 +114,7 @@ def test_who_waits_is_told_of_the_next_one(office: Office) -> None:
         push(office, f"{theirs}/app")
         assert not answer.done()
         digest = push(office, f"{mine}/app")
-        assert told(answer.result(10))[0] == ("pushed", digest)
+        assert told(answer.result(60))[0] == ("pushed", digest)
 
 
 def test_without_a_cursor_it_is_what_comes_from_now_on(office: Office) -> None:
@@ -141,7 +141,7 @@ def test_rights_that_come_while_waiting_count(office: Office) -> None:
     with asking(person, after=newest(office)) as answer:
         office.accounts.grant(person.subject, f"reader:{project}/*")
         push(office, f"{project}/app", "2", b"2")
-        assert ("tagged", "2") in told(answer.result(10)) or answer.result()["items"]
+        assert ("tagged", "2") in told(answer.result(60)) or answer.result()["items"]
 
 
 def test_who_is_deleted_waits_no_longer(office: Office) -> None:
@@ -151,7 +151,7 @@ def test_who_is_deleted_waits_no_longer(office: Office) -> None:
         time.sleep(0.1)
         assert not answer.done()
         office.admin.at.delete(f"/users/{person.name}").raise_for_status()
-        assert answer.result(10).status_code == 401
+        assert answer.result(60).status_code == 401
 
 
 def test_who_goes_away_costs_nothing_after(
@@ -165,7 +165,7 @@ def test_who_goes_away_costs_nothing_after(
         sock.sendall(head.encode())
         time.sleep(0.1)
         assert answered(office) == before
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while answered(office) == before:
         assert time.monotonic() < deadline, "it waits for a client that is gone"
         time.sleep(0.01)
@@ -186,20 +186,18 @@ def test_a_server_that_stops_lets_all_go_with_what_there_is(tmp_path: Path) -> N
         headers = {"authorization": office.admin.at.authorization}
         with httpx.Client(base_url=office.served.url, headers=headers, timeout=60) as client:
             client.get("/api/v1/session").raise_for_status()
-            connected.wait(30)
+            connected.wait(60)
             return client.get("/api/v1/changes", params={"after": cursor, "wait": 60}).json()
 
     with ThreadPoolExecutor(5) as pool:
         with opened(tmp_path / "data") as office:
             cursor = newest(office)
             answers = [pool.submit(ask, office, cursor) for _ in range(5)]
-            connected.wait(30)
+            connected.wait(60)
             time.sleep(1)
             assert not any(each.done() for each in answers)
-            began = time.monotonic()
-        for each in answers:
-            assert each.result(5) == {"items": [], "next": str(cursor)}
-        assert time.monotonic() - began < 4.5  # the server itself would wait for 5 s
+        for each in answers:  # after 5 s it would have cut them, without an answer
+            assert each.result(60) == {"items": [], "next": str(cursor)}
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def told(office: Office) -> Any:
 
 def become(office: Office, keys: list[dict[str, Any]], bare: dict[str, Any]) -> None:
     """Wait until that is what lies there, and nothing is under way."""
-    deadline, found = time.monotonic() + 30, told(office)
+    deadline, found = time.monotonic() + 60, told(office)
     while time.monotonic() < deadline:
         idle = all(work["state"] == "waiting" for work in found["jobs"])
         if (found["keys"], found["plain"], idle) == (keys, bare, True):

@@ -78,7 +78,7 @@ def test_old_blobs_are_encrypted_and_keys_changed(tmp_path: Path) -> None:
 
 def eventually(desk: Desk, wanted: str) -> None:
     """Wait until the status looks so, and no job is at work."""
-    deadline, said = time.monotonic() + 30, ""
+    deadline, said = time.monotonic() + 60, ""
     while time.monotonic() < deadline:
         said = desk.good("encryption", "status")
         if re.search(wanted, said):

@@ -159,7 +159,7 @@ def test_the_banner_leads_to_the_registry(host: str, tmp_path: Path) -> None:
             assert b"log in first" in at.expect(401, "GET", "/v2/_catalog").body
     finally:
         serving.terminate()
-        assert serving.wait(30) == 0
+        assert serving.wait(60) == 0
         output = serving.stdout.read()
         serving.communicate()
     assert f"docker login {address}" in output

@@ -64,7 +64,7 @@ class Visits:
         visits._thread.start()
         yield visits
         visits._over.set()
-        visits._thread.join(20)
+        visits._thread.join(60)
 
 
 def _page(address: str) -> str:

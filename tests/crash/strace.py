@@ -84,5 +84,5 @@ def traced(registry: Registry, folder: Path) -> Iterator[Trace]:
         until(lambda: _shows(registry, "/the/end", trace.file, "404 Not Found"))
     finally:
         strace.send_signal(signal.SIGINT)
-        strace.wait(15)
+        strace.wait(60)
     trace.read()

@@ -49,11 +49,11 @@ def test_a_change_that_was_acknowledged_has_its_row(
         for pusher in pushers:
             pusher.start()
         for pusher in pushers:
-            assert pusher.acknowledged.wait(30)
+            assert pusher.acknowledged.wait(60)
         time.sleep(random.uniform(0.2, 0.6))
         registry.kill()
         for pusher in pushers:
-            pusher.join(30)
+            pusher.join(60)
             assert pusher.error is None
         registry.start()
     with opened(registry.data) as db:
@@ -107,7 +107,7 @@ def test_an_account_or_grant_that_was_acknowledged_has_its_row(
     working = _background(administer)
     until(lambda: len(done) > 20)
     registry.kill()
-    working.join(30)
+    working.join(60)
     with opened(registry.data) as db:
         told = [row[0] for row in db.execute("select reference from audit order by id")]
     for reference in set(done):
@@ -133,7 +133,7 @@ def test_of_pulls_only_the_last_moment_is_lost(start_registry: StartRegistry, wo
     time.sleep(random.uniform(4, 5))
     registry.kill()
     killed = time.monotonic()
-    pulling.join(30)
+    pulling.join(60)
     with opened(registry.data) as db:
         query = "select coalesce(sum(times), 0) from audit where action = 'pull'"
         written = db.execute(query).fetchone()[0]

@@ -81,7 +81,7 @@ def test_nothing_that_is_needed_goes(
         time.sleep(random.uniform(1.5, 3))
         registry.kill()
         for rival in rivals:
-            rival.join(30)
+            rival.join(60)
             assert rival.error is None, rival.error
             did += rival.did
         begun = time.time()

@@ -60,7 +60,7 @@ class Puller(threading.Thread):
 
     def stop(self) -> None:
         self._stopping = True
-        self.join(30)
+        self.join(60)
         if self.error is not None:
             raise self.error
 

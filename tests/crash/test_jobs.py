@@ -78,7 +78,7 @@ def test_another_goes_on_where_it_was(counters: Counting, end: signal.Signals) -
     for beyond in (20, 120):
         process = counters.counter(beyond)
         process.send_signal(end)
-        process.wait(10)
+        process.wait(60)
         counters.processes.remove(process)
         counters.start()
     until(lambda: over(counters.db))

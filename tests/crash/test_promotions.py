@@ -82,7 +82,7 @@ def test_a_promotion_is_all_or_nothing(start_registry: StartRegistry) -> None:
         manager.start()
         until(lambda: len(manager.answered) > 20)  # noqa: B023 - it is of this round
         registry.kill()
-        manager.join(30)
+        manager.join(60)
         _verify(registry, manager.answered)
         registry.start()
     assert list(Chain(Folder(registry.data).connect_to_read).faults()) == []

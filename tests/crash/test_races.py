@@ -44,11 +44,11 @@ def test_the_same_image_pushed_by_many_at_once_is_kept_once(
 
 def test_deletions_beside_pushes_leave_nothing_dangling(start_registry: StartRegistry) -> None:
     registry = start_registry(workers=2, upkeep_pause="0.05")
-    until = time.monotonic() + 3
+    end = time.monotonic() + 3
 
     def repeat(work: Callable[[Connection], None]) -> None:
         with Connection(registry.address) as at:
-            while time.monotonic() < until:
+            while time.monotonic() < end:
                 work(at)
 
     _together(*[partial(repeat, work) for work in (_push, _push, _delete, _pull)])

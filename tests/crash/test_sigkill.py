@@ -82,13 +82,13 @@ def _round(registry: Registry, number: int) -> list[Ledger]:
     for pusher in pushers:
         pusher.start()
     for pusher in pushers:
-        assert pusher.acknowledged.wait(30)
+        assert pusher.acknowledged.wait(60)
     time.sleep(random.uniform(0.05, 0.3))
     ended = [pusher.error for pusher in pushers if not pusher.is_alive()]
     assert not ended
     registry.kill()
     for pusher in pushers:
-        pusher.join(30)
+        pusher.join(60)
         assert pusher.error is None
     registry.start()
     with Connection(registry.address) as at:

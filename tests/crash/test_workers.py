@@ -22,13 +22,13 @@ def test_a_worker_that_is_killed_is_replaced(start_registry: StartRegistry) -> N
         for pusher in pushers:
             pusher.start()
         for pusher in pushers:
-            assert pusher.acknowledged.wait(30)
+            assert pusher.acknowledged.wait(60)
         before = workers(registry.pid)
         os.kill(before[round_], signal.SIGKILL)
         until(partial(_replaced, registry.pid, before))
         for pusher in pushers:
             pusher.stop()
-            pusher.join(30)
+            pusher.join(60)
             assert pusher.error is None
         with Connection(registry.address) as at:
             for ledger in ledgers:

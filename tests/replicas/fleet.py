@@ -90,7 +90,7 @@ def nginx(folder: Path, registries: list[Registry]) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _changes(registries: list[Registry], address: str) -> Mapping[str, str]:

@@ -63,7 +63,7 @@ class Link:
         self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def _call(self, function: Callable[[], None]) -> None:
         async def work() -> None:

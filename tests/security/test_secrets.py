@@ -136,7 +136,7 @@ def _show_to_others(admin: httpx.Client, planted: Planted, url: str) -> None:
         answer = admin.get(f"/v2/hub/team/app/{path}")
         assert answer.status_code in (200, 404)
         planted.said.append(telling(answer))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (found := admin.get(f"{api}/replications/copy")).json()["error"]:
         assert time.monotonic() < deadline, found.text
         time.sleep(0.05)

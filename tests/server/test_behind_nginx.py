@@ -60,7 +60,7 @@ def nginx(tmp_path: Path, registry: Registry) -> Iterator[httpx.Client]:
     finally:
         client.close()
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def await_answer(client: httpx.Client) -> None:

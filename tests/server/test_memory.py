@@ -25,7 +25,7 @@ def port(tmp_path: Path) -> Iterator[int]:
         yield int(server.stdout.readline())
         server.terminate()
         server.stdout.read()
-        server.wait(20)
+        server.wait(60)
 
 
 def rss(port: int) -> int:

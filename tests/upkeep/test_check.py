@@ -190,7 +190,7 @@ def test_what_was_pushed_before_a_crash_is_seen_without_a_restart(
     registry = start_registry()
     pusher = Pusher(registry.address, Ledger("load/app"), 1)
     pusher.start()
-    assert pusher.acknowledged.wait(30)
+    assert pusher.acknowledged.wait(60)
     registry.kill()
     pusher.join()
     assert check(registry.data).status == 0
@@ -216,7 +216,7 @@ def test_nothing_is_found_while_others_push_and_delete(start_registry: StartRegi
     looking.join(60)
     for pusher in pushers:
         pusher.stop()
-        pusher.join(30)
+        pusher.join(60)
         assert pusher.error is None
     assert found == []
 

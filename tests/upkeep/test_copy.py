@@ -252,11 +252,12 @@ async def test_of_two_processes_one_copies(
     append(db, 1)
     db.execute(
         "insert into job (name, about, holder, lease_until, next_at) values (?, '', ?, ?, 0)",
-        ("audit-copy", "another 1 - - 0", time.time() + 2),
+        ("audit-copy", "another 1 - - 0", time.time() + 600),
     )
     async with following(database, f"file:{file}"):
         await asyncio.sleep(0.8)
         assert ids(file) == []
+        db.execute("update job set lease_until = 0")
         await auntil(lambda: ids(file) == [1])
 
 

@@ -326,7 +326,7 @@ def test_nothing_that_others_push_meanwhile_is_lost(start_registry: StartRegistr
     mending.join(60)
     for pusher in pushers:
         pusher.stop()
-        pusher.join(30)
+        pusher.join(60)
         assert pusher.error is None
     assert {(done.status, done.output) for done in said} == {(0, "0 damaged, 0 leftovers\n")}
     with Connection(registry.address) as at:

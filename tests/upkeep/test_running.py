@@ -107,7 +107,7 @@ async def test_many_that_run_do_not_hold_up_the_others(db: Connection, database:
     manifest(db, image(config=b"119"))
     report(db, *[row(f"team/app@{each}") for each in running])
     db.execute("update idle_manifest set since = since - ?", (31 * DAY,))
-    found = await asyncio.wait_for(collect_idle(database, TERMS), 30)
+    found = await asyncio.wait_for(collect_idle(database, TERMS), 60)
     assert found.manifests == 1
 
 

@@ -64,7 +64,7 @@ def running(**configuration: Any) -> Iterator[Running]:
             yield Running(process.stdout.readline().strip(), process)
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(60)
 
 
 def browse(url: str, login: str) -> dict[str, str]:

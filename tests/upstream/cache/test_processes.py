@@ -81,7 +81,7 @@ def test_another_takes_over_from_one_that_is_killed(
             time.sleep(0.3)
             first.kill()
             shop.gate.set()
-            waiting.result(40)
+            waiting.result(60)
             with pytest.raises(httpx.HTTPError):
                 lost.result()
 
