@@ -116,7 +116,6 @@ def volume_for(cluster: Cluster, namespace: str, claim: str, folder: Path) -> It
 KEPT = ("PersistentVolumeClaim/entrepot", "PersistentVolumeClaim/entrepot-backup")
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("volume")
 def test_controller(cluster: Cluster, release: Release, namespace: str) -> None:
     """It logs in at the registry beside it, and gives a namespace its secret."""

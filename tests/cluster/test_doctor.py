@@ -48,8 +48,6 @@ BROKEN = {
     "registry-fails": ("registry_fails", "HTTP status 500"),
 }
 
-pytestmark = pytest.mark.timeout(300)  # the kubelet takes its time to be refused by some
-
 
 @pytest.fixture(scope="module")
 def ward(cluster: Cluster, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:

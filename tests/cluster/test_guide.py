@@ -12,7 +12,6 @@ from tests.cluster.site import Site
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.timeout(240)
 def test_every_command_of_the_guide(
     cluster: Cluster, site: Site, docker: Docker, tmp_path: Path
 ) -> None:

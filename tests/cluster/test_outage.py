@@ -13,8 +13,6 @@ from tests.cluster.outage import HUB, Outage
 from tests.cluster.pod import Pods
 from tests.cluster.site import Site
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def outage(

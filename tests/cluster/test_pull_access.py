@@ -166,7 +166,6 @@ def test_what_others_made_is_left_alone(
     cluster.until("theirs stays", lambda: attached(cluster, namespace) == ["theirs"])
 
 
-@pytest.mark.timeout(180)
 def test_a_spoiled_secret_and_what_is_handed_on(
     controller: Running, fleet: Fleet, cluster: Cluster, site: Site, access: Access, namespace: str
 ) -> None:

@@ -16,8 +16,6 @@ from tests.cluster.site import Site
 
 from entrepot.kube.inventory import SOURCES, report
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def operator(cluster: Cluster, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Operator:

@@ -35,7 +35,6 @@ DATA = [
 ]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("sparse", [True, False], ids=["sparse", "whole"])
 def test_conformance(sparse: bool, start_registry: StartRegistry, tmp_path: Path) -> None:
     registry = start_registry(sparse_manifests=sparse)
@@ -49,7 +48,6 @@ def test_conformance(sparse: bool, start_registry: StartRegistry, tmp_path: Path
     )
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("kind", "kept"),
     [("password", False), ("token", True), ("robot", True)],

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 from tests.content import begin, digest, put_blob, put_image
 from tests.crash.test_sigkill import KEY, damage
 from tests.db.pushed import blob
@@ -161,7 +160,6 @@ def kill_until_done(registry: Registry, job: str, *keys: str) -> int:
     raise AssertionError("it does not come to an end")
 
 
-@pytest.mark.timeout(240)
 def test_old_blobs_are_encrypted(start_registry: StartRegistry) -> None:
     registry = start_registry(upload_expiry=2, upkeep_pause="0.2", access_log=False)
     wanted = fill(registry)
@@ -188,7 +186,6 @@ def pieces(data: Path) -> int:
         return found
 
 
-@pytest.mark.timeout(240)
 def test_a_key_is_changed(start_registry: StartRegistry) -> None:
     registry = start_registry(encryption_key=OLD.line, access_log=False)
     wanted = fill_rows(registry)

@@ -250,7 +250,6 @@ async def test_audit_ids_have_no_gaps_whoever_writes(
     assert ids == list(range(1, 81))
 
 
-@pytest.mark.timeout(90)
 async def test_a_process_that_hangs_with_the_lock_loses_it(
     one: PostgresDatabase, postgres: Postgres
 ) -> None:

@@ -53,7 +53,6 @@ def command(registry: Registry, tmp_path: Path) -> Command:
     return run
 
 
-@pytest.mark.timeout(240)
 def test_a_day(registry: Registry, settings: dict[str, Any], command: Command) -> None:
     with httpx.Client(base_url=registry.url, auth=ADMIN.pair, timeout=60) as client:
         digests = {

@@ -53,7 +53,6 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("every", [False, True], ids=["one replica", "all"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_nothing_is_lost_and_retries_succeed(own: Fleet, fault: str, every: bool) -> None:

@@ -17,7 +17,6 @@ def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("sparse", [False], ids=["whole"])
 def test_conformance(fleet: Fleet, tmp_path: Path, sparse: bool) -> None:
     run_suite(

@@ -113,7 +113,6 @@ def test_the_right_password_after_the_wait(tmp_path: Path) -> None:
         assert waited == 1
 
 
-@pytest.mark.timeout(300)  # which a thousand passwords take on a busy machine
 @pytest.mark.parametrize("spread", ["one address", "many addresses", "one account"])
 def test_guesses_by_the_thousand(tmp_path: Path, spread: str) -> None:
     """Pulls and other logins go on, and nothing is kept of it."""
