@@ -40,8 +40,8 @@ async def meant(registry: Registry, request: Request) -> Route:
         request.lasting = False  # others come by other names
     name = await here(directory, route.name, request.namespace)
     if name != route.name:  # a client that may not see the project does not learn its name
-        host = f"{request.namespace}/" if request.namespace else ""
-        request.asked = f"{host}{route.name}"
+        asked_for, host = route.name.name, request.namespace
+        request.asked = f"{host}/{_below(hosts, host, asked_for)}" if host else asked_for
     return replace(route, name=name)
 
 
@@ -71,12 +71,22 @@ async def here(directory: Directory, name: Repository, namespace: str = "") -> R
     hosts = await directory.hosts()
     first, _, rest = name.name.partition("/")
     if namespace in hosts:
-        return _long(hosts, hosts[namespace], name.name)
+        return _long(hosts, hosts[namespace], _below(hosts, namespace, name.name))
     if rest and first in hosts:
         return _long(hosts, hosts[first], rest)
     if rest and first == hosts.get(_HUB):
         return _long(hosts, first, rest)
     return name
+
+
+def _below(hosts: dict[str, str], host: str, path: str) -> str:
+    """What that registry calls it, where the mirror is one with a path, which clients put before
+    all names: its host, or the project of Docker Hub, whose names have two parts. Elsewhere what
+    begins with the project's name may be somebody's image.
+    """
+    first, _, rest = path.partition("/")
+    is_hub = "/" in rest and first == hosts[host] == hosts.get(_HUB)
+    return rest if is_hub or (rest and first == host) else path
 
 
 def _long(hosts: dict[str, str], project: str, path: str) -> Repository:

@@ -54,6 +54,27 @@ def test_short_names_of_docker_hub(path: str, caching: Caching) -> None:
         assert ask(client, "/v2/_catalog").json()["repositories"] == ["hub/library/nginx"]
 
 
+@pytest.mark.parametrize(
+    ("path", "host", "there"),
+    [
+        ("docker.io/library/nginx", "docker.io", "library/nginx"),
+        ("hub/library/nginx", "docker.io", "library/nginx"),
+        ("hub/nginx", "docker.io", "hub/nginx"),
+        (f"{HOST}/team/app", HOST, "team/app"),
+        ("hub/team/app", HOST, "hub/team/app"),
+    ],
+)
+def test_a_mirror_with_a_path(path: str, host: str, there: str, caching: Caching) -> None:
+    """Clients put it before all names, and say the registry as well; but what begins with our
+    project's name may be somebody's image there.
+    """
+    with opened() as (_, server):
+        client = caching(server.address, hosts=(host,)).client
+        assert ask(client, f"/v2/{path}/manifests/1?ns={host}").content == MANIFEST
+        assert ask(client, f"/v2/{path}/blobs/{digest(LAYER)}?ns={host}").content == LAYER
+        assert server.paths()[0] == f"/v2/{there}/manifests/1"
+
+
 def test_a_registry_that_nobody_stands_for(caching: Caching) -> None:
     """Else a project of ours would be handed out for another registry's of the same name."""
     with opened() as (_, server):
@@ -111,6 +132,11 @@ def test_roles_say_who_may(caching: Caching, tmp_path: Path) -> None:
         assert 'scope="repository:docker.io/library/nginx:pull"' in challenge
         basic = "Basic " + b64encode(":".join(alice).encode()).decode()
         assert ask(client, path, authorization=basic).content == MANIFEST
+        for place in ("docker.io", "hub"):
+            path = f"/v2/{place}/library/nginx/manifests/1?ns=docker.io"
+            challenge = ask(client, path).headers["www-authenticate"]
+            assert f'scope="repository:{place}/library/nginx:pull"' in challenge
+            assert ask(client, path, authorization=basic).content == MANIFEST
         other = ask(client, "/v2/team/app/manifests/1?ns=docker.io", authorization=basic)
         assert other.status_code == 403
         stranger = "Basic " + b64encode(":".join(eve).encode()).decode()
