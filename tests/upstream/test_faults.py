@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -95,12 +96,24 @@ def test_who_does_not_say_what_refers_to_an_image(tmp_path: Path) -> None:
         assert (why.value.status, why.value.wait) == (503, 600)
 
 
-def test_who_has_no_ranges_is_read_again(tmp_path: Path) -> None:
+WITHOUT_RANGES: dict[str, Say] = {
+    "all": Say(200, LAYER),
+    "refused": Say(416),
+    "unknown": Say(501),
+    "all as a part": Say(206, LAYER, {"content-range": f"bytes 0-2999999/{len(LAYER)}"}),
+    "another part": Say(206, LAYER[2_500_000:], {"content-range": "bytes 2500000-2999999/3000000"}),
+}
+
+
+@pytest.mark.parametrize("says", WITHOUT_RANGES.values(), ids=WITHOUT_RANGES)
+def test_who_has_no_ranges_is_read_again(says: Say, tmp_path: Path) -> None:
     cut = iter([1_000_000, 2_000_000])
 
     def breaks(asked: Asked) -> Say:
         if asked.path.endswith(digest(LAYER)):
-            return Say(200, LAYER, cut=next(cut, 0))
+            if "range" in asked.headers and says.body != LAYER:
+                return says
+            return replace(says if "range" in asked.headers else Say(200, LAYER), cut=next(cut, 0))
         return good(asked)
 
     with registry(breaks) as (found, places):

@@ -21,7 +21,7 @@ from entrepot.upstream.place import (
 
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 """Statuses that may be others when one asks again."""
-_NO_METHOD = {405, 501}
+_NO_METHOD = {405, 416, 501}
 _NEVER = {400, 403, 405, 409, 412}
 _HOLDING = {"rule", "channel", "floats_with"}
 

@@ -48,7 +48,7 @@ class RefusedError(UpstreamError):
 
 
 class MethodError(UpstreamError):
-    """It does not know what it was asked to do, such as HEAD: 405, 501."""
+    """It does not know what it was asked to do, such as HEAD, or to send a part: 405, 416, 501."""
 
 
 class HeldError(UpstreamError):

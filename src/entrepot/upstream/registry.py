@@ -45,6 +45,7 @@ _LONGEST_NAME, _LONGEST_TAG = 255, 128
 _LIST_SECONDS = 600.0
 _CATALOGUE = "registry:catalog:*"
 
+_range = re.compile(r"bytes ([0-9]{1,18})-").match
 _next = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?').search
 
 
@@ -130,18 +131,28 @@ class RegistryRepository:
             return None
 
     def blob(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
-        """Its bytes, from one on."""
-        headers = {"range": f"bytes={start}-"} if start else {}
+        """Its bytes, from one on; all are read where the registry sends no part."""
+        try:
+            yield from self._sent(blob, start, f"bytes={start}-" if start else "")
+        except MethodError:
+            if not start:
+                raise
+            yield from self._sent(blob, start)
+
+    def _sent(self, blob: Blob, start: int, wanted: str = "") -> Iterator[bytes]:
+        headers = {"range": wanted} if wanted else {}
         path = f"{self._base}/blobs/{blob.digest}"
         with self.http.stream(path, self.pull_scope, headers) as (answer, parts):
             if answer.status == 404:
                 why = f"{self} has no blob {blob.digest}"
                 raise UnknownError(why, sure=answer.is_of_registry)
-            skip = start if answer.status == 200 else 0
             length = answer.headers.get("content-length", str(blob.size))
             if answer.status == 200 and length != str(blob.size):  # such as some proxy's page
                 what = f"{told(length)} bytes for {blob.digest}, which has {blob.size}"
                 raise UpstreamError(f"{self} sends {what}")
+            skip = start - _first(answer, start)
+            if skip < 0:
+                raise MethodError(f"{self} sends another part of {blob.digest} than was asked for")
             for part in parts:
                 if skip >= len(part):
                     skip -= len(part)
@@ -336,6 +347,14 @@ def _told_digest(answer: Answer) -> str:
         return str(Digest.parse(answer.headers.get("docker-content-digest", "")))
     except OCIError:
         return ""
+
+
+def _first(answer: Answer, asked: int) -> int:
+    """With which byte of a blob an answer begins; some send all of it and call that a part."""
+    if answer.status != 206:
+        return 0
+    found = _range(answer.headers.get("content-range", ""))
+    return int(found[1]) if found else asked
 
 
 @contextmanager

@@ -55,6 +55,8 @@ class Shop:
 
     headers: dict[str, str] = field(default_factory=dict)
     """What it says with each manifest."""
+    parts: int = 206
+    """What it answers to who asks for a part of a blob."""
     no_heads: int = 0
     """What it answers to HEAD, where it knows no such thing."""
     hangs: threading.Event | None = None
@@ -120,6 +122,8 @@ class Shop:
                 return Say(200, rest, halt=self.halt - start, gate=self.gate)
             self.gate.wait(20)
         cut = self.cut if len(rest) > self.cut else 0
+        if start and self.parts != 206:
+            return Say(self.parts)
         return Say(206 if start else 200, rest, cut=cut)
 
 

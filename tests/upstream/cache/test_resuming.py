@@ -57,6 +57,16 @@ def test_it_goes_on_where_it_was(caching: Caching) -> None:
             assert left(db) == []
 
 
+def test_who_sends_no_parts_is_asked_for_all(caching: Caching) -> None:
+    """Else nobody would ever get it, as long as somebody asks now and then."""
+    with broken_off(caching) as (served, server, shop):
+        shop.parts = 416
+        assert blob(served.client, LAYER).content == LAYER
+        came = [x.headers.get("range") for x in server.asked if x.path.endswith(digest(LAYER))]
+        assert came[-2] is not None
+        assert came[-1] is None
+
+
 def test_what_is_damaged_is_not_kept(caching: Caching) -> None:
     with broken_off(caching) as (served, _, shop):
         with closing(engine.connect(served.folder)) as db:

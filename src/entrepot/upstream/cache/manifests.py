@@ -194,14 +194,13 @@ class Manifests:
             return await self._leases.first(
                 str(asked), partial(self._good_yet, asked), partial(self._ask, asked, kept)
             )
-        except (BrokenError, RefusedError) as error:
-            return self._stale(asked, kept, str(error))
         except UnknownError as error:
             if not error.sure:
                 return self._stale(asked, kept, f"{asked.remote.host} {told.NO_REGISTRY}")
             return await self._gone(asked, kept)
-        except UpstreamError as error:  # it lies, or says what nobody understands
-            return self._stale(asked, kept, str(error))
+        except UpstreamError as error:  # it fails, refuses, lies, or says what nobody understands
+            why = error.bare if isinstance(error, RefusedError) else str(error)
+            return self._stale(asked, kept, why)  # without how to log in: whoever pulls cannot
         except OCIError as error:
             if error.code is not Code.DENIED:
                 raise
