@@ -115,6 +115,11 @@ def test_what_is_refused(desk: Desk, words: tuple[str, ...], says: str) -> None:
     assert says in desk.bad("upstream", *words)
 
 
+def test_a_value_that_is_wrong_is_named_as_people_know_it(desk: Desk) -> None:
+    said = desk.bad("upstream", "add", "bad", "http://up.test")
+    assert said.startswith("url: write https://HOST")
+
+
 def test_warm(desk: Desk, tmp_path: Path) -> None:
     with opened() as (shop, server):
         shop.tags["multi"] = dump(INDEX)

@@ -117,7 +117,15 @@ def _problem(status: int, text: str) -> str:
     refusals = document.get("refusals", ())
     if len(refusals) > 1:
         return "\n".join([f"{document['what']}:", *map(_refusal, refusals)])
+    if errors := document.get("errors"):
+        return "; ".join(map(_error, errors))
     return f"{detail}: entrepot login URL -u NAME" if status == 401 else detail
+
+
+def _error(error: dict[str, str]) -> str:
+    """What is wrong with a value; nobody at a desk knows of a body."""
+    what, where = error["what"], error["where"].removeprefix("body").removeprefix(".")
+    return f"{where}: {what}" if where else what
 
 
 def _refusal(gate: dict[str, str]) -> str:
