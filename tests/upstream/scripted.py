@@ -73,6 +73,7 @@ def scripted(
                 self.close_connection = True
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815 - http.server's names
+        do_DELETE = _serve  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

@@ -82,6 +82,27 @@ def test_an_upload_that_cannot_be_ended_ends_no_copy() -> None:
         assert not one.mount(Blob(Digest.parse(digest(LAYER)), len(LAYER)), other)
 
 
+@pytest.mark.parametrize("twin", [False, True])
+def test_what_a_registry_does_for_nobody_is_told(twin: bool) -> None:
+    """As one that is read-only, or where deletion is turned off; some delete whole images alone."""
+
+    def reads(asked: Asked) -> Say:
+        if asked.method in ("POST", "DELETE"):
+            return Say(405, b'{"errors": [{"message": "The operation is unsupported."}]}')
+        if asked.path.startswith("/v2/team/app/tags/list"):
+            return Say(200, dump({"name": "team/app", "tags": ["1", "2"] if twin else ["1"]}))
+        return good(replace(asked, path=asked.path.replace("/manifests/2", "/manifests/1")))
+
+    with registry(reads) as (found, places):
+        there = places.repository(At.parse(f"{found.address}/team/app"))
+        why = r" \(127.0.0.1:[0-9]+: The operation is unsupported.\)$"
+        with pytest.raises(UpstreamError, match=f"takes no pushes: it is read-only, or .*{why}"):
+            there.put_blob(Blob(Digest.parse(digest(LAYER)), len(LAYER)), iter([LAYER]))
+        says = "1 alone, and another tag is the same image" if twin else "delete 1 there by hand"
+        with pytest.raises(UpstreamError, match=says + why):
+            there.delete_tag("1")
+
+
 def silent_of_signatures(asked: Asked) -> Say:
     """As a cache whose upstream is down, which has the image and knows of no signatures."""
     later = Say(503, headers={"retry-after": "600"})

@@ -186,7 +186,8 @@ class RegistryRepository:
 
     def put_blob(self, blob: Blob, content: Iterator[bytes]) -> None:
         """Push it in one stream, by two requests as containerd and BuildKit do."""
-        begun = self.http.ask("POST", f"{self._base}/blobs/uploads/", self._push)
+        with self._able("takes no pushes: it is read-only, or a cache"):
+            begun = self.http.ask("POST", f"{self._base}/blobs/uploads/", self._push)
         if begun.status != 202:
             raise UpstreamError(f"{self} takes no uploads: HTTP status {begun.status}")
         headers = {"content-type": media.OCTETS, "content-length": str(blob.size)}
@@ -236,11 +237,23 @@ class RegistryRepository:
             return
         except (BrokenError, RefusedError, HeldError):
             raise
-        except UpstreamError:
+        except UpstreamError as error:
             digest = self.digest_of(tag)
-            if not digest or any(self.digest_of(x) == digest for x in self.tags() if x != tag):
+            if not digest:
                 raise
-        self.http.once("DELETE", f"{path}{digest}", scope)
+            if any(self.digest_of(x) == digest for x in self.tags() if x != tag):
+                why = f"{self} does not delete {tag} alone, and another tag is the same image"
+                raise UpstreamError(f"{why} ({error})") from None
+        with self._able(f"deletes nothing: have that allowed there, or delete {tag} there by hand"):
+            self.http.once("DELETE", f"{path}{digest}", scope)
+
+    @contextmanager
+    def _able(self, what: str) -> Iterator[None]:
+        """Says of what a registry refuses to all what to do about it."""
+        try:
+            yield
+        except MethodError as error:
+            raise MethodError(f"{self} {what} ({error})") from None
 
     def _note_kept(self, tag: str, answer: Answer) -> None:
         if kept := answer.headers.get("entrepot-kept"):
