@@ -1,6 +1,8 @@
 """The way out: what it asks, what it takes for an answer, and where it does not go."""
 
 import gzip
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -173,3 +175,26 @@ async def test_proxies_and_netrc_do_not_count(
     party.says["/"] = Says()
     assert (await outbound.get(f"{party.url}/", ca=CA)).status == 200
     assert "Authorization" not in party.asked[0].headers
+
+
+_TOGETHER = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from entrepot.auth.oidc.outbound import trust
+
+begin = Barrier(16)
+
+def ask(_):
+    begin.wait()
+    return trust(None)
+
+with ThreadPoolExecutor(16) as pool:
+    print(len(set(map(id, list(pool.map(ask, range(16)))))))
+"""
+
+
+def test_many_that_begin_together_read_the_systems_cas_once() -> None:
+    """In a process that has not read them yet."""
+    said = subprocess.run([sys.executable, "-c", _TOGETHER], capture_output=True, check=True)
+    assert said.stdout == b"1\n"

@@ -13,6 +13,7 @@ import functools
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -213,7 +214,8 @@ def _prepare(url: str, ca: str | None) -> "tuple[httpx2.URL, httpx2.AsyncClient]
 def trust(ca: str | None) -> ssl.SSLContext:
     """What certificates are checked against. Raises `OutboundError` for a CA that is none."""
     if ca is None:
-        return _system_trust()
+        with _once:
+            return _system_trust()
     # Not `create_default_context`: clusters' own CAs often lack extensions that it insists on
     # from Python 3.13 on, and it takes an empty CA for the system's.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -222,6 +224,10 @@ def trust(ca: str | None) -> ssl.SSLContext:
     except (ssl.SSLError, ValueError, TypeError):  # not PEM, nothing at all, not ASCII
         raise OutboundError("the CA is not a certificate in PEM") from None
     return context
+
+
+_once = threading.Lock()
+"""Many threads that begin together would each read all of the system's CAs, and keep them."""
 
 
 @functools.cache
