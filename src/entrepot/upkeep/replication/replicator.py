@@ -31,6 +31,7 @@ from entrepot.observe.metrics import (
 from entrepot.upkeep.follower import LOOK, Follower, fronts
 from entrepot.upkeep.job import Job
 from entrepot.upkeep.replication import line
+from entrepot.upkeep.replication.crowd import Crowd
 from entrepot.upkeep.replication.line import AHEAD, WINDOW
 from entrepot.upkeep.replication.local import Local
 from entrepot.upkeep.replication.way import Here
@@ -64,6 +65,8 @@ class Replicator:
         self._database, self._store, self._metrics = database, store, metrics
         self._allow, self._address, self._keep, self._disk = allow, address, keep, disk
         self._workers: dict[str, Worker] = {}
+        """Who has begun something last comes last."""
+        self._crowd = Crowd()
         self._here: Here | None = None
         self._follower = Follower(JOB, self, database, news)
         self._measure_at = float("-inf")
@@ -83,8 +86,17 @@ class Replicator:
         if not self._workers:
             return None
         more = await self._forward()
-        pauses = [await each.launch(watch.wake) for each in list(self._workers.values())]
+        pauses = [await self._launch(name, watch) for name in list(self._workers)]
         return 0.0 if more else min([LOOK, *pauses])
+
+    async def _launch(self, name: str, watch: Watch) -> float:
+        """Have a rule's work begin; then it is the others' turn."""
+        worker = self._workers[name]
+        begun = worker.begun
+        pause = await worker.launch(watch.wake)
+        if worker.begun > begun:
+            self._workers[name] = self._workers.pop(name)
+        return pause
 
     async def look(self) -> None:
         """Learn which rules there are by now, and how they stand."""
@@ -118,7 +130,8 @@ class Replicator:
             await self._workers.pop(name).close()
         assert self._here is not None
         try:
-            self._workers[name] = Worker(rule, self._here, self._database, self._metrics)
+            worker = Worker(rule, self._here, self._database, self._metrics, self._crowd)
+            self._workers[name] = worker
         except ValueError as error:  # a range that this version does not read
             await self._database.note(partial(_broken, name=name, error=str(error)))
 

@@ -21,6 +21,7 @@ from entrepot.db.replications import Direction, Replication
 from entrepot.observe.metrics import REPLICATED, Metrics
 from entrepot.upkeep.follower import LOOK
 from entrepot.upkeep.replication import compare, line, pull, push
+from entrepot.upkeep.replication.crowd import COMPARE, Crowd
 from entrepot.upkeep.replication.following import DAY, Following
 from entrepot.upkeep.replication.pace import delay
 from entrepot.upkeep.replication.places import FullError
@@ -49,12 +50,16 @@ _log = logging.getLogger("entrepot.replication")
 class Worker:
     """Made on the event loop. Raises `UnreadableError`."""
 
-    def __init__(self, rule: Replication, here: Here, database: Database, metrics: Metrics) -> None:
+    def __init__(
+        self, rule: Replication, here: Here, database: Database, metrics: Metrics, crowd: Crowd
+    ) -> None:
         self.rule = rule
         self.way = Way(rule, here)
+        self.begun = 0
+        """How much it has begun."""
         self.noted = rule.cursor
         """How far the log was read, as it is written down."""
-        self._database, self._metrics = database, metrics
+        self._database, self._metrics, self._crowd = database, metrics, crowd
         self._threads = ThreadPoolExecutor(AT_ONCE + 2, f"entrepot-replicate-{rule.name}")
         self._copier = Copier()
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -66,6 +71,8 @@ class Worker:
         """When all is compared once more, since some could not be, and how often that was so."""
         self._following = Following(self.way, rule.there)
         self._troubled = False
+        self._due = 0.0
+        """When it is to be looked what it has to do, as the process counts seconds."""
 
     def is_for(self, rule: Replication) -> bool:
         """Whether it does what a rule says now."""
@@ -76,7 +83,7 @@ class Worker:
         cursor = max(self.rule.cursor, rule.cursor)
         if rule.asked_at != self.rule.asked_at:
             self._rest.end()
-            self._again_at = 0.0
+            self._again_at = self._due = 0.0
         self.rule = replace(rule, cursor=cursor)
 
     async def close(self) -> None:
@@ -94,25 +101,48 @@ class Worker:
             at = time.time() - ahead
             put = partial(replication_tags.enlist, rule=self.rule.name, found=some, turn_at=at)
             await self._database.note(put)
+            self._due = 0.0
 
     async def launch(self, wake: Callable[[], None]) -> float:
-        """Begin what is due; for how many seconds there is nothing more."""
+        """Begin what is due, as far as there is room; for how many seconds there is nothing more.
+        It costs no query where nothing came since the last time: one that is busy wakes all.
+        """
+        if self._due <= time.monotonic():
+            due, self._due = 0.0, float("inf")  # what comes from here on sets it back
+            try:
+                due = time.monotonic() + min(LOOK, await self._launch(wake))
+            finally:
+                self._due = min(self._due, due)
+        now = time.monotonic()
+        return max(self._due - now, self._crowd.wait(now))
+
+    async def _launch(self, wake: Callable[[], None]) -> float:
         now = time.time()
         if now < self._rest.until:
             return self._rest.until - now
-        if _FOLLOW not in self._tasks and self._following.due <= now:
-            self._begin(_FOLLOW, self._follow(), wake)
-        if _COMPARE not in self._tasks and self._next_compare() <= now:
-            self._begin(_COMPARE, self._compare(), wake)
+        following = self._following
+        if _FOLLOW not in self._tasks and following.due <= now and (following.known or self._room):
+            self._begin(_FOLLOW, self._follow(), wake, weight=0 if following.known else 1)
+        if self._room and _COMPARE not in self._tasks and self._next_compare() <= now:
+            self._begin(_COMPARE, self._compare(), wake, weight=COMPARE)
+        if not self._room:
+            return 0.0
         room = AT_ONCE - len(self._tasks.keys() - {_COMPARE, _FOLLOW})
-        for item in (await self._free(now))[:room] if room > 0 else ():
+        for item in (await self._free(now))[: min(room, self._room)] if room > 0 else ():
             self._large.discard(_turn(item))
             self._begin(_key(item), self._copy(item), wake)
+        if not self._room:
+            return 0.0
         coming = await self._database.read(
             partial(replication_tags.next_at, rule=self.rule.name, now=now)
         )
-        times = (coming or 0.0, self._next_compare(), self._following.due)
+        times = (coming or 0.0, self._next_compare(), following.due)
         return min([LOOK, *(each - now for each in times if each > now)])
+
+    @property
+    def _room(self) -> int:
+        """How much more may begin, of all rules."""
+        return self._crowd.room(time.monotonic())
 
     async def _free(self, now: float) -> list[Item]:
         """What is due, and can begin, in its order: of large images no more than have a place."""
@@ -130,12 +160,17 @@ class Worker:
         key: tuple[str, str],
         work: Coroutine[None, None, None],
         wake: Callable[[], None],
+        weight: int = 1,
     ) -> None:
         task = asyncio.create_task(work)
         self._tasks[key] = task
+        self.begun += 1
+        self._crowd.begin(task, time.monotonic(), weight)
 
         def done(ended: "asyncio.Task[None]") -> None:
             self._tasks.pop(key, None)
+            self._crowd.end(ended)
+            self._due = 0.0
             if not ended.cancelled() and (error := ended.exception()):
                 _log.error("replication %s failed", self.rule.name, exc_info=error)
             wake()
