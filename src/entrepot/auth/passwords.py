@@ -1,6 +1,7 @@
 """Passwords: Argon2id, in threads, few at once: each check takes 64 MiB and some 50 ms.
 
 One that was found good is not checked again for a minute: clients ask for a token per image.
+argon2 is loaded by the first check, in its thread: no start waits for it.
 """
 
 import asyncio
@@ -8,9 +9,11 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
+from functools import cache
+from typing import TYPE_CHECKING
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 LEAST = 8
 MOST = 1024
@@ -24,7 +27,13 @@ MOST_WAITING = 100
 """Checks under way: some seconds of work."""
 
 _MOST_KEPT = 10_000
-_hasher = PasswordHasher()
+
+
+@cache
+def _hasher() -> "PasswordHasher":
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()
 
 
 def check_new(password: str) -> str:
@@ -41,12 +50,14 @@ def make() -> str:
 
 def hashed(password: str) -> str:
     """What is kept of it. Takes long: not for the event loop."""
-    return _hasher.hash(password)
+    return _hasher().hash(password)
 
 
 def _verify(kept: str, password: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError
+
     try:
-        return _hasher.verify(kept, password)
+        return _hasher().verify(kept, password)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -1,9 +1,8 @@
 """The client of the admin API: what every command but `serve` and the like talks through."""
 
 import json
-import ssl
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -11,6 +10,9 @@ from entrepot import __version__
 from entrepot.cli import context
 from entrepot.cli.context import Context
 from entrepot.cli.options import fail
+
+if TYPE_CHECKING:
+    import ssl
 
 _PAGE = 500
 
@@ -98,10 +100,12 @@ def _given(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if value not in (None, "")}
 
 
-def _trust(where: Context) -> ssl.SSLContext | bool:
+def _trust(where: Context) -> "ssl.SSLContext | bool":
     """The CAs to trust; reading them takes as long as a whole command, so only where they count."""
     if where.url.startswith("http://"):
         return False
+    import ssl
+
     try:
         return ssl.create_default_context(cafile=where.ca)
     except OSError as error:

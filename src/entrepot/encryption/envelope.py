@@ -12,11 +12,12 @@ good for 2^32 values (NIST SP 800-38D, 8.3).
 
 import hmac
 import secrets
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from entrepot.encryption.keys import EncryptionError, MasterKey
+
+if TYPE_CHECKING:  # it is large, and who has no master key does without
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 Context = tuple[str, ...]
 """What a value is and whose: ("manifest", "sha256:…")."""
@@ -41,6 +42,8 @@ def seal(key: MasterKey, context: Context, value: bytes) -> bytes:
 
 def unseal(key: MasterKey, context: Context, sealed: bytes) -> bytes:
     """The value of an envelope. Raises `BrokenSealError`."""
+    from cryptography.exceptions import InvalidTag
+
     salt, rest = sealed[1 : 1 + _SALT], sealed[1 + _SALT :]
     try:
         if sealed[:1] != _VERSION:
@@ -53,7 +56,9 @@ def unseal(key: MasterKey, context: Context, sealed: bytes) -> bytes:
         ) from None
 
 
-def _box(key: MasterKey, salt: bytes) -> AESGCM:
+def _box(key: MasterKey, salt: bytes) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     return AESGCM(hmac.digest(key.secret, _PURPOSE + salt, "sha256"))
 
 

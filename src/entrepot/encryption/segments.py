@@ -15,13 +15,14 @@ is one segment without content.
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from entrepot.encryption import envelope
 from entrepot.encryption.envelope import BrokenSealError
 from entrepot.encryption.keys import SIZE, EncryptionError, MasterKey
+
+if TYPE_CHECKING:  # it is large, and who has no master key does without
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 TAG = 16
 SEGMENT = 64 * 1024
@@ -118,7 +119,7 @@ class Sealer:
     """Seals the segments of an object, from the first to the last; never one of them twice."""
 
     def __init__(self, key: DataKey) -> None:
-        self._box = AESGCM(key.secret)
+        self._box = _box(key)
         self._name = key.name.encode()
         self._number = 0
         self._ended = False
@@ -138,7 +139,7 @@ class Opener:
 
     def __init__(self, key: DataKey, size: int) -> None:
         self._size = size
-        self._box = AESGCM(key.secret)
+        self._box = _box(key)
         self._name = key.name
 
     def open(self, stretch: Stretch, stored: memoryview, into: memoryview) -> memoryview:
@@ -158,12 +159,20 @@ class Opener:
         return into[stretch.skip : stretch.skip + stretch.count]
 
     def _open(self, number: int, segment: memoryview, into: memoryview, *, last: bool) -> None:
+        from cryptography.exceptions import InvalidTag
+
         try:
             self._box.decrypt_into(_nonce(number, last), segment, self._name.encode(), into)
         except InvalidTag:
             raise BrokenSealError(
                 f"segment {number} of object {self._name} is not as it was written"
             ) from None
+
+
+def _box(key: DataKey) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key.secret)
 
 
 def _nonce(number: int, last: bool) -> bytes:

@@ -1,6 +1,7 @@
 """Terms: what a signature must show to be a signer's. Values, read from what the database keeps.
 
-Next: `judge` holds evidence to them.
+Next: `judge` holds evidence to them. What verifies is loaded where it is needed first: a server
+whose projects know no signers starts without.
 """
 
 import json
@@ -10,7 +11,6 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from entrepot.db.signers import Signer
-from entrepot.signatures import identity, notation, public_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Key:
 
     def check(self) -> None:
         """Raise ValueError where it is no key that is taken."""
+        from entrepot.signatures import public_key
+
         public_key.load(self.pem)
 
     def __str__(self) -> str:
@@ -40,6 +42,8 @@ class Identity:
 
     def check(self) -> None:
         """Raise ValueError where it is no root, or sigstore's library is not here."""
+        from entrepot.signatures import identity
+
         identity.check_root(self.root)
 
     def __str__(self) -> str:
@@ -57,6 +61,8 @@ class Notation:
 
     def check(self) -> None:
         """Raise ValueError where these are no certificates, or no subject."""
+        from entrepot.signatures import notation
+
         notation.load_authorities(self.ca)
         notation.load_subject(self.subject)
 

@@ -6,6 +6,7 @@ looked at anew each time: one that was deleted, or whose signer was removed, cou
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from entrepot.auth import pattern
 from entrepot.db import signers as rows
@@ -14,7 +15,9 @@ from entrepot.db.signers import Signer
 from entrepot.oci.names import Repository
 from entrepot.signatures import found, terms
 from entrepot.signatures.evidence import Signature
-from entrepot.signatures.judge import Verdict, judge
+
+if TYPE_CHECKING:  # it takes all that verifies, see `terms`
+    from entrepot.signatures.judge import Verdict
 
 Place = tuple[int, Repository]
 """A repository's row and name."""
@@ -26,7 +29,7 @@ class Judged:
 
     signature: Signature
     signer: str
-    verdict: Verdict
+    verdict: "Verdict"
 
     def why(self) -> str:
         """Why it does not count now; empty where it does."""
@@ -46,6 +49,8 @@ def judged(db: Connection, place: Place, digest: str) -> list[Judged]:
     known = [(each.name, terms.of(each)) for each in signing_for(db, place[1])]
     if not known:
         return []
+    from entrepot.signatures.judge import judge
+
     return [
         Judged(signature, name, judge(meant, signature.evidence, digest))
         for signature in found.signatures(db, place, digest)

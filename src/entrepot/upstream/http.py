@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from random import SystemRandom
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,8 +38,6 @@ _TOTAL = 600
 _STORING = 300.0
 """Seconds that a registry has to keep what it was sent, before it answers: some copy it then."""
 _MOST = 8 * 1024 * 1024
-_NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
-"""No registry needs any, and those of all answers would be kept for as long as the server runs."""
 _spread = SystemRandom().uniform
 
 
@@ -69,6 +66,8 @@ class Http:
         take. Where there are `ways`, by "http://" and "https://", all goes by them, past any proxy.
         `hear` is told the headers of each answer of the registry itself.
         """
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
         import httpx2
 
         self.origin = origin
@@ -93,7 +92,8 @@ class Http:
             limits=httpx2.Limits(max_connections=64),
             mounts=ways,
             trust_env=ways is None,
-            cookies=CookieJar(_NO_COOKIES),
+            # No registry needs any, and all answers' would be kept for as long as the server runs.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
     def close(self) -> None:

@@ -12,8 +12,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import nodesemver
-
 from entrepot.versions.reading import read
 from entrepot.versions.version import Order, Scheme, Version
 
@@ -88,6 +86,8 @@ def _names(part: tuple[Comparator, ...], version: Version) -> bool:
 
 
 def _semantic(words: str) -> Iterator[list[Comparator]]:
+    import nodesemver  # its expressions take megabytes, and most registries have no range
+
     for part in nodesemver.make_range(words, loose=False).set:
         found = [each for each in part if each.semver is not nodesemver.ANY]
         yield [_bound(each.operator, each.semver.version, Scheme.SEMVER) for each in found]

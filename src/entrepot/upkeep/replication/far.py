@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from entrepot.addresses import Network
@@ -11,11 +12,13 @@ from entrepot.db.replications import Replication
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 from entrepot.upkeep.replication import told
-from entrepot.upstream import guarded
 from entrepot.upstream.clouds.login import login_of
 from entrepot.upstream.http import Http
 from entrepot.upstream.place import Blob, Source
 from entrepot.upstream.registry import Mark, RegistryRepository
+
+if TYPE_CHECKING:  # a client of HTTP takes megabytes, which a server without rules goes without
+    from entrepot.upstream.guarded import Way
 
 _READ_SECONDS, _TOTAL_SECONDS = 15.0, 60.0
 WINDOW = 200
@@ -55,7 +58,7 @@ class Far:
         self._http: Http | None = None
         self.follows = False
         """Whether it is an Entrepot whose log of changes this login may read."""
-        self._ways: dict[str, guarded.Way] = {}
+        self._ways: dict[str, Way] = {}
         self._lock = threading.Lock()
 
     def repository(self, name: Repository) -> RegistryRepository:
@@ -110,6 +113,8 @@ class Far:
         return http
 
     def _open(self) -> Http:
+        from entrepot.upstream import guarded
+
         self._ways = guarded.ways_by(self._rule.ca, self._allow)
         return Http(
             self._rule.url,

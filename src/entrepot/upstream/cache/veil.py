@@ -11,11 +11,11 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CTR
+if TYPE_CHECKING:  # it is large, and loaded by the first fetch that has no file of the store's
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 _BLOCK = 16
 
@@ -86,6 +86,10 @@ class Veil:
         self._encrypt = self._cipher(0).encryptor()
 
     def _cipher(self, block: int) -> "Cipher[CTR]":
+        from cryptography.hazmat.primitives.ciphers import Cipher
+        from cryptography.hazmat.primitives.ciphers.algorithms import AES
+        from cryptography.hazmat.primitives.ciphers.modes import CTR
+
         return Cipher(AES(self._key), CTR(block.to_bytes(_BLOCK, "big")))
 
     def write(self, piece: bytes) -> None:
