@@ -94,11 +94,14 @@ _UPKEEP = " entrepot.app.upkeep\n"
 _TELLS = """
 import atexit, gc
 atexit.register(lambda: print(gc.get_freeze_count() > 0))
-from entrepot.cli import main
-main()
+from entrepot import cli
+from entrepot.cli import kube_doctor
+cli.{program}()
 """
 
 
-def test_at_its_end_a_command_looks_for_no_garbage() -> None:
+@pytest.mark.parametrize("program", ["main", "kube_doctor.plugin"])
+def test_at_its_end_a_command_looks_for_no_garbage(program: str) -> None:
     """In all that it imported; to look was a sixth of what the shortest commands take."""
-    assert run(sys.executable, "-c", _TELLS, "version").stdout.endswith("\nTrue\n")
+    code = _TELLS.format(program=program)
+    assert run(sys.executable, "-c", code, "--help").stdout.endswith("\nTrue\n")

@@ -47,10 +47,15 @@ def entrepot(
 
 def main() -> None:
     """The console script; `python -m entrepot` is called the same."""
+    hurry()
+    app(prog_name="entrepot")
+
+
+def hurry() -> None:
+    """What each of the programs does first: none looks for what is not there."""
     # Pydantic would look for plugins, of which there are none, in all packages that are installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     # What is imported stays: to look for garbage in it all the time takes a tenth of the start.
     set_threshold(100_000, 20, 20)
     # Nor at the end, when all of it goes anyway: to look took as long as to import a fifth of it.
     atexit.register(freeze)
-    app(prog_name="entrepot")

@@ -1,6 +1,7 @@
 """`entrepot kube controller`: gives pods of a cluster what they pull with, and keeps it fresh."""
 
 import asyncio
+import gc
 import os
 import socket
 from pathlib import Path
@@ -70,6 +71,7 @@ def controller(
         report=report.rstrip("/"),
     )
     logs.configure(as_json=not os.isatty(2), level=log_level)
+    gc.set_threshold(10_000, 20, 20)  # unlike other commands it stays, and its pod has a limit
     try:
         asyncio.run(Controller(options).run())
     except (ClusterError, OSError) as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entrepot.cli import context as contexts
+from entrepot.cli import hurry
 from entrepot.cli.kube_connect import KubeContext
 from entrepot.cli.options import Json, fail
 from entrepot.cli.output import show_json
@@ -146,4 +147,5 @@ def _entrepot() -> None:
 
 def plugin() -> None:
     """The console script `kubectl-entrepot`, which kubectl calls for `kubectl entrepot`."""
+    hurry()
     _plugin(prog_name="kubectl entrepot")
