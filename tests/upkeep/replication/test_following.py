@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from tests.waiting import until
 from entrepot.db import immutable_rules, place, replications
 from entrepot.db.immutable_rules import Kind
 from entrepot.db.replication_tags import State
-from entrepot.db.replications import Direction
+from entrepot.db.replications import Direction, Replication
+from entrepot.upkeep.replication.far import Far
 
 SELDOM = 3600.0
 
@@ -99,6 +101,19 @@ def test_each_change_is_heard_of(pair: tuple[End, End]) -> None:
     until(lambda: near.tag("heard/app", "1.0") is None)
     still(near.folder, "heard")
     assert [item.tag for item in items(near.folder, "heard")] == ["2.0"]
+
+
+def test_what_others_do_there_is_not_told(pair: tuple[End, End]) -> None:
+    login: dict[str, Any] = {"login": ADMIN.pair[0], "secret": ADMIN.secret}
+    wanted = Replication("told", Direction.PULL, pair[1].served.url, "told/*", **login)
+    there = Far(wanted, (ip_network("127.0.0.0/8"),))
+    with closing(there):
+        _, end = there.log(None, 0.0)
+        for repository in ("told/app", "others/app", "told/web", "toldby/app"):
+            put_image(pair[1].client, repository, "1", b"layer")
+        rows, _ = there.log(end, 0.0)
+    assert [row.repository for row in rows if row.reference == "1"] == ["told/app", "told/web"]
+    assert {row.repository for row in rows} == {"told/app", "told/web"}
 
 
 def test_what_came_while_it_was_away(pair: tuple[End, End]) -> None:

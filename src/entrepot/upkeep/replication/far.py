@@ -74,12 +74,18 @@ class Far:
         return self.repository(Repository("x")).catalogue()
 
     def log(self, after: int | None, wait: float) -> tuple[list[Row], int]:
-        """What its log of changes has behind a cursor, be it after a while, and the cursor behind
-        that; None for the log's end. Raises `OtherError`, such as `AwayError`; `EndsError`,
-        `BrokenError`.
+        """What its log of changes has behind a cursor of what the rule means, be it after a while,
+        and the cursor behind that; None for the log's end. So what others do there wakes nobody
+        here. Raises `OtherError`, such as `AwayError`; `EndsError`, `BrokenError`.
         """
-        where = "" if after is None else f"&after={after}"
-        return told.log(self._connected(), f"/changes?limit={WINDOW}&wait={wait:g}{where}")
+        wanted: dict[str, object] = {
+            "limit": WINDOW,
+            "wait": wait,
+            "repository": self._rule.pattern,
+        }
+        if after is not None:
+            wanted["after"] = after
+        return told.log(self._connected(), f"/changes?{urlencode(wanted)}")
 
     def stands(self, name: Repository, tag: str) -> Stands | None:
         """What a tag of a followed registry is, and since when; None where it does not say."""
