@@ -30,6 +30,21 @@ def test_the_longest_unused_come_first(db: Connection) -> None:
     assert [each.digest for each in rest] == [str(elsewhere), str(first)]
 
 
+def test_what_is_pinned_is_not_looked_at(db: Connection) -> None:
+    here = manifest(db, image(b"1"), "1", sparse=True)
+    elsewhere = manifest(db, image(b"2"), "1", repository=OTHER, sparse=True)
+
+    def found(*pinned: tuple[str, str]) -> list[str]:
+        rows = eviction.unused(db, "team", SOON, 10, pinned=pinned)
+        return [each.digest for each in rows]
+
+    assert found((APP.name, APP.name)) == [str(elsewhere)]
+    assert found((OTHER.name, OTHER.name)) == [str(here)]
+    assert found((APP.name, APP.name), (OTHER.name, OTHER.name)) == []
+    assert found(("team/", "team/\U0010ffff")) == []
+    assert found(("other/", "other/\U0010ffff")) == [str(here), str(elsewhere)]
+
+
 def test_what_an_index_lists_goes_after_it(db: Connection) -> None:
     child = image(b"1")
     below = manifest(db, child, sparse=True)

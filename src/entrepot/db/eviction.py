@@ -3,7 +3,9 @@
 What goes by itself leaves the room at once: it lies in no trash, and its blobs wait for no grace.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from entrepot.db import blobs, manifests, purge, quotas, trash
 from entrepot.db.audit import By
@@ -55,18 +57,27 @@ START: Mark = (0.0, 0)
 
 
 def unused(
-    db: Connection, project: str, before: float, limit: int, after: Mark = START
+    db: Connection,
+    project: str,
+    before: float,
+    limit: int,
+    after: Mark = START,
+    *,
+    pinned: Sequence[tuple[str, str]] = (),
 ) -> list[Unused]:
     """Manifests of a project that nobody has pulled since a time, the longest unused first; from
     the one behind `after` on. Signatures and the like, which nobody pulls, stay as long as what
-    they are about. Reads all of the project.
+    they are about, and what is `pinned`, from one name to another each, stays anyhow. Reads all of
+    the project.
     """
+    but = "".join(" and not (r.name >= ? and r.name <= ?)" for _ in pinned)
     rows = db.execute(
         "select id, number, name, digest, used_at from (select m.id as id, r.id as number, "
         "r.name as name, m.digest as digest, coalesce(u.at, m.created_at) as used_at "
         "from repository r join manifest m on m.repository = r.id "
         "left join manifest_use u on u.manifest = m.id "
-        "where r.name > ? and r.name < ? and r.trash is null and not exists (select 1 from edge e "
+        f"where r.name > ? and r.name < ?{but} and r.trash is null "
+        "and not exists (select 1 from edge e "
         "where e.repository = r.id and e.child = m.digest) "
         "and not exists (select 1 from manifest s where s.repository = r.id "
         "and s.digest = m.subject) "
@@ -75,7 +86,14 @@ def unused(
         "where t.repository = r.id and t.digest = m.digest "
         "and substr(t.name, 1, 7) = 'sha256-')) as found "
         "where used_at < ? and (used_at, id) > (?, ?) order by used_at, id limit ?",
-        (f"{project}/", f"{project}0", before, *after, limit),  # 0 comes behind the slash
+        (
+            f"{project}/",
+            f"{project}0",  # which comes behind the slash
+            *chain.from_iterable(pinned),
+            before,
+            *after,
+            limit,
+        ),
     )
     return [
         Unused(id_, number, Repository(name), digest, used_at)

@@ -6,6 +6,7 @@ Each manifest goes in a transaction of its own, which decides again whether it m
 import time
 from functools import partial
 
+from entrepot.auth import pattern
 from entrepot.db import eviction, quotas, upstreams
 from entrepot.db.audit import By
 from entrepot.db.database import Database
@@ -58,17 +59,27 @@ async def evict(database: Database) -> int:
 async def _evict(database: Database, row: Upstream) -> int:
     left = excess(await database.read(partial(quotas.find, project=row.project)))
     freed, mark, before = 0, START, time.time() - YOUNG
+    find = partial(
+        eviction.unused, project=row.project, before=before, limit=PAGE, pinned=_pinned(row)
+    )
     while left.is_any:
-        query = partial(eviction.unused, project=row.project, before=before, limit=PAGE, after=mark)
-        page = await database.scan(query)
+        page = await database.scan(partial(find, after=mark))
         if not page:
             break
         for each in page:
-            if left.is_any and not row.pins(each.repository.name.partition("/")[2]):
+            if left.is_any:
                 went = await _take(database, row, each, tagged=left.bytes <= 0)
                 left, freed = left.less(went), freed + went.bytes
         mark = page[-1].used_at, page[-1].id
     return freed
+
+
+def _pinned(row: Upstream) -> list[tuple[str, str]]:
+    """Repositories that stay with all their tags, from one name to another each: they are not even
+    looked at, of which there may be many.
+    """
+    whole = pattern.ranges([each for each in row.pinned if ":" not in each])
+    return [(f"{row.project}/{first}", f"{row.project}/{last}") for first, last in whole]
 
 
 async def _take(database: Database, row: Upstream, found: Unused, *, tagged: bool) -> Room:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,25 @@ def test_hundreds_go_after_one_look_at_all(tmp_path: Path) -> None:
         assert counted.scans == 1
         left = await database.read(lambda db: eviction.unused(db, "hub", 2000.0, MANY))
         assert MANY * 0.75 < len(left) < MANY * 0.85
+        await database.close()
+
+    asyncio.run(run())
+
+
+def test_where_all_is_pinned_nothing_is_gone_through(tmp_path: Path) -> None:
+    """However much that is: it was read page by page, and all of it for each page."""
+
+    def fill(db: Connection) -> None:
+        full(db)
+        pinned = replace(upstreams.find(db, "hub") or Upstream("", ""), pinned=("app*", "x:1"))
+        upstreams.put(db, pinned)
+
+    async def run() -> None:
+        database = SQLiteDatabase(tmp_path)
+        await database.write(fill, large=True)
+        counted: Any = Counted(database)
+        assert await evict(counted) == 0
+        assert counted.scans == 1
         await database.close()
 
     asyncio.run(run())
