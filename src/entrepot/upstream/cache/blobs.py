@@ -1,6 +1,6 @@
 """Blobs of upstreams: fetched once however many ask, and read by all of them while they come.
 
-Only what a manifest of the repository needs is fetched. Next: `fetching` fetches one.
+Only what a manifest of the repository needs is fetched. Next: `bringing` has one fetched.
 """
 
 import asyncio
@@ -21,8 +21,7 @@ from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository
 from entrepot.oci.ranges import Span
 from entrepot.upstream.cache import told
-from entrepot.upstream.cache.behind import Behind
-from entrepot.upstream.cache.fetching import Fetching
+from entrepot.upstream.cache.bringing import Bringing
 from entrepot.upstream.cache.flights import Flights
 from entrepot.upstream.cache.keeping import MAKES_ROOM
 from entrepot.upstream.cache.leases import Leases, heard
@@ -50,8 +49,7 @@ class Blobs:
         self._database = database
         self._store = store
         self._metrics = metrics
-        self._leases = leases
-        self._fetching = Fetching(database, store, leases, folder=folder, expiry=expiry)
+        self._bringing = Bringing(database, store, leases, folder=folder, expiry=expiry)
         self._tails: dict[str, Tail] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: Flights[bool] = Flights()
@@ -135,10 +133,8 @@ class Blobs:
     async def _run(self, what: str, pour: Pour) -> None:
         """Fetch one, in one process of all."""
         error: Exception | None = None
-        behind = Behind(self._database, self._store, pour)
-        linked, fetch = partial(self._linked, pour, behind), partial(self._fetching.fetch, pour)
         try:
-            await self._leases.first(pour.what, linked, fetch, behind.wait)
+            await self._bringing.bring(pour)
             pour.tail.reach(pour.blob.size, verified=True)
         except (UpstreamError, OCIError, OSError, sqlite3.Error) as found:
             error = found
@@ -168,15 +164,6 @@ class Blobs:
         if found.content is not None:
             return Source(len(span), stream=_of(found.content[span.start : span.stop]))
         return await self._store.open(found.pieces, span)
-
-    async def _linked(self, pour: Pour, behind: Behind) -> bool | None:
-        """Whether it is here by now."""
-        find = partial(blobs.find, repository=pour.repository, digest=pour.blob.digest)
-        found = await self._database.read(find)
-        if found is None or found.lost:
-            return None
-        behind.check(piece.name for piece in found.pieces)
-        return True
 
     def _count(self, pour: Pour, result: str) -> None:
         self._metrics.add(CACHE_ANSWERS, 1, f"{pour.repository.project},blob,{result}")

@@ -24,7 +24,7 @@ from entrepot.oci.digest import Digest
 from entrepot.upstream.cache import told
 from entrepot.upstream.cache.leases import Leases
 from entrepot.upstream.cache.pour import Pour, WrongError
-from entrepot.upstream.place import Blob, RefusedError, UpstreamError
+from entrepot.upstream.place import Blob, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 
 _TELLS = 600.0
@@ -43,11 +43,14 @@ class Fetching:
         """Seconds after which a piece that nobody writes is given up."""
 
     async def fetch(self, pour: Pour) -> bool:
-        """Have it here. Raises `UpstreamError`, `OCIError`, OSError, sqlite3.Error."""
+        """Have it here; whether it came, and was not there for another repository.
+
+        Raises `UpstreamError`, `OCIError`, OSError, sqlite3.Error.
+        """
         if await self._is_sibling(pour):
             link = partial(blobs.link, repository=pour.repository, digest=pour.blob.digest)
             if await self._database.write(link):
-                return True
+                return False
         await (self._small(pour) if pour.blob.size <= SMALL else self._large(pour))
         return True
 
@@ -58,10 +61,7 @@ class Fetching:
             return False
         if await self._is_lost(digest):
             return False
-        try:
-            return await pour.remote.ask(pour.repository, lambda there: there.serves(pour.blob))
-        except RefusedError:  # a store that signs what it redirects to for GET alone
-            return False
+        return await pour.may_share()
 
     async def _is_lost(self, digest: Digest) -> bool:
         known = await self._database.read(partial(blobs.stored, digest=digest))

@@ -6,7 +6,8 @@ Whoever is killed leaves a lease that lapses, and the next one takes over.
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -40,6 +41,8 @@ class Leases:
         self._alone = alone
         """Whether no other process serves, so that there is nobody to agree with."""
         self._seconds = seconds
+        self._ours: set[str] = set()
+        """What this process fetches, where it is alone."""
         self.holder = secrets.token_hex(8)
 
     async def first(
@@ -52,35 +55,49 @@ class Leases:
         """What `look` finds, be it that another process brought it; else what `fetch` does, also
         where `behind` would wait for the other one no more.
         """
-        if self._alone:
-            return await fetch()
         while not await self._claim(what):
             if not await self._wait(what, behind):
                 return await fetch()
             if (found := await look()) is not None:
                 return found
-        keeping = asyncio.create_task(self._keep(what))
-        try:
-            found = await look()  # it may have come just before
+        with self._kept(what):
+            found = None if self._alone else await look()  # it may have come just before
             return found if found is not None else await fetch()
+
+    @contextmanager
+    def _kept(self, what: str) -> Iterator[None]:
+        """Keep a lease, and give it back."""
+        keeping = None if self._alone else asyncio.create_task(self._keep(what))
+        try:
+            yield
         finally:
-            keeping.cancel()
-            release = partial(fetches.release, what=what, holder=self.holder)
-            self._database.note(release).add_done_callback(heard)
+            self._ours.discard(what)
+            if keeping is not None:
+                keeping.cancel()
+                release = partial(fetches.release, what=what, holder=self.holder)
+                self._database.note(release).add_done_callback(heard)
 
     async def _claim(self, what: str) -> bool:
+        if self._alone:
+            free = what not in self._ours
+            self._ours.add(what)
+            return free
         claim = partial(fetches.claim, what=what, holder=self.holder, seconds=self._seconds)
         return await self._database.note(claim)
 
     async def _wait(self, what: str, behind: Wait) -> bool:
         """Until nobody fetches it any more; false where that was given up."""
         pause, most = _LOOK
-        taken = partial(fetches.is_taken, what=what)
-        while await self._database.read(taken):
+        while await self._is_taken(what):
             if not await behind(pause):
                 return False
             pause = min(pause * 1.5, most)
         return True
+
+    async def _is_taken(self, what: str) -> bool:
+        if self._alone:
+            return what in self._ours
+        return await self._database.read(partial(fetches.is_taken, what=what))
 
     async def tell(self, what: str, begun: Begun) -> None:
         """Say, to other processes and those to come, what has come of a blob."""

@@ -3,11 +3,13 @@
 Nothing refers to the piece before all of it was compared with its digest.
 """
 
+import contextlib
 import io
 import os
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from entrepot.blobstore.store import Part, Store
@@ -22,6 +24,7 @@ from entrepot.upstream.place import (
     CHUNK,
     Blob,
     BrokenError,
+    RefusedError,
     UnreachableError,
     UpstreamError,
 )
@@ -54,11 +57,36 @@ class Pour:
     """Of these, bytes that were left."""
     since: float = field(default_factory=time.monotonic)
     """When it got in line."""
+    piece: str = ""
+    """In which object its bytes lie, once there are some."""
+    apart: bool = False
+    """Whether it is fetched for its repository alone."""
+    shared: bool = False
+    """Whether the upstream has said that this repository has it, too."""
 
     @property
     def what(self) -> str:
         """By which all processes know it: what a project has is fetched once for it."""
-        return f"{self.repository.project}@{self.blob.digest}"
+        whose = self.repository if self.apart else self.repository.project
+        return f"{whose}@{self.blob.digest}"
+
+    @property
+    def reached(self) -> int:
+        """Bytes that can be read in its piece, and that the upstream has given to us."""
+        return min(self.size, self.tail.reached) if self.piece else 0
+
+    async def may_share(self) -> bool:
+        """Whether what came for another repository of the project may be had for this one, too.
+
+        Raises `UpstreamError`.
+        """
+        if not (self.apart or self.shared):
+            serves = partial(RegistryRepository.serves, blob=self.blob)
+            with contextlib.suppress(
+                RefusedError
+            ):  # a store that signs where it leads for GET alone
+                self.shared = await self.remote.ask(self.repository, serves)
+        return self.shared
 
     def into(self, store: Store, piece: Piece, folder: Path) -> Piece:
         """Fetch all of it, and make it durable. Raises `UpstreamError`, OSError."""
@@ -67,6 +95,7 @@ class Pour:
             reader = part.reader()
             lies: Lies = Bare(reader) if reader is not None else Veil(folder)
             self.tail.lie(lies)
+            self.piece = piece.name
             try:
                 self._adopt(part, lies)
                 self._fetch(part, lies)

@@ -10,6 +10,7 @@ import io
 import os
 import secrets
 import tempfile
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,6 +37,9 @@ class Lies(Protocol):
     def read(self, file: io.FileIO, count: int, start: int) -> bytes:
         """Bytes that were written; it may wait for the disk. Raises OSError."""
 
+    def lend(self) -> "Lies":
+        """The same for somebody who writes nothing, and closes it at another time."""
+
     def close(self) -> None:
         """Let it go; who has it open reads on."""
 
@@ -59,6 +63,10 @@ class Bare:
         """Bytes that were written."""
         return _read(file, count, start)
 
+    def lend(self) -> "Bare":
+        """The same for somebody else."""
+        return Bare(self.open())
+
     def close(self) -> None:
         """Let it go."""
         self._file.close()
@@ -81,7 +89,7 @@ class Veil:
 
     def __init__(self, folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as made:
-            self._file = io.FileIO(os.dup(made.fileno()), "r+")
+            self.file = io.FileIO(os.dup(made.fileno()), "r+")
         self._key = secrets.token_bytes(32)
         self._encrypt = self._cipher(0).encryptor()
 
@@ -96,11 +104,11 @@ class Veil:
         """Append."""
         rest = memoryview(self._encrypt.update(piece))
         while rest:
-            rest = rest[os.write(self._file.fileno(), rest) :]
+            rest = rest[os.write(self.file.fileno(), rest) :]
 
     def open(self) -> io.FileIO:
         """A file for one reader."""
-        return io.FileIO(os.dup(self._file.fileno()))
+        return io.FileIO(os.dup(self.file.fileno()))
 
     def read(self, file: io.FileIO, count: int, start: int) -> bytes:
         """Bytes that were written."""
@@ -108,9 +116,15 @@ class Veil:
         found = _read(file, count + skip, start - skip)
         return self._cipher(start // _BLOCK).decryptor().update(found)[skip:]
 
+    def lend(self) -> "Veil":
+        """The same for somebody else."""
+        lent = copy(self)
+        lent.file = self.open()
+        return lent
+
     def close(self) -> None:
         """Let it go."""
-        self._file.close()
+        self.file.close()
 
 
 def _read(file: io.FileIO, count: int, start: int) -> bytes:
