@@ -153,18 +153,44 @@ def test_who_asks_while_it_runs_gets_another_run(db: Connection) -> None:
 
 
 def test_enlisting_again_changes_no_more_than_it_says(db: Connection) -> None:
-    jobs.enlist(db, [("count", "Counts.", 60), ("old", "", 60), ("busy", "", 60)])
+    jobs.enlist(db, [("count", "Counts.", 60), ("busy", "", 60)])
     jobs.claim(db, "busy", THEM, 30)
     claimed(db)
     jobs.finish(db, "count", US, HALF)
     before = standing(db)
     jobs.enlist(db, [("count", "Counts.", 3600)])
-    assert standing(db) == replace(before, every=3600)
+    found = standing(db)
+    assert found == replace(before, every=3600, lease_until=found.lease_until)
     jobs.enlist(db, [("count", "Counts more often.", 5)])
     found = standing(db)
     assert (found.about, found.every) == ("Counts more often.", 5)
     assert found.next_at == pytest.approx(time.time() + 5, abs=2)
     assert [each.name for each in jobs.every(db)] == ["busy", "count"]
+
+
+def test_processes_with_other_jobs_leave_each_others_alone(db: Connection) -> None:
+    enlist(db)
+    claimed(db)
+    jobs.fail(db, "count", US, replace(HALF, error="no"), next_at=time.time() + 10, failures=3)
+    jobs.ask(db, "count")
+    before = standing(db)
+    jobs.enlist(db, [("theirs", "Is another's.", None)])
+    assert standing(db) == before
+    enlist(db)
+    assert [each.name for each in jobs.every(db)] == ["count", "theirs"]
+
+
+def test_what_no_process_has_any_more_goes_after_a_day(db: Connection) -> None:
+    jobs.enlist(db, [("old", "", None), ("ours", "", None)])
+    enlist(db)
+    claimed(db)
+    jobs.finish(db, "count", US, HALF)
+    pass_by(db, jobs.KEPT - 60)
+    jobs.enlist(db, [("ours", "", None)])
+    assert [each.name for each in jobs.every(db)] == ["count", "old", "ours"]
+    pass_by(db, 120)
+    jobs.enlist(db, [("ours", "", None)])
+    assert [each.name for each in jobs.every(db)] == ["ours"]
 
 
 def test_a_time_of_day_may_change(db: Connection) -> None:

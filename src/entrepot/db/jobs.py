@@ -3,6 +3,9 @@
 A lease is taken, renewed and given back by one statement each, which names the holder; so of all
 processes over one database one does a job. Leases go by the clocks of those who write them. Where
 two of these are further apart than a lease is long, both may do the job, and every job bears that.
+
+Not all processes have the same jobs: settings and versions may differ. So a row that nobody leases
+says by `lease_until` how long it is kept without any process that says that the job is one of its.
 Next: `upkeep.runner`.
 """
 
@@ -12,10 +15,11 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from entrepot.db.clocks import APART
 from entrepot.db.connection import Connection
 
-_DOUBTFUL = 2 * 24 * 3600.0
-"""Seconds beyond its usual pause; clocks of replicas may differ by less."""
+KEPT = 24 * 3600.0
+"""Seconds for which a job is kept that no process has."""
 
 
 class State(StrEnum):
@@ -69,11 +73,11 @@ class Standing:
         """
         if self.asked or self.next_at is None:
             return self.asked
-        return not 0 < self.next_at - now <= (self.every or 0) + _DOUBTFUL
+        return not 0 < self.next_at - now <= (self.every or 0) + APART
 
     def leased(self, now: float) -> bool:
         """Whether somebody does it."""
-        return self.holder != "" and self.lease_until >= now
+        return self.holder != "" and 0 <= self.lease_until - now <= APART
 
 
 _FIELDS = tuple(field.name for field in fields(Standing))[:-1]
@@ -100,15 +104,17 @@ def find(db: Connection, name: str) -> Standing | None:
 
 def enlist(db: Connection, found: Iterable[tuple[str, str, float | None]]) -> None:
     """Make the rows of these jobs: name, what each is about, seconds between two runs. Those that
-    there are keep how they stand; others go, unless somebody does them right now.
+    there are keep how they stand; others go, unless somebody has done so for them lately.
     """
     now, names = time.time(), [""]
     for name, about, seconds in found:
         first = None if seconds is None else now
         db.execute(
-            "insert into job (name, about, every, next_at) values (?, ?, ?, ?) "
-            "on conflict (name) do update set about = excluded.about, every = excluded.every",
-            (name, about, seconds, first),
+            "insert into job (name, about, every, next_at, lease_until) values (?, ?, ?, ?, ?) "
+            "on conflict (name) do update set about = excluded.about, every = excluded.every, "
+            "lease_until = case when job.holder = '' then excluded.lease_until "
+            "else job.lease_until end",
+            (name, about, seconds, first, now + KEPT),
         )
         if seconds is not None:  # more often than before, perhaps
             db.execute(
@@ -118,7 +124,10 @@ def enlist(db: Connection, found: Iterable[tuple[str, str, float | None]]) -> No
             )
         names.append(name)
     marks = ", ".join("?" * len(names))
-    db.execute(f"delete from job where lease_until < ? and name not in ({marks})", (now, *names))
+    db.execute(
+        f"delete from job where (lease_until < ? or lease_until > ?) and name not in ({marks})",
+        (now, now + APART, *names),
+    )
 
 
 def retime(db: Connection, name: str, next_at: float | None) -> None:
@@ -154,6 +163,7 @@ def claim(
 
 _PROGRESS = ", ".join(f"{name} = :{name}" for name in _HOW_FAR)
 _OURS = "where name = :name and holder = :holder"
+_FREE = f"state = :state, holder = '', lease_until = :now + {KEPT}"
 
 
 def renew(db: Connection, name: str, holder: str, seconds: float, progress: Progress) -> bool:
@@ -169,7 +179,7 @@ def finish(
     """Write down that it ended well, and when the next run is, if not as often as it says."""
     now, values = time.time(), asdict(progress) | {"cursor": "", "error": ""}
     db.execute(
-        "update job set state = :state, holder = '', lease_until = 0, ended_at = :now, "
+        f"update job set {_FREE}, ended_at = :now, "
         "succeeded_at = :now, took = :now - started_at, failures = 0, "
         f"next_at = coalesce(:next_at, :now + every), {_PROGRESS} {_OURS}",
         {"name": name, "holder": holder, "now": now, "state": State.WAITING.value}
@@ -185,7 +195,7 @@ def fail(
     """
     state, now = State.FAILED.value, time.time()
     db.execute(
-        "update job set state = :state, holder = '', lease_until = 0, ended_at = :now, "
+        f"update job set {_FREE}, ended_at = :now, "
         "took = :now - started_at, failures = :failures, next_at = :next_at, "
         f"{_PROGRESS} {_OURS}",
         {"name": name, "holder": holder, "now": now, "state": state, "next_at": next_at}
@@ -197,7 +207,6 @@ def hand_back(db: Connection, name: str, holder: str, progress: Progress) -> Non
     """Let another go on at once."""
     state, now = State.WAITING.value, time.time()
     db.execute(
-        f"update job set state = :state, holder = '', lease_until = 0, next_at = :now, {_PROGRESS} "
-        f"{_OURS}",
+        f"update job set {_FREE}, next_at = :now, {_PROGRESS} {_OURS}",
         {"name": name, "holder": holder, "now": now, "state": state, **asdict(progress)},
     )

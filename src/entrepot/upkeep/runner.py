@@ -25,6 +25,9 @@ from entrepot.upkeep.job import LEASE, Ending, Job, JobError, LeaseLostError, Ru
 POLL = 2.0
 """Seconds between two looks at what is due."""
 
+AGAIN = 3600.0
+"""Seconds until it is said once more which jobs this process has (`jobs.KEPT`)."""
+
 _SOONEST = 0.01
 _RETRY, _LATEST = 10.0, 600.0
 """Seconds until a job that failed is tried again: the first time, and at most."""
@@ -45,13 +48,17 @@ def delay(every: float | None, failures: int) -> float:
 class Runner:
     """Does the jobs that this process can lease."""
 
-    def __init__(self, database: Database, found: Iterable[Job], metrics: Metrics) -> None:
+    def __init__(
+        self, database: Database, found: Iterable[Job], metrics: Metrics, *, again: float = AGAIN
+    ) -> None:
         self._database = database
         self._metrics = metrics
         self._jobs = {job.name: job for job in found}
         self._holder = holder.here()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._enlisted = False
+        self._again = again
+        self._enlisted = float("-inf")
+        """When it was said which jobs these are."""
         self._wake = asyncio.Event()
         """One has ended."""
 
@@ -96,10 +103,11 @@ class Runner:
 
     async def _standings(self) -> list[Standing]:
         """How all jobs stand, of which a new process, or a new version, may bring some."""
-        found = await self._database.read(jobs.every)
-        if not self._enlisted or not self._jobs.keys() <= {each.name for each in found}:
+        found, now = await self._database.read(jobs.every), time.monotonic()
+        is_old = now - self._enlisted > self._again
+        if is_old or not self._jobs.keys() <= {each.name for each in found}:
             await self._database.note(self._enlist)
-            self._enlisted = True
+            self._enlisted = now
             found = await self._database.read(jobs.every)
         return found
 
