@@ -10,10 +10,13 @@ import time
 from dataclasses import dataclass
 
 from entrepot.db import pieces
+from entrepot.db.clocks import APART
 from entrepot.db.connection import Connection
 from entrepot.oci.names import Repository, Tag
 
 _LAPSED = 1.0
+_FAR = 600.0
+"""Seconds; a lease that lies further ahead was taken by a clock that was wrong."""
 _LEFT = "it was left of a fetch that broke off, and nobody went on with it"
 
 
@@ -59,8 +62,9 @@ def claim(db: Connection, what: str, holder: str, seconds: float) -> bool:
     row = db.execute(
         "insert into fetching (what, holder, lease_until) values (:what, :holder, :until) "
         "on conflict (what) do update set holder = excluded.holder, "
-        "lease_until = excluded.lease_until where fetching.lease_until < :now returning what",
-        {"what": what, "holder": holder, "until": now + seconds, "now": now},
+        "lease_until = excluded.lease_until "
+        "where fetching.lease_until not between :now and :far returning what",
+        {"what": what, "holder": holder, "until": now + seconds, "now": now, "far": now + _FAR},
     ).fetchone()
     return row is not None
 
@@ -81,17 +85,20 @@ def release(db: Connection, what: str, holder: str) -> None:
 
 def is_taken(db: Connection, what: str) -> bool:
     """Whether somebody fetches it."""
+    now = time.time()
     row = db.execute(
-        "select 1 from fetching where what = ? and lease_until >= ?", (what, time.time())
+        "select 1 from fetching where what = ? and lease_until between ? and ?",
+        (what, now, now + _FAR),
     ).fetchone()
     return row is not None
 
 
 def is_others(db: Connection, what: str, holder: str) -> bool:
     """Whether somebody else fetches it."""
+    now = time.time()
     row = db.execute(
-        "select 1 from fetching where what = ? and holder <> ? and lease_until >= ?",
-        (what, holder, time.time()),
+        "select 1 from fetching where what = ? and holder <> ? and lease_until between ? and ?",
+        (what, holder, now, now + _FAR),
     ).fetchone()
     return row is not None
 
@@ -104,12 +111,13 @@ def tell(db: Connection, what: str, holder: str, begun: Begun, seconds: float) -
         "values (:what, :holder, :until, :repository, :piece) on conflict (what) do update set "
         "holder = excluded.holder, lease_until = excluded.lease_until, "
         "repository = excluded.repository, piece = excluded.piece "
-        "where fetching.holder = :holder or fetching.lease_until < :now",
+        "where fetching.holder = :holder or fetching.lease_until not between :now and :far",
         {
             "what": what,
             "holder": holder,
             "until": now + seconds,
             "now": now,
+            "far": now + _FAR,
             "repository": begun.repository,
             "piece": begun.piece,
         },
@@ -150,8 +158,10 @@ def expire(db: Connection, seconds: float) -> None:
     """Forget leases that ended so long ago, and give up what had come: whoever had them was killed,
     or it broke off and nobody asked again.
     """
+    now = time.time()
     gone = db.execute(
-        "delete from fetching where lease_until < ? returning piece", (time.time() - seconds,)
+        "delete from fetching where lease_until not between ? and ? returning piece",
+        (now - seconds, now + APART),
     ).fetchall()
     for (piece,) in gone:
         if piece:

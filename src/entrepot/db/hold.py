@@ -7,6 +7,7 @@ dies. Rows may come and go meanwhile: what they stop naming waits among the garb
 import time
 from collections.abc import Callable
 
+from entrepot.db.clocks import APART
 from entrepot.db.connection import Connection
 from entrepot.db.jobs import State
 
@@ -18,7 +19,8 @@ def take(db: Connection, holder: str, seconds: float, is_gone: Callable[[str], b
     """Take the hold for so long; where another has it, who."""
     now = time.time()
     row = db.execute(
-        "select holder from job where name = ? and lease_until >= ?", (NAME, now)
+        "select holder from job where name = ? and lease_until between ? and ?",
+        (NAME, now, now + APART),
     ).fetchone()
     if row and not is_gone(row[0]):
         return str(row[0])

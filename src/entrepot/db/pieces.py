@@ -12,6 +12,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
+from entrepot.db.clocks import APART
 from entrepot.db.connection import Connection
 from entrepot.encryption.keys import NO_KEYS, Keyring
 from entrepot.encryption.segments import DataKey
@@ -181,9 +182,10 @@ def garbage(db: Connection, limit: int) -> list[str]:
     """
     now = time.time()
     rows = db.execute(
-        "select object from garbage where later <= ? and not exists (select 1 from job "
-        "where name = 'backup' and lease_until >= ?) order by later limit ?",
-        (now, now, limit),
+        "select object from garbage where (later <= :now or later > :far) and not exists "
+        "(select 1 from job where name = 'backup' and lease_until between :now and :apart) "
+        "order by later limit :limit",
+        {"now": now, "far": now + _LONGEST_WAIT + APART, "apart": now + APART, "limit": limit},
     )
     return [name for (name,) in rows]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from entrepot.db.clocks import APART
 from entrepot.db.connection import Connection
 
 
@@ -108,6 +109,17 @@ def next_at(db: Connection, rule: str, now: float) -> float | None:
         (rule, now),
     ).fetchone()[0]
     return found
+
+
+def hasten(db: Connection, rule: str, now: float, most: float) -> None:
+    """Let those go on now that wait for longer than so many seconds, which none does by a clock
+    that is right.
+    """
+    db.execute(
+        "update replication_tag set next_at = :now where rule = :rule and state = 'waiting' "
+        "and next_at > :far",
+        {"rule": rule, "now": now, "far": now + most + APART},
+    )
 
 
 _THIS = "where rule = :rule and repository = :repository and tag = :tag and turn = :turn"

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from entrepot.db import changes, sealed
+from entrepot.db.clocks import APART
 from entrepot.db.connection import Connection
 from entrepot.db.sealed import Sealed
 from entrepot.db.upstreams import Kind
@@ -76,9 +77,10 @@ class Replication:
 
     def next_compare(self, least: float = 0.0) -> float:
         """When all of it is to be compared, so many seconds after the last time at least."""
-        if self.compared_at is None:
+        latest = time.time() + APART
+        if self.compared_at is None or self.compared_at > latest:
             return 0.0
-        asked = self.asked_at is not None and self.asked_at >= self.compared_at
+        asked = self.asked_at is not None and self.compared_at <= self.asked_at <= latest
         return 0.0 if asked else self.compared_at + max(self.every, least)
 
 

@@ -1,6 +1,7 @@
 """How often the other registry is asked, and whose turn it is: by counts."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -45,6 +46,19 @@ def far() -> Iterator[tuple[Shelf, Scripted]]:
 
 def methods(server: Scripted) -> Counter[str]:
     return Counter(each.method for each in server.asked)
+
+
+def test_what_a_wrong_clock_put_off_for_years_is_copied(
+    near: Served, far: tuple[Shelf, Scripted]
+) -> None:
+    put_image(near.client, APP, "1", b"one")
+    rule(near.folder, "far", f"http://{far[1].address}")
+    still(near.folder, "far")
+    late = time.time() + 1e9
+    with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
+        replication_tags.enlist(db, "far", [((APP, "1", False), late)], late)
+    assert standing(near.folder, "far").waiting == 1
+    still(near.folder, "far")
 
 
 def test_a_new_image_that_is_pushed(near: Served, far: tuple[Shelf, Scripted]) -> None:

@@ -180,6 +180,20 @@ async def test_one_repository_that_fails_holds_up_no_other(post: Post) -> None:
         assert (first.status, second.attempts) == (500, 0)
 
 
+async def test_a_clock_that_was_years_ahead_holds_up_nothing(
+    post: Post, receiver: Receiver
+) -> None:
+    receiver.answer = lambda _: 500
+    hook = await post.hook(receiver.url)
+    await post.change()
+    post.clock = 365 * DAY
+    async with post.sending():
+        await auntil(lambda: post.tried(hook, 1))
+    receiver.answer, post.clock = lambda _: 200, 0.0
+    async with post.sending():
+        await auntil(lambda: post.states(hook) == [State.DELIVERED])
+
+
 async def test_all_are_told_however_many_there_are(post: Post, receiver: Receiver) -> None:
     """More than may be sent to at once; most have nothing to be told."""
     for number in range(90):

@@ -33,6 +33,7 @@ from tests.upstream.cache.test_fetching import APP, manifest
 from tests.upstream.cache.test_processes import ALLOW
 from tests.upstream.cache.test_stale import TROUBLES, rows
 from tests.upstream.scripted import Say, Scripted
+from tests.waiting import until
 from tests.warm import entrepot
 
 from entrepot.db import engine, signers
@@ -178,6 +179,17 @@ def test_a_signature_that_comes_later_is_found(how: str, caching: Caching) -> No
         while manifest(client).status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def test_it_is_found_though_a_clock_was_wrong_when_it_was_looked_for(caching: Caching) -> None:
+    with opened() as (shop, server):
+        stock(shop)
+        served = serve(caching, server, tag_seconds=0.5)
+        assert manifest(served.client).status_code == 403
+        with closing(engine.connect(served.folder)) as db, db.exclusive():
+            db.execute("update upstream_check set checked_at = checked_at + 1e8")
+        signed(shop, "referrer")
+        until(lambda: manifest(served.client).status_code == 200)
 
 
 def test_one_is_added_to_those_under_the_tag(caching: Caching) -> None:

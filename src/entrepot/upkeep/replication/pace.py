@@ -9,7 +9,8 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
 from entrepot.upstream.place import CHUNK, Blob, Source, UpstreamError
 
-_FIRST, _LATEST = 2.0, 900.0
+_FIRST, LATEST = 2.0, 900.0
+"""Seconds until what failed is tried again: the first time, and at most."""
 _spread = SystemRandom().uniform
 _AT_ONCE = 4
 """Blobs that share the rate."""
@@ -19,7 +20,7 @@ def delay(attempts: int) -> float:
     """Seconds until what has failed so many times is tried again: not the same for all, or many
     registries would come at once to one that was away.
     """
-    return min(_FIRST * 2.0 ** min(attempts - 1, 20), _LATEST) * _spread(0.75, 1.0)
+    return min(_FIRST * 2.0 ** min(attempts - 1, 20), LATEST) * _spread(0.75, 1.0)
 
 
 class StoppedError(UpstreamError):

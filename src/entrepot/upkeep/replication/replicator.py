@@ -34,6 +34,7 @@ from entrepot.upkeep.replication import line
 from entrepot.upkeep.replication.crowd import Crowd
 from entrepot.upkeep.replication.line import AHEAD, WINDOW
 from entrepot.upkeep.replication.local import Local
+from entrepot.upkeep.replication.pace import LATEST
 from entrepot.upkeep.replication.way import Here
 from entrepot.upkeep.replication.worker import Worker
 
@@ -119,7 +120,8 @@ class Replicator:
         values = await self._database.scan(partial(_measured, now=time.time()))
         now = time.monotonic()
         self._measure_at = now + max(LOOK, _SHARE * (now - began))
-        await self._database.note(partial(gauges.put, values=values))
+        rules = list(self._workers)
+        await self._database.note(partial(_note, values=values, rules=rules, now=time.time()))
 
     async def _learn(self, name: str, rule: Replication) -> None:
         worker = self._workers.get(name)
@@ -181,6 +183,13 @@ class Replicator:
 
 def _broken(db: Connection, name: str, error: str) -> None:
     replications.compared(db, name, None, error)
+
+
+def _note(db: Connection, values: dict[str, float], rules: list[str], now: float) -> None:
+    """Write down how many wait, and go on with what a wrong clock has put off."""
+    gauges.put(db, values)
+    for rule in rules:
+        replication_tags.hasten(db, rule, now, LATEST)
 
 
 def _measured(db: Connection, now: float) -> dict[str, float]:

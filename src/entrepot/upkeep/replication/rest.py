@@ -2,7 +2,7 @@
 
 Longer each time, as long as nothing works. An image that is broken there counts once, however often
 it is tried: it is tried more and more seldom itself, and is not to hold up the others. Pure; times
-are seconds since 1970.
+are of the clock that nobody sets (`time.monotonic`).
 """
 
 from entrepot.upkeep.replication.pace import delay

@@ -1,6 +1,7 @@
 """A rule at work: its tags are copied, some at once, and now and then all of them compared.
 
-While the other registry is away, nothing more is asked of it for a while.
+While the other registry is away, nothing more is asked of it for a while. What only this process
+waits for goes by the clock that nobody sets.
 """
 
 import asyncio
@@ -66,7 +67,7 @@ class Worker:
         self._large = set[tuple[str, str, int]]()
         """What waits for a place for large images, by its turn."""
         self._rest = Rest()
-        self._deep_at = 0.0
+        self._deep_at = float("-inf")
         self._again_at, self._partial = 0.0, 0
         """When all is compared once more, since some could not be, and how often that was so."""
         self._following = Following(self.way, rule.there)
@@ -117,13 +118,13 @@ class Worker:
         return max(self._due - now, self._crowd.wait(now))
 
     async def _launch(self, wake: Callable[[], None]) -> float:
-        now = time.time()
-        if now < self._rest.until:
-            return self._rest.until - now
+        now, tick = time.time(), time.monotonic()
+        if tick < self._rest.until:
+            return self._rest.until - tick
         following = self._following
-        if _FOLLOW not in self._tasks and following.due <= now and (following.known or self._room):
+        if _FOLLOW not in self._tasks and following.due <= tick and (following.known or self._room):
             self._begin(_FOLLOW, self._follow(), wake, weight=0 if following.known else 1)
-        if self._room and _COMPARE not in self._tasks and self._next_compare() <= now:
+        if self._room and _COMPARE not in self._tasks and self._compare_in() <= 0:
             self._begin(_COMPARE, self._compare(), wake, weight=COMPARE)
         if not self._room:
             return 0.0
@@ -136,8 +137,8 @@ class Worker:
         coming = await self._database.read(
             partial(replication_tags.next_at, rule=self.rule.name, now=now)
         )
-        times = (coming or 0.0, self._next_compare(), following.due)
-        return min([LOOK, *(each - now for each in times if each > now)])
+        pauses = ((coming or 0.0) - now, self._compare_in(), following.due - tick)
+        return min([LOOK, *(each for each in pauses if each > 0)])
 
     @property
     def _room(self) -> int:
@@ -223,12 +224,13 @@ class Worker:
         except sqlite3.Error:  # it is due still, and tried after a while
             await asyncio.sleep(LOOK)
 
-    def _next_compare(self) -> float:
-        """When all is to be compared."""
+    def _compare_in(self) -> float:
+        """Seconds until all is to be compared."""
         following = self._following
         if not following.known:
             return float("inf")
-        return max(self.rule.next_compare(following.least), self._again_at)
+        coming = self.rule.next_compare(following.least) - time.time()
+        return max(coming, self._again_at - time.monotonic())
 
     async def _follow(self) -> None:
         """Read on in the other registry's log, or wait for what comes there."""
@@ -242,7 +244,7 @@ class Worker:
             self._troubled = True
             await self._compare_failed(error)
             return
-        following.went_on(found, now)
+        following.went_on(found, time.monotonic())
         if found.anew:
             self.rule = replace(self.rule, asked_at=now)
         if self._troubled and found.end is not None:
@@ -252,9 +254,9 @@ class Worker:
 
     async def _compare(self) -> None:
         """Have all compared, and what differs put in line as it is found."""
-        began, error, again = time.time(), "", False
+        began, tick, error, again = time.time(), time.monotonic(), "", False
         deep = self.rule.asked_at is not None and self.rule.next_compare() == 0
-        deep = deep or began - self._deep_at > DAY
+        deep = deep or tick - self._deep_at > DAY
         found = compare.compare(self.way, deep=deep)
         try:
             while (each := await self._aside(lambda: next(found, None))) is not None:
@@ -264,17 +266,17 @@ class Worker:
             await self._compare_failed(failed)
             return
         if again:
-            await self._compare_again(began, error)
+            await self._compare_again(tick, error)
             return
         if deep:
-            self._deep_at = began
+            self._deep_at = tick
         self._partial = 0
         await self._end_compare(began, error)
 
     async def _compare_again(self, began: float, error: str) -> None:
         """Have it made once more, for what could not be compared; nothing else waits for that."""
         self._partial += 1
-        now = time.time()
+        now = time.monotonic()
         self._again_at = now + max(delay(self._partial), _SHARE * (now - began))
         await self._end_compare(None, error)
 
@@ -312,7 +314,7 @@ class Worker:
 
     def _broke(self, image: tuple[str, str] | None, error: Exception) -> None:
         """Ask the other registry nothing for a while."""
-        if self._rest.failed(image, error, time.time()):
+        if self._rest.failed(image, error, time.monotonic()):
             _log.warning("replication %s waits, and tries again: %s", self.rule.name, why(error))
 
 

@@ -22,9 +22,14 @@ class Pace:
     kept: float = 14 * DAY
     """For so long ended deliveries are shown."""
 
+    @property
+    def longest(self) -> float:
+        """Between two attempts, at most."""
+        return max(LATEST, self.first)
+
     def again_at(self, attempts: int, now: float) -> float:
         """When to try again what failed so many times; spread, so that not all come at once."""
-        seconds: float = min(self.first * 2.0 ** min(attempts - 1, 30), max(LATEST, self.first))
+        seconds: float = min(self.first * 2.0 ** min(attempts - 1, 30), self.longest)
         return now + seconds * _spread.uniform(0.5, 1.0)
 
     def gives_up(self, failed_at: float | None, now: float) -> bool:

@@ -103,9 +103,8 @@ class Sender:
         await self._database.note(partial(gauges.put, values={WEBHOOK_LAG: lag}))
         now = time.monotonic()
         if now - self._expired > _EXPIRE:
-            before = self._now() - self._outlet.pace.kept
-            expire = partial(deliveries.expire, before=before, limit=_PAGE)
-            if await self._database.note(expire) < _PAGE:
+            tidy = partial(_tidy, pace=self._outlet.pace, now=self._now())
+            if await self._database.note(tidy) < _PAGE:
                 self._expired = now
 
     async def _launch(self, watch: Watch) -> float:
@@ -164,6 +163,12 @@ class Sender:
             else:
                 self._follower.stale = self._follower.stale or told
                 return
+
+
+def _tidy(db: Connection, pace: Pace, now: float) -> int:
+    """Let old messages go, as many as are counted, and what a wrong clock has put off."""
+    webhook_lines.hasten(db, now, pace.longest)
+    return deliveries.expire(db, now - pace.kept, _PAGE)
 
 
 def _due(

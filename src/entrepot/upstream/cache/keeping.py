@@ -13,12 +13,22 @@ from entrepot.oci.names import Reference, Repository, Tag, attached_to
 
 MAKES_ROOM = "cache"
 """The job."""
+_APART = 60.0
+"""Seconds between two clocks; what was compared later than that was so by one that was wrong."""
 _GONE = "its upstream has it no more"
 
 
 def by(project: str) -> By:
     """Who does it, in the log of changes."""
     return By(f"upstream:{project}", via="cache")
+
+
+def left(checked_at: float, seconds: float) -> float:
+    """For how many more of some seconds what was compared then is good; for none where the clock
+    was wrong that said when.
+    """
+    age = time.time() - checked_at
+    return seconds - age if age > -_APART else 0.0
 
 
 def look(

@@ -44,8 +44,6 @@ STALE_SECONDS = 10.0
 """For which what may be old is served before its upstream is asked again."""
 MISSING_SECONDS = 60.0
 """For which what is not there is not asked for again; a tag, for no longer than it is good."""
-_APART = 60.0
-"""Seconds between two clocks; what was compared later than that was so by one that was wrong."""
 _LOGS = 3600.0
 """Seconds after which the log says again that a tag may be old; the audit has each time."""
 PATIENCE = 4.0
@@ -141,8 +139,7 @@ class Manifests:
         kept, at = await self._database.read(look)
         if isinstance(asked.reference, Digest):
             return kept, _FOR_EVER
-        age = time.time() - at
-        return kept, asked.remote.row.tag_seconds - age if age > -_APART else 0.0
+        return kept, keeping.left(at, asked.remote.row.tag_seconds)
 
     async def _first(self, asked: Question) -> Found:
         """Fetch what is not kept, in one process of all."""

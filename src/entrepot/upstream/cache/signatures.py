@@ -23,7 +23,7 @@ from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag
 from entrepot.signatures import attached, demands
 from entrepot.signatures.found import ARTIFACTS, MOST, cosign_tag
-from entrepot.upstream.cache import told
+from entrepot.upstream.cache import keeping, told
 from entrepot.upstream.cache.blobs import Blobs
 from entrepot.upstream.cache.flights import Flights
 from entrepot.upstream.cache.lately import Lately
@@ -111,7 +111,7 @@ class Signatures:
         at = await self._database.read(
             partial(fetches.checked_at, repository=repository, tag=_mark(digest))
         )
-        return "" if time.time() - at < remote.row.tag_seconds else None
+        return "" if keeping.left(at, remote.row.tag_seconds) > 0 else None
 
     async def _fetch(self, remote: Remote, repository: Repository, digest: Digest) -> str:
         tag = cosign_tag(digest)
