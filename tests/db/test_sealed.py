@@ -103,13 +103,23 @@ def fill(db: Connection) -> None:
     uploads.advance(db, upload, replace(upload, size=len(PLANTED), content=PLANTED.encode()))
 
 
+class LockedError(Exception):
+    """What rows say whose secret cannot be opened."""
+
+
 def secrets_of(hook: Webhook | None) -> tuple[str, str, str]:
     assert hook is not None
+    if hook.locked:
+        assert not hook.url + hook.secret + hook.secret_before
+        raise LockedError(hook.locked)
     return hook.url, hook.secret, hook.secret_before
 
 
 def secret_of(found: Upstream | Replication | None) -> str:
     assert found is not None
+    if found.locked:
+        assert not found.secret
+        raise LockedError(found.locked)
     return found.secret
 
 
@@ -156,14 +166,14 @@ def test_nothing_of_it_shows_in_files(folder: Path) -> None:
 def test_without_the_key(db: Connection, ask: Callable[[Connection], object]) -> None:
     for ring in ((), (NEW,)):
         give(db, *ring)
-        with pytest.raises(MissingKeyError, match=OLD.id):
+        with pytest.raises((MissingKeyError, LockedError), match=OLD.id):
             ask(db)
 
 
 @pytest.mark.parametrize("ask", READS.values(), ids=READS)
 def test_another_key_of_that_name(db: Connection, ask: Callable[[Connection], object]) -> None:
     give(db, MasterKey(OLD.id, NEW.secret))
-    with pytest.raises(BrokenSealError, match=OLD.id):
+    with pytest.raises((BrokenSealError, LockedError), match=OLD.id):
         ask(db)
 
 

@@ -31,7 +31,7 @@ from entrepot.admin.replication_models import (
     Replication,
     ReplicationChange,
 )
-from entrepot.admin.upstreams import who
+from entrepot.admin.upstreams import locked, refuse_locked, who
 from entrepot.db import jobs, replication_tags, replications, upstreams
 from entrepot.db.audit import Event
 from entrepot.db.changes import record_access
@@ -53,7 +53,7 @@ def _plain(row: Row) -> dict[str, Any]:
         "url": row.url,
         "kind": row.kind,
         "login": row.login,
-        "has_password": bool(row.secret),
+        "has_password": bool(row.secret or row.locked),
         "ca": row.ca,
         "pattern": row.pattern,
         "target": row.target,
@@ -80,7 +80,7 @@ def _shown(row: Row, standing: Standing, now: float) -> Replicated:
         done=standing.done,
         follows=row.there is not None,
         compared_at=moment(row.compared_at),
-        error=row.error or standing.error,
+        error=locked(row) or row.error or standing.error,
     )
 
 
@@ -164,10 +164,11 @@ async def update(
     def write(db: Connection) -> Replicated:
         before = _required(db, name)
         check_match(if_match, Replication(**_plain(before)))
+        refuse_locked(before, wanted.password)
         fields: dict[str, Any] = {}
         fields |= {key: tuple(each) if key == "tags" else each for key, each in given.items()}
         if wanted.password is not None:
-            fields["secret"] = wanted.password.get_secret_value()
+            fields |= {"secret": wanted.password.get_secret_value(), "locked": ""}
         elif before.secret and given.get("url", before.url) != before.url:
             raise Problem(422, "give the password again, or an empty one: the address changes")
         row = replace(before, **fields)

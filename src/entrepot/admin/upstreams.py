@@ -197,7 +197,7 @@ def _shown(caller: Caller, row: Row) -> Upstream:
         hosts=list(row.hosts),
         kind=row.kind,
         login=row.login,
-        has_password=bool(row.secret),
+        has_password=bool(row.secret or row.locked),
         ca=row.ca,
         tag_seconds=row.tag_seconds,
         allow=list(row.allow),
@@ -205,12 +205,26 @@ def _shown(caller: Caller, row: Row) -> Upstream:
         pinned=list(row.pinned),
         largest=row.largest,
         everything=row.everything,
-        trouble=caller.registry.cache.trouble(row),
+        trouble=locked(row) or caller.registry.cache.trouble(row),
         trouble_since=moment(caller.registry.cache.troubled_at(row)),
         pulls_left=caller.registry.cache.pulls_left(row),
         created_at=moment(row.created_at),
         created_by=row.created_by,
     )
+
+
+def refuse_locked(row: Account, password: SecretStr | None) -> None:
+    """What cannot be opened is not written anew, unless it is given once more."""
+    if row.locked and password is None:
+        why = f"its password cannot be opened: {row.locked}; give it again, or an empty one"
+        raise Problem(422, why)
+
+
+def locked(row: Account) -> str:
+    """What to do about a password that cannot be opened; "" where it can."""
+    if not row.locked:
+        return ""
+    return f"its password cannot be opened: {row.locked}; give that key, or the password again"
 
 
 def _required(db: Connection, project: str) -> Row:
@@ -240,7 +254,7 @@ async def create(
         row = replace(row, hosts=(_usual(row.url),))
 
     def write(db: Connection) -> Row:
-        if upstreams.find(db, row.project):
+        if upstreams.stands(db, row.project):
             raise Problem(409, f"project {row.project} stands for another registry already")
         if projects.find(db, row.project) is None:
             projects.create(db, Project(row.project), by)
@@ -278,6 +292,7 @@ async def update(
     def write(db: Connection) -> Row:
         before = _required(db, project)
         check_match(if_match, _shown(caller, before))
+        refuse_locked(before, wanted.password)
         row = _row(before, given, wanted.password)
         if row.url != before.url:
             if before.secret and wanted.password is None:  # it was meant for another host
@@ -305,7 +320,7 @@ async def delete(caller: Called, project: str, if_match: IfMatch = None) -> Resp
 async def check(caller: Called, project: str) -> Upstream:
     """Ask the registry whether it answers and takes the login; `trouble` says why it does not."""
     row = await caller.read(lambda db: _required(db, project))
-    why = await caller.registry.cache.greet(row)
+    why = locked(row) or await caller.registry.cache.greet(row)
     return _shown(caller, row).model_copy(update={"trouble": why})
 
 
@@ -323,7 +338,7 @@ def _row(before: Row, given: dict[str, Any], password: SecretStr | None) -> Row:
         name: tuple(each) if name in _LISTS else each for name, each in given.items()
     }
     if password is not None:
-        fields["secret"] = password.get_secret_value()
+        fields |= {"secret": password.get_secret_value(), "locked": ""}
     row = replace(before, **fields)
     return replace(row, login=who(row))
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from entrepot.admin.caller import Called
 from entrepot.admin.page import Limit, Model, Page, moment
 from entrepot.admin.problem import Problem
-from entrepot.admin.webhooks import Number, managed, seen
+from entrepot.admin.webhooks import Number, managed, opened, seen
 from entrepot.db import deliveries, jobs
 from entrepot.db.connection import Connection
 from entrepot.db.deliveries import Delivery as Row
@@ -128,7 +128,7 @@ async def replay(caller: Called, webhook: Number, wanted: Annotated[Again, Body(
 async def probe(caller: Called, webhook: Number) -> Tried:
     """Send a ping at once, and say what came of it."""
     may, now = await caller.powers(), time.time()
-    hook = await caller.read(partial(managed, caller=caller, may=may, number=webhook))
+    hook = await caller.read(partial(opened, caller=caller, may=may, number=webhook))
     who, ping = caller.actor.subject, f"ping-{secrets.token_hex(8)}"
     event = Event(ping, now, PING, "", "", None, None, who, "")
     registry = caller.registry

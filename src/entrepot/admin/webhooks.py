@@ -89,7 +89,7 @@ class Webhook(Model):
 
     id: str
     url: str
-    """Where to; without what may be secret in it."""
+    """Where to, without what may be secret in it; "" where that cannot be opened."""
     pattern: str
     events: list[str]
     format: str
@@ -97,6 +97,8 @@ class Webhook(Model):
     paused: bool
     why_paused: str
     """Where the registry itself did it."""
+    trouble: str
+    """Why it cannot be sent anything; "" where it can."""
     signs_twice_until: datetime | None
     """Until when the secret before this one signs, too."""
     created_at: datetime | None
@@ -123,16 +125,25 @@ def shown(hook: Row) -> Webhook:
     twice = len(hook.signing(time.time())) > 1
     return Webhook(
         id=hook.id,
-        url=address.shown(hook.url, hook.format),
+        url="" if hook.locked else address.shown(hook.url, hook.format),
         pattern=hook.pattern,
         events=sorted(told(kind) for kind in kinds(hook)),
         format=hook.format,
         about=hook.about,
         paused=hook.paused,
         why_paused=hook.why_paused,
+        trouble=_locked(hook),
         signs_twice_until=moment(hook.before_until) if twice else None,
         created_at=moment(hook.created_at),
         created_by=hook.created_by,
+    )
+
+
+def _locked(hook: Row) -> str:
+    if not hook.locked:
+        return ""
+    return (
+        f"it cannot be opened: {hook.locked}; give that key, or remove the webhook and make it anew"
     )
 
 
@@ -167,6 +178,14 @@ def managed(db: Connection, caller: Caller, may: Powers, number: str) -> Row:
     hook = seen(db, may, number)
     if not may(action(hook.pattern), where(hook.pattern)):
         caller.deny(action(hook.pattern), where(hook.pattern))
+    return hook
+
+
+def opened(db: Connection, caller: Caller, may: Powers, number: str) -> Row:
+    """The same of one whose address and secret can be opened, or the problem of one that cannot."""
+    hook = managed(db, caller, may, number)
+    if hook.locked:
+        raise Problem(409, f"webhook {number}: {_locked(hook)}")
     return hook
 
 
@@ -228,7 +247,7 @@ async def update(
     may = await caller.powers()
 
     def write(db: Connection) -> Webhook:
-        hook = managed(db, caller, may, webhook)
+        hook = opened(db, caller, may, webhook)
         check_match(if_match, shown(hook))
         webhooks.put(db, _changed(hook, wanted))
         jobs.ask(db, JOB)
@@ -256,7 +275,7 @@ async def rotate(caller: Called, webhook: Number, wanted: Annotated[Rotation, Bo
     secret = wanted.secret.get_secret_value() if wanted.secret else signature.make()
 
     def write(db: Connection) -> Row:
-        hook = managed(db, caller, may, webhook)
+        hook = opened(db, caller, may, webhook)
         until = time.time() + wanted.overlap
         before = hook.secret if wanted.overlap else ""
         webhooks.put(db, replace(hook, secret=secret, secret_before=before, before_until=until))

@@ -27,6 +27,7 @@ COLUMNS: Columns = {
     "events": "events",
     "paused": "paused",
     "about": "about",
+    "trouble": "trouble",
 }
 DETAILS: Columns = {
     **COLUMNS,

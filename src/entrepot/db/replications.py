@@ -74,6 +74,8 @@ class Replication:
     """Of the last compare, or of the rule itself."""
     created_at: float = 0
     created_by: str = ""
+    locked: str = ""
+    """Why the secret cannot be opened; "" where it can."""
 
     def next_compare(self, least: float = 0.0) -> float:
         """When all of it is to be compared, so many seconds after the last time at least."""
@@ -87,14 +89,15 @@ class Replication:
 def _read(db: Connection, row: Any) -> Replication:
     name, direction, url, kind, login, kept, key, ca, pattern, target, tags, *rest = row
     versions, referrers, deletions, rate, every, paused, *state = rest
-    return Replication(
+    secret, locked = sealed.try_text(db, (Sealed.REPLICATION_SECRET, name), kept, key)
+    rule = Replication(
         name,
         Direction(direction),
         url,
         pattern,
         Kind(kind),
         login,
-        sealed.unseal_text(db, (Sealed.REPLICATION_SECRET, name), kept, key),
+        secret,
         ca,
         target,
         tuple(tags.split()),
@@ -106,16 +109,17 @@ def _read(db: Connection, row: Any) -> Replication:
         bool(paused),
         *state,
     )
+    return replace(rule, locked=locked)
 
 
 def find(db: Connection, name: str) -> Replication | None:
-    """One of them. Raises `EncryptionError`."""
+    """One of them."""
     row = db.execute(f"select {_COLUMNS} from replication where name = ?", (name,)).fetchone()
     return _read(db, row) if row else None
 
 
 def listed(db: Connection, after: str, limit: int) -> list[Replication]:
-    """In order of their names, from the one behind `after` on. Raises `EncryptionError`."""
+    """In order of their names, from the one behind `after` on."""
     rows = db.execute(
         f"select {_COLUMNS} from replication where name > ? order by name limit ?", (after, limit)
     ).fetchall()

@@ -59,6 +59,14 @@ def unseal_text(db: Connection, context: Context, kept: str, key: str | None) ->
     return unseal(db, context, value, key).decode()
 
 
+def try_text(db: Connection, context: Context, kept: str, key: str | None) -> tuple[str, str]:
+    """The text, and why it cannot be opened, "" where it can: so one row ends no list of them."""
+    try:
+        return unseal_text(db, context, kept, key), ""
+    except (EncryptionError, UnicodeDecodeError) as error:
+        return "", str(error)
+
+
 def holds(db: Connection, context: Context, kept: bytes, key: str | None, value: bytes) -> bool:
     """Whether this very value opens there."""
     try:

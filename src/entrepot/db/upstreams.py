@@ -62,6 +62,8 @@ class Upstream:
     """Whether all platforms are fetched with an index, or each when it is asked for."""
     created_at: float = 0
     created_by: str = ""
+    locked: str = ""
+    """Why the secret cannot be opened; "" where it can."""
 
     def permits(self, name: str) -> bool:
         """Whether a repository, by its name there, may be fetched; "" is none."""
@@ -81,6 +83,7 @@ class Upstream:
 def _read(db: Connection, row: Any) -> Upstream:
     project, url, kind, login, kept, key, ca, seconds, allow, deny, pinned, *rest = row
     largest, every, at, by = rest
+    secret, locked = sealed.try_text(db, (Sealed.UPSTREAM_SECRET, project), kept, key)
     hosts = db.execute("select host from upstream_host where project = ? order by host", (project,))
     return Upstream(
         project,
@@ -88,7 +91,7 @@ def _read(db: Connection, row: Any) -> Upstream:
         tuple(host for (host,) in hosts.fetchall()),
         Kind(kind),
         login,
-        sealed.unseal_text(db, (Sealed.UPSTREAM_SECRET, project), kept, key),
+        secret,
         ca,
         seconds,
         tuple(allow.split()),
@@ -98,11 +101,12 @@ def _read(db: Connection, row: Any) -> Upstream:
         bool(every),
         at,
         by,
+        locked,
     )
 
 
 def find(db: Connection, project: str) -> Upstream | None:
-    """What a project stands for; None for an ordinary one. Raises `EncryptionError`."""
+    """What a project stands for; None for an ordinary one."""
     row = db.execute(f"select {_COLUMNS} from upstream where project = ?", (project,)).fetchone()
     return _read(db, row) if row else None
 

@@ -49,6 +49,8 @@ class Webhook:
     """Changes up to this one have become deliveries."""
     created_at: float = 0
     created_by: str = ""
+    locked: str = ""
+    """Why its address and secrets cannot be opened; "" where they can."""
 
     def signing(self, now: float) -> tuple[str, ...]:
         """The secrets that sign at this time."""
@@ -64,10 +66,11 @@ def new_id() -> str:
 
 def _read(db: Connection, row: Any) -> Webhook:
     number, *kept, key = row[:5]
-    url, secret, before = (
-        sealed.unseal_text(db, (kind, number), text, key)
+    opened = [
+        sealed.try_text(db, (kind, number), text, key)
         for kind, text in zip(_SEALED, kept, strict=True)
-    )
+    ]
+    url, secret, before = (text for text, _ in opened)
     until, pattern, kinds, format_, about, paused, why, cursor, at, by = row[5:]
     return Webhook(
         number,
@@ -84,6 +87,7 @@ def _read(db: Connection, row: Any) -> Webhook:
         cursor,
         at,
         by,
+        next((why for _, why in opened if why), ""),
     )
 
 
@@ -99,7 +103,7 @@ def count(db: Connection, project: str) -> int:
 
 
 def find(db: Connection, number: str) -> Webhook | None:
-    """One of them. Raises `EncryptionError`."""
+    """One of them."""
     row = db.execute(f"select {_COLUMNS} from webhook where id = ?", (number,)).fetchone()
     return _read(db, row) if row else None
 

@@ -41,8 +41,8 @@ def _excess(used: int, quota: int | None) -> int:
 
 
 async def evict(database: Database) -> int:
-    """Make room in all caches; how many bytes went. One where that fails, as its row cannot be
-    opened, holds up no other. Raises `JobError` for those in the end.
+    """Make room in all caches; how many bytes went. One where that fails holds up no other. Raises
+    `JobError` for those in the end.
     """
     freed, wrong = 0, list[str]()
     for project in await database.read(upstreams.projects):

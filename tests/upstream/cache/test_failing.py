@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,10 @@ from tests.upstream.cache.shop import LAYER, MANIFEST, OTHER, SMALL, Shop, opene
 from tests.upstream.cache.test_fetching import blob, manifest
 from tests.upstream.scripted import Asked, Say, scripted
 
+from entrepot.db import engine
+from entrepot.db.audit import By, Event
+from entrepot.db.changes import record_access
+from entrepot.db.generation import Generation
 from entrepot.upstream.cache.breaker import LIMIT, Breaker
 from entrepot.upstream.cache.failing import FORGOTTEN, Failing
 
@@ -177,3 +182,20 @@ def test_the_api_says_why_and_since_when(tmp_path: Path) -> None:
         assert "refuses: wrong password" in shown["trouble"]
         assert shown["trouble_since"]
         assert "wrong password" not in desk.served.client.get("/metrics").text
+
+
+def test_a_password_that_no_key_opens_is_no_login(caching: Caching) -> None:
+    """What is kept is served, and the registry is asked by nobody's name instead."""
+    with opened() as (_, server):
+        served = caching(server.address, tag_seconds=0, login="bot", secret="word")
+        assert manifest(served.client).content == MANIFEST
+        with closing(engine.connect(served.folder)) as db, db.exclusive():
+            db.execute("update upstream set secret = 'c2VhbGVk', key = 'gone'")
+            record_access(db, Event("test", By("test")), "hub")
+        Generation(served.folder).bump()
+        before = len(server.asked)
+        found = manifest(served.client)
+        assert found.content == MANIFEST
+        assert "this registry gets no login for it" in found.headers["warning"]
+        assert blob(served.client, LAYER).status_code == 404
+        assert len(server.asked) == before

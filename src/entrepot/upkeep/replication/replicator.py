@@ -21,7 +21,6 @@ from entrepot.db.database import Database
 from entrepot.db.news import News, Watch
 from entrepot.db.replications import Direction, Replication
 from entrepot.db.trash import Keep
-from entrepot.encryption.keys import EncryptionError
 from entrepot.observe.metrics import (
     REPLICATION_CONFLICTS,
     REPLICATION_LAG,
@@ -71,7 +70,7 @@ class Replicator:
         self._here: Here | None = None
         self._follower = Follower(JOB, self, database, news)
         self._measure_at = float("-inf")
-        self._broken: set[str] = set()
+        self._locked: set[str] = set()
 
     def job(self, pause: float) -> Job:
         """What runs it, and looks so often whether there are rules."""
@@ -142,13 +141,14 @@ class Replicator:
         return [rule for rule in found if rule is not None and not rule.paused]
 
     def _find(self, db: Connection, name: str) -> Replication | None:
-        try:
-            return replications.find(db, name)
-        except EncryptionError as error:
-            if name not in self._broken:  # told once
-                self._broken.add(name)
-                _log.error("replication %s cannot be opened, and waits: %s", name, error)
-            return None
+        rule = replications.find(db, name)
+        if rule is None or not rule.locked:
+            self._locked.discard(name)
+            return rule
+        if name not in self._locked:  # told once
+            self._locked.add(name)
+            _log.error("replication %s cannot be opened, and waits: %s", name, rule.locked)
+        return None
 
     async def _forward(self) -> bool:
         """Put in line what came since the last time; whether there may be more."""

@@ -17,7 +17,6 @@ from entrepot.db.changes import Row, Wanted
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.webhooks import Webhook
-from entrepot.encryption.keys import EncryptionError
 from entrepot.upkeep.follower import fronts
 from entrepot.upkeep.webhooks import message
 
@@ -57,7 +56,7 @@ class Roster:
 
     database: Database
     members: dict[str, Member] = field(default_factory=dict)
-    _broken: set[str] = field(default_factory=set)
+    _locked: set[str] = field(default_factory=set)
 
     async def learn(self) -> None:
         """Read anew who they are, and note how far the log was read for each."""
@@ -81,13 +80,14 @@ class Roster:
         ]
 
     def _find(self, db: Connection, number: str) -> Webhook | None:
-        try:
-            return webhooks.find(db, number)
-        except EncryptionError as error:
-            if number not in self._broken:  # told once
-                self._broken.add(number)
-                _log.error("webhook %s cannot be opened, and is sent nothing: %s", number, error)
-            return None
+        hook = webhooks.find(db, number)
+        if hook is None or not hook.locked:
+            self._locked.discard(number)
+            return hook
+        if number not in self._locked:  # told once
+            self._locked.add(number)
+            _log.error("webhook %s cannot be opened, and is sent nothing: %s", number, hook.locked)
+        return None
 
     async def _note(self) -> None:
         behind: dict[int, list[Member]] = defaultdict(list)

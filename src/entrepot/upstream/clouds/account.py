@@ -23,3 +23,7 @@ class Account(Protocol):
     @property
     def secret(self) -> str:
         """What goes with it: a password, a key."""
+
+    @property
+    def locked(self) -> str:
+        """Why that cannot be opened; "" where it can."""

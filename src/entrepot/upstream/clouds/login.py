@@ -10,6 +10,7 @@ from entrepot.upstream.clouds import ecr, google
 from entrepot.upstream.clouds.account import Account
 from entrepot.upstream.clouds.google import Tokens
 from entrepot.upstream.clouds.renewed import Renewed
+from entrepot.upstream.place import UpstreamError
 
 
 class Login(Protocol):
@@ -42,6 +43,20 @@ class Lasting:
         """See `Login`."""
 
 
+class Locked:
+    """One whose secret cannot be opened: it is not asked as somebody else instead."""
+
+    def __init__(self, account: Account) -> None:
+        self.trouble = f"its password cannot be opened: {account.locked}"
+
+    def __call__(self) -> Credential | None:
+        """Raises `UpstreamError`, always."""
+        raise UpstreamError(self.trouble)
+
+    def abort(self) -> None:
+        """See `Login`."""
+
+
 def who(account: Account) -> str:
     """As whom it logs in, to be shown; "" for nobody, or as the server itself.
 
@@ -56,6 +71,8 @@ def who(account: Account) -> str:
 
 def login_of(account: Account, allow: tuple[Network, ...]) -> Login:
     """Its login. `allow` are networks that are not global, and may be reached for it."""
+    if account.locked:
+        return Locked(account)
     if account.kind is Kind.ECR:
         return Renewed(partial(ecr.issue, account), ecr.MARGIN)
     if account.kind is Kind.GOOGLE:
