@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
-from entrepot.db import moving
-from entrepot.db.changes import Kind
+from entrepot.db import changes, moving
+from entrepot.db.changes import Kind, Row, Wanted
+from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.log import EVERYTHING
 from entrepot.db.news import News, Watch
@@ -24,6 +25,10 @@ AGAIN = 2.0
 """Seconds until what could not be written down is written once more."""
 AWAY = (sqlite3.Error, moving.FrozenError)
 """What says that nothing can be written now: the database is away, or frozen while it is moved."""
+WINDOW = 500
+"""Rows of the log that are read at once."""
+
+_ALL = Wanted((("", "\U0010ffff"),))
 
 
 def fronts(cursors: Iterable[int]) -> list[int]:
@@ -32,6 +37,11 @@ def fronts(cursors: Iterable[int]) -> list[int]:
     """
     found = set(cursors)
     return sorted({max(found), min(found)}, reverse=True) if found else []
+
+
+def window(db: Connection, cursor: int) -> tuple[list[Row], int, bool]:
+    """Some rows of the log behind a cursor, where they end, and whether they are its last."""
+    return changes.following(db, cursor, _ALL, WINDOW, WINDOW)
 
 
 class Work(Protocol):

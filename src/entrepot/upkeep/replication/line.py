@@ -16,8 +16,6 @@ from entrepot.oci.names import Tag
 from entrepot.upkeep.replication.wanted import Wanted
 from entrepot.versions.reading import is_referrer
 
-WINDOW = 500
-"""Rows of the log that are read at once."""
 _MOST = 1000
 """Manifests that are looked through for the images that another one belongs to."""
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from entrepot.addresses import Network
 from entrepot.blobstore.store import Store
 from entrepot.db import changes, gauges, replicated, replication_tags, replications
-from entrepot.db.changes import Wanted
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.news import News, Watch
@@ -27,11 +26,11 @@ from entrepot.observe.metrics import (
     REPLICATION_WAITING,
     Metrics,
 )
-from entrepot.upkeep.follower import LOOK, Follower, fronts
+from entrepot.upkeep.follower import LOOK, WINDOW, Follower, fronts, window
 from entrepot.upkeep.job import Job
 from entrepot.upkeep.replication import line
 from entrepot.upkeep.replication.crowd import Crowd
-from entrepot.upkeep.replication.line import AHEAD, WINDOW
+from entrepot.upkeep.replication.line import AHEAD
 from entrepot.upkeep.replication.local import Local
 from entrepot.upkeep.replication.pace import LATEST
 from entrepot.upkeep.replication.way import Here
@@ -41,8 +40,6 @@ JOB = "replication"
 
 _SHARE = 50
 """How much longer than it took to count what waits, until it is counted again."""
-
-_EVERYTHING = Wanted((("", "\U0010ffff"),))
 
 _log = logging.getLogger("entrepot.replication")
 
@@ -158,10 +155,7 @@ class Replicator:
 
     async def _window(self, behind: list[Worker], cursor: int) -> bool:
         """Take up some rows of the log, for all who have come to where they begin."""
-        read = partial(
-            changes.following, cursor=cursor, wanted=_EVERYTHING, limit=WINDOW, window=WINDOW
-        )
-        rows, end, is_last = await self._database.read(read)
+        rows, end, is_last = await self._database.read(partial(window, cursor=cursor))
         for worker in behind:
             if cursor <= worker.rule.cursor < end:
                 new = [row for row in rows if row.id > worker.rule.cursor]

@@ -12,22 +12,18 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from entrepot.auth import pattern
-from entrepot.db import changes, deliveries, webhook_lines, webhooks
+from entrepot.db import deliveries, webhook_lines, webhooks
 from entrepot.db.changes import Row, Wanted
 from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.webhooks import Webhook
-from entrepot.upkeep.follower import fronts
+from entrepot.upkeep.follower import fronts, window
 from entrepot.upkeep.webhooks import message
 
-_WINDOW = 500
-"""Rows of the log that are read at once."""
 _BATCH = 200
 """Deliveries that one transaction puts in line, or a few more."""
 MOST_WAITING = 100_000
 """Deliveries of one webhook that wait: beyond them the log is read no further for it."""
-
-_EVERYTHING = Wanted((("", "\U0010ffff"),))
 
 _log = logging.getLogger("entrepot.webhooks")
 
@@ -107,10 +103,7 @@ class Roster:
 
     async def _window(self, cursor: int) -> bool:
         """Take up some rows of the log, for all who have come to where they begin."""
-        read = partial(
-            changes.following, cursor=cursor, wanted=_EVERYTHING, limit=_WINDOW, window=_WINDOW
-        )
-        rows, end, is_last = await self.database.read(read)
+        rows, end, is_last = await self.database.read(partial(window, cursor=cursor))
         reached = [
             member
             for member in self.members.values()
