@@ -153,6 +153,34 @@ def test_rows_that_never_change_are_only_counted(db: Connection, name: str) -> N
     assert sum(part.content for part in second.parts) == second.rows
 
 
+@pytest.mark.parametrize("left", [1, 249, 250])
+@pytest.mark.parametrize("come", [0, 1, 300])
+def test_what_comes_behind_a_small_part_is_written(db: Connection, left: int, come: int) -> None:
+    """Which is taken up by what comes; with the part before it all is well."""
+    end, files = 1001 + left, Files()
+    with db.exclusive():
+        add_blobs(db, range(1, end))
+    first = write(db, files, "blob")
+    assert [part.rows for part in first.parts] == [1000, left]
+    with db.exclusive():
+        add_blobs(db, range(end, end + come))
+    second = write(db, files, "blob", first.parts)
+    assert files.of(second) == rows(db, "blob", "id")
+    assert sum(part.content for part in second.parts) == second.rows == 1000 + left + come
+
+
+@pytest.mark.parametrize("gone", [1, 2])
+def test_what_goes_from_a_small_part_goes(db: Connection, gone: int) -> None:
+    files = Files()
+    with db.exclusive():
+        add_blobs(db, range(1, 1003))
+    first = write(db, files, "blob")
+    with db.exclusive():
+        db.execute("delete from blob where id > ?", (1002 - gone,))
+    second = write(db, files, "blob", first.parts)
+    assert files.of(second) == rows(db, "blob", "id")
+
+
 def test_what_happens_often_leaves_no_crumbs(db: Connection) -> None:
     fill(db)
     files, random, before = Files(), Random(1), Rows(0, 0)

@@ -60,6 +60,7 @@ class Parts:
             if (
                 old is not None
                 and not waiting
+                and stretch.upto is not None  # else it may have what is new
                 and ((whole and old.mark) or reading.mark_unread(stretch) == old.mark)
             ):
                 made.append(old)
