@@ -16,6 +16,9 @@ from entrepot.redaction import redacted
 
 _number = re.compile(r"^\[Errno -?\d+\] ")
 """What the system puts before its words, and nobody reads."""
+_tls = re.compile(r"\[SSL: \w+\] |\[SSL\] | \(_ssl\.c:\d+\)")
+"""The same, of TLS."""
+_STRANGERS = ("self-signed certificate", "self signed certificate", "unable to get local issuer")
 
 CHUNK = 1024 * 1024
 """Bytes that are read at once."""
@@ -125,7 +128,8 @@ def reason(error: Exception) -> str:
     text = _number.sub("", str(error)) or type(error).__name__
     if "WRONG_VERSION_NUMBER" in text:
         return "no TLS is spoken there, but plain http"
-    return told(text)
+    hint = "; a private CA is named by --ca FILE" if any(x in text for x in _STRANGERS) else ""
+    return told(_tls.sub("", text)) + hint
 
 
 def told(text: str, most: int = 300) -> str:
