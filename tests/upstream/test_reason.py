@@ -12,7 +12,10 @@ PRIVATE = "; a private CA is named by --ca FILE"
     ("text", "says"),
     [
         ("[Errno 111] Connection refused", "Connection refused"),
-        ("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)", "no TLS is spoken there"),
+        (
+            "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)",
+            "no TLS is spoken there",
+        ),
         (REFUSED.format("certificate has expired"), "failed: certificate has expired"),
         (REFUSED.format("self-signed certificate"), f"self-signed certificate{PRIVATE}"),
         (

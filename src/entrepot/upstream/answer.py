@@ -14,6 +14,7 @@ from entrepot.upstream.place import (
     HeldError,
     MethodError,
     RefusedError,
+    UnclearError,
     UpstreamError,
     parsed,
     told,
@@ -22,6 +23,7 @@ from entrepot.upstream.place import (
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 """Statuses that may be others when one asks again."""
 _NO_METHOD = {405, 416, 501}
+_UNCLEAR = {400, 406}
 _NEVER = {400, 403, 405, 409, 412}
 _HOLDING = {"rule", "channel", "floats_with"}
 
@@ -53,7 +55,8 @@ class Answer:
             raise RefusedError(f"{host} refuses: {said}", hint, login=login)
         if self.status in _NO_METHOD:
             raise MethodError(f"{host}: {said}")
-        raise UpstreamError(f"{host}: {said}")
+        kind = UnclearError if self.status in _UNCLEAR else UpstreamError
+        raise kind(f"{host}: {said}")
 
     @property
     def is_of_registry(self) -> bool:

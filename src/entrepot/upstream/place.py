@@ -50,7 +50,11 @@ class RefusedError(UpstreamError):
         """Whether it takes the login for nobody's, whatever one asks for."""
 
 
-class MethodError(UpstreamError):
+class UnclearError(UpstreamError):
+    """It does not understand what it was asked, as one that knows no such list: 400, 406."""
+
+
+class MethodError(UnclearError):
     """It does not know what it was asked to do, such as HEAD, or to send a part: 405, 416, 501."""
 
 

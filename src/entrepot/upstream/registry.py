@@ -27,6 +27,7 @@ from entrepot.upstream.place import (
     MethodError,
     RefusedError,
     Source,
+    UnclearError,
     UnknownError,
     UpstreamError,
     parsed,
@@ -262,13 +263,14 @@ class RegistryRepository:
     def referrers(
         self, digest: Digest, types: Collection[str] = (), *, sure: bool = False
     ) -> list[Digest]:
-        """By the API, else by the tag that stands for it; those of some types alone, or of which
-        nothing says of what type they are. To be `sure`, a 404 must be a registry's.
+        """By the API, else by the tag that stands for it: not all that have no API say 404. Those
+        of some types alone, or of which nothing says of what type they are. To be `sure`, a 404
+        must be a registry's.
         """
         path, read = f"{self._base}/referrers/{digest}", partial(_referring, types=types)
         try:
             found = self._listed(path, self.pull_scope, "referrers", read, _FEW)
-        except UnknownError:
+        except (UnknownError, UnclearError):
             with _readable(self, "referrers"):
                 found = read({"manifests": self._fallback(digest, sure=sure)})
         return list(dict.fromkeys(found))
@@ -311,6 +313,8 @@ class RegistryRepository:
             answer = self.http.ask("GET", path, scope)
             if answer.status == 404:
                 raise UnknownError(f"there is no repository {self}, or you may not see it")
+            if "json" not in answer.headers.get("content-type", "json"):
+                raise UnclearError(f"{self}: its list of {what} is a page of something else")
             with _readable(self, what):
                 found += read(parsed(answer.body))
                 link = _next(answer.headers.get("link", ""))
@@ -323,13 +327,13 @@ class RegistryRepository:
         if self.listed is not None and stand_in(digest) not in self.listed:
             return []
         path = f"{self._base}/manifests/{stand_in(digest)}"
-        answer = self.http.ask("GET", path, self.pull_scope, {"accept": media.OCI_INDEX})
+        answer = self.http.ask("GET", path, self.pull_scope, {"accept": _ACCEPT})
         if answer.status == 404 and sure and not answer.is_of_registry:
             raise UnknownError(f"{self} has no list of referrers", sure=False)
-        if answer.status != 200:
-            return []
+        if answer.status != 200 or Digest.of(answer.body, digest.algorithm) == digest:
+            return []  # GitLab takes such a tag for the digest
         with _readable(self, "referrers"):
-            found: list[dict[str, Any]] = parsed(answer.body)["manifests"] or []
+            found: list[dict[str, Any]] = parsed(answer.body).get("manifests") or []
         return found
 
     def _list_referrer(self, manifest: Manifest, subject: Digest) -> None:
