@@ -103,6 +103,26 @@ def test_what_a_registry_does_for_nobody_is_told(twin: bool) -> None:
             there.delete_tag("1")
 
 
+def test_a_list_that_lies_elsewhere_goes_on_there() -> None:
+    """As those of registry.k8s.io, which leads to others and forgets what was asked for."""
+
+    def there(asked: Asked) -> Say:
+        if asked.path == "/v2/deeper/team/app/tags/list":
+            more = {"link": '</v2/deeper/team/app/tags/list?last=1>; rel="next"'}
+            return Say(200, dump({"tags": ["1"]}), more)
+        return Say(200, dump({"tags": ["2"]}))
+
+    with registry(there) as (other, _):
+
+        def leads(asked: Asked) -> Say:
+            where = f"http://{other.address}/v2/deeper/team/app/tags/list"
+            return Say(307, headers={"location": where})
+
+        with registry(leads) as (found, places):
+            assert places.repository(At.parse(f"{found.address}/team/app")).tags(3) == ["1", "2"]
+        assert [each.headers.get("authorization") for each in other.asked] == [None, None]
+
+
 def silent_of_signatures(asked: Asked) -> Say:
     """As a cache whose upstream is down, which has the image and knows of no signatures."""
     later = Say(503, headers={"retry-after": "600"})

@@ -36,6 +36,8 @@ class Answer:
     headers: Mapping[str, str]
     """Whatever case one asks by."""
     body: bytes = b""
+    url: str = ""
+    """Whose answer it is, after redirects."""
 
     def checked(self, host: str, *, logged_in: bool = False, shown: bool = False) -> "Answer":
         """Itself, where it is an answer to work with; else raises `UpstreamError`. Who was `shown`

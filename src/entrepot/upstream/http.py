@@ -130,7 +130,8 @@ class Http:
         if content is not None:
             given["timeout"] = self._storing
         with self._sent(method, self._url(path), scope, given) as response:
-            answer = Answer(response.status_code, response.headers, self._read(response))
+            body, url = self._read(response), str(response.url)
+            answer = Answer(response.status_code, response.headers, body, url)
         if answer.status == 401 and content is not None:
             self._access.forget(scope)
             raise BrokenError(f"{self.host}: the login ended meanwhile")

@@ -320,7 +320,7 @@ class RegistryRepository:
                 link = _next(answer.headers.get("link", ""))
                 if link is None:
                     return found
-                path = urljoin(path, link[1])
+                path = urljoin(answer.url, link[1]).removeprefix(self.http.origin)
         raise UpstreamError(f"{self}: its list of {what} never ends")
 
     def _fallback(self, digest: Digest, *, sure: bool = False) -> list[dict[str, Any]]:
