@@ -38,6 +38,12 @@ def auth(user: str, password: str) -> dict[str, str]:
             "x",
             Credential(identity_token="t"),
         ),
+        (
+            {"auths": {"a.test": {"username": "u", "password": "p"}}},
+            "a.test",
+            "x",
+            Credential("u", "p"),
+        ),
         ({"auths": {"a.test": auth("u", "p")}}, "b.test", "x", None),
         ({"auths": {"a.test": {}}}, "a.test", "x", None),
         ({}, "a.test", "x", None),

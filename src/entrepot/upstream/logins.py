@@ -79,6 +79,12 @@ def _in(document: Mapping[str, Any], key: str) -> Credential | None:
         return _ask(helper, key)
     if entry is None:
         return None
+    store = document.get("credsStore")
+    return _written(entry, key) or (_ask(store, key) if store else None)
+
+
+def _written(entry: Mapping[str, Any], key: str) -> Credential | None:
+    """What stands in the file itself; a name and a password as secrets of Kubernetes have them."""
     if entry.get("identitytoken"):
         return Credential(identity_token=str(entry["identitytoken"]))
     if entry.get("auth"):
@@ -88,8 +94,8 @@ def _in(document: Mapping[str, Any], key: str) -> Credential | None:
             raise UpstreamError(f"the login of {key} is no base64: log in there again") from None
         user, _, password = text.partition(":")
         return Credential(user, password)
-    if store := document.get("credsStore"):
-        return _ask(store, key)
+    if entry.get("username"):
+        return Credential(str(entry["username"]), str(entry.get("password") or ""))
     return None
 
 
