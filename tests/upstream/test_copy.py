@@ -242,14 +242,19 @@ def test_docker_archives(desk: Desk, peer: str, http: httpx.Client, tmp_path: Pa
         tar.add(tmp_path / "manifest.json", "manifest.json")
     (done,) = desk.json("copy", f"docker-archive:{archive}", f"{peer}/saved/app:1")
     (same,) = desk.json("copy", f"docker-archive:{archive}:team/saved:1", f"{peer}/saved/app:2")
-    assert done["digest"] == same["digest"]
+    full = f"docker-archive:{archive}:docker.io/team/saved:1"  # as podman calls it
+    (again,) = desk.json("copy", full, f"{peer}/saved/app:3")
+    assert done["digest"] == same["digest"] == again["digest"]
+    assert "has no image 'saved:1'" in desk.bad(
+        "copy", f"docker-archive:{archive}:saved:1", f"{peer}/saved/app:4"
+    )
     found = served(peer, "saved/app", "1").json()
     assert found["config"]["digest"] == digest(text)
     assert found["layers"][0] == found["layers"][1]
-    again = tmp_path / "again.tar"
-    desk.good("copy", f"{peer}/saved/app:1", f"docker-archive:{again}:team/again:1")
+    back = tmp_path / "again.tar"
+    desk.good("copy", f"{peer}/saved/app:1", f"docker-archive:{back}:team/again:1")
     skopeo = subprocess.run(
-        [tool("skopeo"), "inspect", "--config", "--raw", f"docker-archive:{again}"],
+        [tool("skopeo"), "inspect", "--config", "--raw", f"docker-archive:{back}"],
         capture_output=True,
         check=True,
     )

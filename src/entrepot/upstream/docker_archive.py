@@ -19,6 +19,7 @@ from typing import Any
 from entrepot.oci import media
 from entrepot.oci.digest import Digest
 from entrepot.oci.errors import OCIError
+from entrepot.oci.image_name import Image, ImageError
 from entrepot.oci.layout import place_of
 from entrepot.oci.manifest import MAX_BYTES, Manifest
 from entrepot.upstream.place import CHUNK, Blob, Source, UnknownError, UpstreamError, parsed
@@ -67,7 +68,7 @@ class DockerArchive:
 
     def manifest(self, reference: str) -> Manifest:
         """Of the image of that name; "" for the only one."""
-        found = [each for each in self._images if reference in ("", *(each.get("RepoTags") or ()))]
+        found = self._called(reference)
         if len(found) != 1:
             known = ", ".join(self._names[:20]) or "one without a name"
             if found:
@@ -77,6 +78,12 @@ class DockerArchive:
             return self._described(str(found[0]["Config"]), [str(x) for x in found[0]["Layers"]])
         except (KeyError, TypeError, OCIError):
             raise UpstreamError(f"{self} is damaged: its {INDEX} is wrong") from None
+
+    def _called(self, name: str) -> list[dict[str, Any]]:
+        """Those of a name, as it is written or in full: docker leaves out what podman does not."""
+        exact = [each for each in self._images if name in ("", *(each.get("RepoTags") or ()))]
+        full = _full(name)
+        return exact or [x for x in self._images if full in map(_full, x.get("RepoTags") or ())]
 
     def _described(self, config: str, layers: list[str]) -> Manifest:
         with self._lock:
@@ -201,6 +208,14 @@ class NewDockerArchive:
     def abandon(self) -> None:
         """Leave nothing."""
         self._tar.abandon()
+
+
+def _full(name: str) -> str:
+    """Such as docker.io/library/nginx:latest for nginx; what is no name of an image as it is."""
+    try:
+        return str(Image.parse(name))
+    except ImageError:
+        return name
 
 
 def _descriptor(kind: str, blob: Blob) -> dict[str, Any]:
