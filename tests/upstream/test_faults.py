@@ -82,6 +82,29 @@ def test_an_upload_that_cannot_be_ended_ends_no_copy() -> None:
         assert not one.mount(Blob(Digest.parse(digest(LAYER)), len(LAYER)), other)
 
 
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 307, 404])
+def test_how_registries_say_that_they_keep_something(status: int) -> None:
+    def takes(asked: Asked) -> Say:
+        if asked.method == "POST":
+            return Say(202, headers={"location": "/v2/team/app/blobs/uploads/1"})
+        return Say(status, headers={"location": "/v2/team/app"})
+
+    with registry(takes) as (found, places):
+        there = places.repository(At.parse(f"{found.address}/team/app"))
+        blob, manifest = (
+            Blob(Digest.parse(digest(LAYER)), len(LAYER)),
+            Manifest.read(MANIFEST, OCI_MANIFEST),
+        )
+        if status < 300:
+            there.put_blob(blob, iter([LAYER]))
+            there.put_manifest(manifest, "1")
+        else:
+            with pytest.raises(BrokenError, match=f"lost an upload: HTTP status {status}"):
+                there.put_blob(blob, iter([LAYER]))
+            with pytest.raises(UpstreamError, match="did not take 1"):
+                there.put_manifest(manifest, "1")
+
+
 @pytest.mark.parametrize("twin", [False, True])
 def test_what_a_registry_does_for_nobody_is_told(twin: bool) -> None:
     """As one that is read-only, or where deletion is turned off; some delete whole images alone."""

@@ -61,6 +61,11 @@ class Answer:
         raise kind(f"{host}: {said}")
 
     @property
+    def is_done(self) -> bool:
+        """Whether what was sent is kept: Quay has said 202 of what others say 201 of."""
+        return 200 <= self.status < 300
+
+    @property
     def is_of_registry(self) -> bool:
         """Whether an error is told as registries do, and not as whatever may stand before one."""
         return "code" in self._error

@@ -195,13 +195,13 @@ class RegistryRepository:
         place = self._location(begun)
         end = f"{place}{'&' if '?' in place else '?'}digest={blob.digest}"
         done = self.http.once("PUT", end, self._push, headers, content)
-        if done.status != 201:
+        if not done.is_done:
             raise BrokenError(f"{self} lost an upload: HTTP status {done.status}")
 
     def put_manifest(self, manifest: Manifest, tag: str = "") -> None:
         """Push it, by a tag or its digest; where the registry keeps no referrers, list it there."""
         done = self._put(manifest, tag)
-        if done.status != 201:
+        if not done.is_done:
             raise UpstreamError(f"{self} did not take {tag or manifest.digest}")
         self._note_kept(tag, done)
         if manifest.subject is not None and "oci-subject" not in done.headers:
