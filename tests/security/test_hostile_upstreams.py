@@ -17,12 +17,14 @@ from tests.content import OCI_MANIFEST, digest, dump, image
 from tests.upstream.scripted import Answer, Asked, Say, Scripted, scripted
 
 from entrepot.addresses import network
+from entrepot.auth.ca_folder import Folder
+from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 from entrepot.upstream.access import Access, Credential
 from entrepot.upstream.answer import Answer as Answered
 from entrepot.upstream.guarded import Way
 from entrepot.upstream.http import Http
-from entrepot.upstream.place import RefusedError, UnreachableError, UpstreamError
+from entrepot.upstream.place import Blob, RefusedError, UnreachableError, UpstreamError
 from entrepot.upstream.registry import RegistryRepository
 
 MANIFEST = dump(image(b"layer"))
@@ -127,6 +129,23 @@ def test_lists_that_cannot_be_read_or_never_end(body: bytes, link: str, pages: i
         with pytest.raises(UpstreamError, match=r"cannot be read|never ends"):
             repository.tags(5)
         assert len(server.asked) == pages
+
+
+def test_what_is_pushed_by_https_goes_nowhere_else_without_it(certificates: Folder) -> None:
+    """As where a proxy ends TLS, and the registry behind it says where to go on."""
+    with scripted(lambda _: Say(201)) as plain:
+
+        def leads(_: Asked) -> Say:
+            return Say(202, headers={"location": f"http://{plain.address}/uploads/1"})
+
+        with (
+            scripted(leads, certificates.server) as server,
+            closing(Http(f"https://{server.address}", ca=str(certificates.ca.cert))) as http,
+        ):
+            there = RegistryRepository(http, Repository("team/app"))
+            with pytest.raises(UpstreamError, match=f"from https to 'http://{plain.address}/"):
+                there.put_blob(Blob(Digest.of(b"secret"), 6), iter([b"secret"]))
+        assert plain.asked == []
 
 
 @pytest.mark.parametrize("location", ["http://[", "http://\x7f/", "ftp://a.test/", "/v2/again", ""])

@@ -182,8 +182,11 @@ class Http:
         return bytes(found)
 
     def _url(self, path: str) -> str:
-        if "://" in path or not self._namespace:
-            return path if "://" in path else f"{self.origin}{path}"
+        if "://" in path:
+            self._check_way(path)
+            return path
+        if not self._namespace:
+            return f"{self.origin}{path}"
         return f"{self.origin}{path}{'&' if '?' in path else '?'}{self._namespace}"
 
     @contextmanager
