@@ -37,7 +37,6 @@ from entrepot.db.upstreams import Upstream
 from entrepot.oci.manifest import Manifest
 from entrepot.oci.names import Repository, Tag
 from entrepot.upkeep.evict import evict, excess
-from entrepot.upkeep.job import JobError
 
 SIZE = 100_000
 LAYERS = [bytes([number]) * SIZE for number in range(6)]
@@ -296,20 +295,19 @@ def test_where_all_is_pinned_nothing_is_gone_through(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_one_cache_that_cannot_be_opened_holds_up_no_other(tmp_path: Path) -> None:
-    """Its password is sealed by a key that is not here."""
+def test_room_is_made_also_where_a_password_cannot_be_opened(tmp_path: Path) -> None:
+    """It is sealed by a key that is not here; and holds up no other cache either."""
 
     def fill(db: Connection) -> None:
         full(db)
         projects.create(db, Project("first"), "test")
-        upstreams.put(db, Upstream("first", "http://127.0.0.1:9", secret="x"))
-        db.execute("update upstream set key = 'gone', secret = 'AAAA' where project = 'first'")
+        upstreams.put(db, Upstream("first", "http://127.0.0.1:9"))
+        db.execute("update upstream set key = 'gone', secret = 'AAAA'")
 
     async def run() -> None:
         database = SQLiteDatabase(tmp_path)
         await database.write(fill, large=True)
-        with pytest.raises(JobError, match="first: "):
-            await evict(database)
+        await evict(database)
         left = await database.read(lambda db: eviction.unused(db, "hub", 2000.0, MANY))
         assert len(left) < MANY * 0.85
         await database.close()
