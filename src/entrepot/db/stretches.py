@@ -84,8 +84,11 @@ class Reading:
         """Whether of rows that never change as many are there up to one; others may have come if
         that one is another.
         """
-        everything = self._count(Stretch(None, None))  # an index knows that, which is smaller
-        return everything - self._count(Stretch(upto, None)) == rows
+        return self.count() - self._count(Stretch(upto, None)) == rows
+
+    def count(self) -> int:
+        """How many rows there are; an index knows that, which is smaller."""
+        return self._count(Stretch(None, None))
 
     def _count(self, stretch: Stretch) -> int:
         where, values = self._where(stretch)

@@ -181,6 +181,22 @@ def test_what_goes_from_a_small_part_goes(db: Connection, gone: int) -> None:
     assert files.of(second) == rows(db, "blob", "id")
 
 
+def test_whatever_is_thought_of_what_was_the_count_of_rows_decides(
+    db: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault in telling what is the same must cost time, and no rows."""
+    fill(db)
+    files = Files()
+    first = write(db, files, "blob")
+    assert not caplog.messages
+    db.execute("delete from blob where id = 1500")
+    monkeypatch.setattr(parts, "_is_whole", lambda *_: True)
+    second = write(db, files, "blob", first.parts)
+    assert files.of(second) == rows(db, "blob", "id")
+    [told] = caplog.messages
+    assert "the parts of blob have 5399 rows, the table 5398: it is written anew" in told
+
+
 def test_what_happens_often_leaves_no_crumbs(db: Connection) -> None:
     fill(db)
     files, random, before = Files(), Random(1), Rows(0, 0)

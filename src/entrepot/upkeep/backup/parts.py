@@ -6,6 +6,7 @@
 Rows that are not as they were are written anew, in parts of about a thousand. Next: `spool`.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -26,6 +27,11 @@ _FEW = 250
 """So many are a part of their own, since a small one is written again with what comes behind it."""
 
 
+_UNLIKE = "backup: the parts of %s have %d rows, the table %d: it is written anew; please report it"
+
+_log = logging.getLogger("entrepot.backup")
+
+
 @dataclass(slots=True)
 class Changed:
     """What is not as it was in the backup before."""
@@ -34,6 +40,11 @@ class Changed:
     """By tables: parts of it that are good no more."""
     contents: list[Content] = field(default_factory=list)
     """What the rows name that take their place."""
+
+    def forget(self, table: str, parts: list[Part]) -> None:
+        """Begin anew with a table, of which none of these parts is good."""
+        self.parts[table] = parts
+        self.contents = [each for each in self.contents if each.kind != table]
 
 
 class Parts:
@@ -52,9 +63,19 @@ class Parts:
 
     def of(self, table: Table, before: Iterable[Part]) -> Rows:
         """A table's parts, of which some were there before. Raises `EncryptionError`."""
-        reading, made = Reading(self._db, table), list[Part]()
-        waiting = list[Row]()
-        stretches = list(_stretches(before))
+        reading, old = Reading(self._db, table), list(before)
+        made = self._made(reading, old)
+        if (rows := sum(part.rows for part in made)) != (there := reading.count()):
+            # Nothing may be missing in a backup because of what an earlier one has.
+            _log.error(_UNLIKE, table.name, rows, there)
+            self.changed.forget(table.name, old)
+            made = self._made(reading, [])
+        highest = tables.highest(self._db, table) if table.counted else 0
+        return Rows(sum(part.rows for part in made), highest, tuple(made))
+
+    def _made(self, reading: Reading, before: list[Part]) -> list[Part]:
+        made, waiting = list[Part](), list[Row]()
+        table, stretches = reading.table, list(_stretches(before))
         whole = _is_whole(reading, stretches)
         for old, stretch in stretches:
             if (
@@ -81,9 +102,7 @@ class Parts:
             if len(waiting) >= _FEW and stretch.upto is not None:
                 made += [self._write(reading, some) for some in _cut(waiting, end=False)]
                 waiting = []
-        made += [self._write(reading, some) for some in _cut(waiting, end=True)]
-        highest = tables.highest(self._db, table) if table.counted else 0
-        return Rows(sum(part.rows for part in made), highest, tuple(made))
+        return made + [self._write(reading, some) for some in _cut(waiting, end=True)]
 
     def _write(self, reading: Reading, found: list[Row]) -> Part:
         table, columns = reading.table.name, reading.columns
@@ -113,10 +132,9 @@ def _is_whole(reading: Reading, stretches: list[tuple[Part | None, Stretch]]) ->
     )
 
 
-def _stretches(before: Iterable[Part]) -> Iterator[tuple[Part | None, Stretch]]:
+def _stretches(before: list[Part]) -> Iterator[tuple[Part | None, Stretch]]:
     """Of the parts that were, and of what is new behind them; a last one that is small takes it."""
-    after, small = None, None
-    old = list(before)
+    after, small, old = None, None, before[:]
     if old and old[-1].rows < _FEW:
         small = old.pop()
     for part in old:

@@ -82,9 +82,8 @@ class Pour:
         """
         if not (self.apart or self.shared):
             serves = partial(RegistryRepository.serves, blob=self.blob)
-            with contextlib.suppress(
-                RefusedError
-            ):  # a store that signs where it leads for GET alone
+            # Some refuse a HEAD: stores that sign where they lead for GET alone.
+            with contextlib.suppress(RefusedError):
                 self.shared = await self.remote.ask(self.repository, serves)
         return self.shared
 
