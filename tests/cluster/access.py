@@ -29,14 +29,14 @@ class Access:
             }
         )
 
-    def ready(self, within: float = 60) -> None:
+    def ready(self) -> None:
         """Return once it is, as of what it says now."""
 
         def is_ready() -> bool:
             status, generation = self._state()
             return status.get("observedGeneration") == generation and self._is(status, "True")
 
-        self._cluster.until(f"{self.name} is ready", is_ready, within)
+        self._cluster.until(f"{self.name} is ready", is_ready)
 
     def failed(self, *words: str) -> str:
         """What it says once it is not ready, and says so."""

@@ -36,7 +36,7 @@ class Cluster:
     def kubeconfig(self) -> Path:
         return self.control_plane.admin
 
-    def kubectl(self, *arguments: str | Path, text: str | None = None, within: float = 60) -> str:
+    def kubectl(self, *arguments: str | Path, text: str | None = None, within: float = 160) -> str:
         """What kubectl says; the test fails where it says no."""
         config = f"--kubeconfig={self.kubeconfig}"
         return run(component("kubectl"), config, *arguments, text=text, within=within).stdout
@@ -62,7 +62,7 @@ class Cluster:
         self.kubectl("delete", "namespace", name, "--wait=false")
 
     def until(
-        self, what: str, find: Callable[[], Found | None], within: float = 60, namespace: str = ""
+        self, what: str, find: Callable[[], Found | None], within: float = 150, namespace: str = ""
     ) -> Found:
         """What `find` finds, once it does; else the failure shows how things are."""
         deadline = time.monotonic() + within

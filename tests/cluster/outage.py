@@ -150,7 +150,7 @@ class Outage:
             rows = self.operator.said(*where, "--repo", repository)
             return "robot:nodes" in {row["actor"] for row in rows}
 
-        self.cluster.until(f"a pull of {repository} by a node", told, within=20)
+        self.cluster.until(f"a pull of {repository} by a node", told)
 
     def counted(self, project: str, result: str) -> float:
         """Manifests that the cache looked for, as its metrics have them."""

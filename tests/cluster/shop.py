@@ -49,7 +49,7 @@ class Visits:
             except (OSError, HTTPException) as error:
                 self.failures.append(f"{time.strftime('%X')} {error!r}")
 
-    def until_all_see(self, version: str, within: float = 30) -> None:
+    def until_all_see(self, version: str, within: float = 120) -> None:
         """Return when no other version was served for a while."""
         deadline = time.monotonic() + within
         while list(self._last) != [f"200 {version}"] * _IN_A_ROW:
@@ -114,10 +114,10 @@ class Shop:
         return str(service["spec"]["clusterIP"])
 
     def rolled_out(self, kind: str = "deployment") -> None:
-        self.kubectl("rollout", "status", f"{kind}/web", "--timeout=90s")
+        self.kubectl("rollout", "status", f"{kind}/web", "--timeout=150s")
 
     def kubectl(self, *words: str) -> str:
-        return self.cluster.kubectl("--namespace", self.namespace, *words, within=100)
+        return self.cluster.kubectl("--namespace", self.namespace, *words, within=160)
 
     def images(self, kind: str = "deployment") -> list[str]:
         """What the template says."""

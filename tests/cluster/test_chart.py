@@ -39,7 +39,7 @@ def _operators(cluster: Cluster) -> None:
     """The cluster knows what operators define; none of them is there."""
     files = f"--filename={definitions()}"
     cluster.kubectl("apply", "--server-side", files)
-    cluster.kubectl("wait", "--for=condition=established", "--timeout=30s", files)
+    cluster.kubectl("wait", "--for=condition=established", "--timeout=150s", files)
 
 
 @pytest.mark.usefixtures("_operators")
@@ -126,8 +126,8 @@ def test_controller(cluster: Cluster, release: Release, namespace: str) -> None:
         controller={"enabled": True, "cluster": "here", "replicas": 2, "ca": {"secret": "ca"}},
     )
     where = ("--namespace", namespace)
-    rollout = ("rollout", "status", "deployment/entrepot-controller", "--timeout=90s")
-    cluster.kubectl(*where, *rollout, within=100)
+    rollout = ("rollout", "status", "deployment/entrepot-controller", "--timeout=150s")
+    cluster.kubectl(*where, *rollout, within=160)
     access = Access(cluster, namespace)
     registry = {"host": release.address, "repositories": ["a/*"], "login": {"secret": "login"}}
     access.say(namespaces=[namespace], registries=[registry])

@@ -65,9 +65,9 @@ def test_what_runs(cluster: Cluster, site: Site, namespace: str, tmp_path: Path)
     )
     within = f"--namespace={namespace}"
     for each in ("deployment/web", "statefulset/db", "daemonset/log"):
-        cluster.kubectl("rollout", "status", each, within, "--timeout=60s", within=70)
+        cluster.kubectl("rollout", "status", each, within, "--timeout=150s", within=160)
     cluster.kubectl("set", "image", "deployment/web", f"c0={new}", within)
-    cluster.kubectl("rollout", "status", "deployment/web", within, "--timeout=60s", within=70)
+    cluster.kubectl("rollout", "status", "deployment/web", within, "--timeout=150s", within=160)
     operator = Operator(cluster, site, tmp_path)
     digests = {
         each["name"]: each["digest"] for each in operator.said("tag", "list", "inventory/web")

@@ -44,7 +44,7 @@ def audited(operator: Operator, repository: str) -> list[dict[str, Any]]:
         rows = operator.said("audit", "list", "--repo", repository, "--action", "pull")
         return list(rows)
 
-    return operator.cluster.until(f"the audit has pulls of {repository}", find, within=20)
+    return operator.cluster.until(f"the audit has pulls of {repository}", find)
 
 
 def test_a_pod_pulls_as_its_service_account(

@@ -159,7 +159,7 @@ def test_what_others_made_is_left_alone(
     assert cluster.get("secret", access.secret, f"--namespace={namespace}") == before
 
     cluster.kubectl(*where, "delete", "secret", access.secret)
-    access.ready(within=90)
+    access.ready()
     both = ["theirs", access.secret]
     cluster.until("both are referred to", lambda: attached(cluster, namespace) == both)
     access.delete()
@@ -185,7 +185,7 @@ def test_a_spoiled_secret_and_what_is_handed_on(
     assert Pods(cluster, namespace).run(pod("greets", image)).strip() == GREETING
 
     cluster.kubectl("--namespace", namespace, "delete", "secret", access.secret)
-    cluster.until("it is back", lambda: access.secret in secrets(cluster, namespace), within=90)
+    cluster.until("it is back", lambda: access.secret in secrets(cluster, namespace))
     cluster.kubectl(*where, "delete", "secret", namespace)
     access.failed("there is no secret")
 
@@ -206,9 +206,9 @@ def test_templates_of_workloads(
     web = deployment(namespace, image, 1, labels=labels)
     cluster.apply(web, *others(web), cron_job(namespace, image))
 
-    rollout = ("rollout", "status", "deployment/web", "--timeout=60s")
+    rollout = ("rollout", "status", "deployment/web", "--timeout=150s")
     cluster.until("pods refer to it", lambda: _of_template(cluster, namespace) == [access.secret])
-    cluster.kubectl("--namespace", namespace, *rollout, within=70)
+    cluster.kubectl("--namespace", namespace, *rollout, within=160)
     assert attached(cluster, namespace) == []
     for kind in ("statefulset", "daemonset"):
         cluster.until(f"{kind} too", partial(_of_template, cluster, namespace, kind))
@@ -327,4 +327,4 @@ def test_with_a_right_less_it_says_so(
         assert fleet.user in said
         assert said in controller.log.replace("\\", "")
         cluster.apply(role)
-        access.ready(within=90)
+        access.ready()

@@ -25,7 +25,7 @@ def test_every_command_of_the_guide(
     env = {**isolated(tmp_path / "home"), **fleet.operator.env}
 
     with fleet.one():
-        said = follow(page("kubernetes-pull-access.md", there), tmp_path, env, within=100)
+        said = follow(page("kubernetes-pull-access.md", there), tmp_path, env, within=160)
         cluster.until("it is taken back", lambda: not attached(cluster, namespace))
 
     assert "pullaccess.entrepot.dev/team-a condition met" in said

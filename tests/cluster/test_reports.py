@@ -21,11 +21,11 @@ def test_what_runs_and_what_a_rollback_needs(
     site.accounts.project(namespace, public=True)
     old, new = site.push(f"{namespace}/web", "1.0.0"), site.push(f"{namespace}/web", "1.1.0")
     where = ("--namespace", namespace)
-    rollout = ("rollout", "status", "deployment/web", "--timeout=60s")
+    rollout = ("rollout", "status", "deployment/web", "--timeout=150s")
     cluster.apply(deployment(namespace, old, 1))
-    cluster.kubectl(*where, *rollout, within=70)
+    cluster.kubectl(*where, *rollout, within=160)
     cluster.kubectl(*where, "set", "image", "deployment/web", f"c0={new}")
-    cluster.kubectl(*where, *rollout, within=70)
+    cluster.kubectl(*where, *rollout, within=160)
 
     with fleet.one() as controller:
         cluster.until("a report", lambda: len(listed(fleet, namespace)) == 2)

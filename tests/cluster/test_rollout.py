@@ -97,7 +97,7 @@ def test_by_helm(shop: Shop, cluster: Cluster, site: Site, tmp_path: Path) -> No
         found = shop.resolved(version)
         values = {**found, "repository": f"{site.address}/{shop.repository}"}
         given = [f"--set=image.{key}={values[key]}" for key in ("repository", "tag", "digest")]
-        helm("upgrade", "--install", "web", *source, *given, "--wait", "--timeout=50s")
+        helm("upgrade", "--install", "web", *source, *given, "--wait", "--timeout=150s")
 
     old, new = shop.push("1.0.0"), shop.push("1.1.0")
     upgrade("~1.0")
@@ -106,7 +106,7 @@ def test_by_helm(shop: Shop, cluster: Cluster, site: Site, tmp_path: Path) -> No
         upgrade("~1.1")
         visits.until_all_see("1.1.0")
         assert shop.images() == [new]
-        helm("rollback", "web", "1", "--namespace", shop.namespace, "--wait", "--timeout=50s")
+        helm("rollback", "web", "1", "--namespace", shop.namespace, "--wait", "--timeout=150s")
         visits.until_all_see("1.0.0")
     assert visits.failures == []
     assert shop.images() == [old]

@@ -33,7 +33,7 @@ class Trial(Stand):
     def tell(self, seen: Seen) -> None:
         self.seen.append(str(seen))
 
-    def attempt(self, found: Any, *, undo: bool = True, within: float = 5) -> Outcome:
+    def attempt(self, found: Any, *, undo: bool = True, within: float = 60) -> Outcome:
         limits = Limits(rollout=within, patience=0, pause=0)
         rollout = Rollout(Kubectl(), planned(found), limits)
         return attempt(rollout, self.tell, lambda failure: Why(failure.words), undo=undo)
