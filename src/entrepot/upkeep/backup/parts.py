@@ -65,9 +65,9 @@ class Parts:
         """A table's parts, of which some were there before. Raises `EncryptionError`."""
         reading, old = Reading(self._db, table), list(before)
         made = self._made(reading, old)
-        if (rows := sum(part.rows for part in made)) != (there := reading.count()):
+        if (found := sum(part.rows for part in made)) != (there := rows.count(self._db, reading)):
             # Nothing may be missing in a backup because of what an earlier one has.
-            _log.error(_UNLIKE, table.name, rows, there)
+            _log.error(_UNLIKE, table.name, found, there)
             self.changed.forget(table.name, old)
             made = self._made(reading, [])
         highest = tables.highest(self._db, table) if table.counted else 0

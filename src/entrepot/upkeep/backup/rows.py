@@ -15,6 +15,7 @@ from entrepot.db.connection import Connection
 from entrepot.db.pieces import SMALL
 from entrepot.db.schema import VERSION
 from entrepot.db.sealed import Sealed
+from entrepot.db.stretches import Reading
 from entrepot.db.tables import Row, Table
 
 _LEFT = {
@@ -51,6 +52,14 @@ def lines(
             named = dict(zip(columns, values, strict=True))
             row = tuple({**named, "annotations": _opened(db, named)}.values())
         yield line % tuple([_written(row[i]) for i in places])
+
+
+def count(db: Connection, reading: Reading) -> int:
+    """How many rows of a table a backup has."""
+    own = 0
+    if reading.table.name == "marker":
+        own = sum(_is_own(name) for (name,) in db.execute("select name from marker").fetchall())
+    return reading.count() - own
 
 
 def _is_own(marker: str) -> bool:
