@@ -85,6 +85,7 @@ def _tell_ends(running: dict[int, int]) -> None:
 def _become(words: list[str], env: dict[str, str], cwd: str, files: list[int]) -> None:
     """The process that the order asks for, and say that it is there."""
     os.setsid()
+    _take_signals()  # which a shell has what it starts in the background ignore
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
