@@ -215,16 +215,14 @@ def _shown(caller: Caller, row: Row) -> Upstream:
 
 def refuse_locked(row: Account, password: SecretStr | None) -> None:
     """What cannot be opened is not written anew, unless it is given once more."""
-    if row.locked and password is None:
-        why = f"its password cannot be opened: {row.locked}; give it again, or an empty one"
-        raise Problem(422, why)
+    if (why := login.locked(row)) and password is None:
+        raise Problem(422, f"{why}; give it again, or an empty one")
 
 
 def locked(row: Account) -> str:
     """What to do about a password that cannot be opened; "" where it can."""
-    if not row.locked:
-        return ""
-    return f"its password cannot be opened: {row.locked}; give that key, or the password again"
+    why = login.locked(row)
+    return f"{why}; give that key, or the password again" if why else ""
 
 
 def _required(db: Connection, project: str) -> Row:

@@ -80,11 +80,11 @@ class Reading:
         )
         return _mark([count, last.fetchall()])
 
-    def is_whole(self, upto: Key, rows: int) -> bool:
-        """Whether of rows that never change as many are there up to one; others may have come if
-        that one is another.
+    def is_whole(self, upto: Key, rows: int, everything: int) -> bool:
+        """Whether of rows that never change, and so many in all, as many are there up to one;
+        others may have come if that one is another.
         """
-        return self.count() - self._count(Stretch(upto, None)) == rows
+        return everything - self._count(Stretch(upto, None)) == rows
 
     def count(self) -> int:
         """How many rows there are; an index knows that, which is smaller."""

@@ -25,8 +25,6 @@ _ROWS = 1000
 """Of a part, about; of one that grew in its midst, half as many more at most."""
 _FEW = 250
 """So many are a part of their own, since a small one is written again with what comes behind it."""
-
-
 _UNLIKE = "backup: the parts of %s have %d rows, the table %d: it is written anew; please report it"
 
 _log = logging.getLogger("entrepot.backup")
@@ -64,19 +62,20 @@ class Parts:
     def of(self, table: Table, before: Iterable[Part]) -> Rows:
         """A table's parts, of which some were there before. Raises `EncryptionError`."""
         reading, old = Reading(self._db, table), list(before)
-        made = self._made(reading, old)
-        if (found := sum(part.rows for part in made)) != (there := rows.count(self._db, reading)):
+        there = rows.count(self._db, reading)
+        made = self._made(reading, old, there)
+        if (found := sum(part.rows for part in made)) != there:
             # Nothing may be missing in a backup because of what an earlier one has.
             _log.error(_UNLIKE, table.name, found, there)
             self.changed.forget(table.name, old)
-            made = self._made(reading, [])
+            made = self._made(reading, [], there)
         highest = tables.highest(self._db, table) if table.counted else 0
         return Rows(sum(part.rows for part in made), highest, tuple(made))
 
-    def _made(self, reading: Reading, before: list[Part]) -> list[Part]:
+    def _made(self, reading: Reading, before: list[Part], there: int) -> list[Part]:
         made, waiting = list[Part](), list[Row]()
         table, stretches = reading.table, list(_stretches(before))
-        whole = _is_whole(reading, stretches)
+        whole = _is_whole(reading, stretches, there)
         for old, stretch in stretches:
             if (
                 old is not None
@@ -118,8 +117,10 @@ class Parts:
         return Part(made.sha256, made.size, count, key, mark, content)
 
 
-def _is_whole(reading: Reading, stretches: list[tuple[Part | None, Stretch]]) -> bool:
-    """Whether all parts that end are good, which is seen at once of rows that never change."""
+def _is_whole(reading: Reading, stretches: list[tuple[Part | None, Stretch]], there: int) -> bool:
+    """Whether all parts that end are good, which is seen at once of rows that never change, of
+    which so many are there.
+    """
     ended = [(part, stretch) for part, stretch in stretches if part and stretch.upto is not None]
     if not ended or reading.table.name not in WRITTEN_ONCE:
         return False
@@ -128,7 +129,7 @@ def _is_whole(reading: Reading, stretches: list[tuple[Part | None, Stretch]]) ->
     return (
         reading.mark_unread(stretch, part.rows) == part.mark
         and stretch.upto is not None
-        and reading.is_whole(stretch.upto, count)
+        and reading.is_whole(stretch.upto, count, there)
     )
 
 

@@ -28,6 +28,7 @@ from entrepot.observe.metrics import (
 )
 from entrepot.upkeep.follower import LOOK, WINDOW, Follower, fronts, window
 from entrepot.upkeep.job import Job
+from entrepot.upkeep.locked import Locked
 from entrepot.upkeep.replication import line
 from entrepot.upkeep.replication.crowd import Crowd
 from entrepot.upkeep.replication.line import AHEAD
@@ -67,7 +68,7 @@ class Replicator:
         self._here: Here | None = None
         self._follower = Follower(JOB, self, database, news)
         self._measure_at = float("-inf")
-        self._locked: set[str] = set()
+        self._locked = Locked(_log, "replication %s cannot be opened, and waits: %s")
 
     def job(self, pause: float) -> Job:
         """What runs it, and looks so often whether there are rules."""
@@ -134,18 +135,9 @@ class Replicator:
             await self._database.note(partial(_broken, name=name, error=str(error)))
 
     def _rules(self, db: Connection) -> list[Replication]:
-        found = [self._find(db, name) for name in replications.names(db)]
+        names = replications.names(db)
+        found = [self._locked.opened(name, replications.find(db, name)) for name in names]
         return [rule for rule in found if rule is not None and not rule.paused]
-
-    def _find(self, db: Connection, name: str) -> Replication | None:
-        rule = replications.find(db, name)
-        if rule is None or not rule.locked:
-            self._locked.discard(name)
-            return rule
-        if name not in self._locked:  # told once
-            self._locked.add(name)
-            _log.error("replication %s cannot be opened, and waits: %s", name, rule.locked)
-        return None
 
     async def _forward(self) -> bool:
         """Put in line what came since the last time; whether there may be more."""

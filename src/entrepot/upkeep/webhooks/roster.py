@@ -18,12 +18,15 @@ from entrepot.db.connection import Connection
 from entrepot.db.database import Database
 from entrepot.db.webhooks import Webhook
 from entrepot.upkeep.follower import fronts, window
+from entrepot.upkeep.locked import Locked
 from entrepot.upkeep.webhooks import message
 
 _BATCH = 200
 """Deliveries that one transaction puts in line, or a few more."""
 MOST_WAITING = 100_000
 """Deliveries of one webhook that wait: beyond them the log is read no further for it."""
+
+_LOCKED = "webhook %s cannot be opened, and is sent nothing: %s"
 
 _log = logging.getLogger("entrepot.webhooks")
 
@@ -52,7 +55,7 @@ class Roster:
 
     database: Database
     members: dict[str, Member] = field(default_factory=dict)
-    _locked: set[str] = field(default_factory=set)
+    _locked: Locked = field(default_factory=partial(Locked, _log, _LOCKED))
 
     async def learn(self) -> None:
         """Read anew who they are, and note how far the log was read for each."""
@@ -67,23 +70,14 @@ class Roster:
             self.members[hook.id] = Member(hook, cursor, hook.cursor, wanted, full)
 
     def _read(self, db: Connection) -> list[tuple[Webhook, bool]]:
-        found = [self._find(db, number) for number in webhooks.ids(db)]
+        numbers = webhooks.ids(db)
+        found = [self._locked.opened(number, webhooks.find(db, number)) for number in numbers]
         active = [hook for hook in found if hook is not None and not hook.paused]
         waits, most = webhook_lines.webhooks(db), MOST_WAITING
         return [
             (hook, hook.id in waits and deliveries.waiting(db, hook.id, most) >= most)
             for hook in active
         ]
-
-    def _find(self, db: Connection, number: str) -> Webhook | None:
-        hook = webhooks.find(db, number)
-        if hook is None or not hook.locked:
-            self._locked.discard(number)
-            return hook
-        if number not in self._locked:  # told once
-            self._locked.add(number)
-            _log.error("webhook %s cannot be opened, and is sent nothing: %s", number, hook.locked)
-        return None
 
     async def _note(self) -> None:
         behind: dict[int, list[Member]] = defaultdict(list)

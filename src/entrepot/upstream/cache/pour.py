@@ -3,11 +3,11 @@
 Nothing refers to the piece before all of it was compared with its digest.
 """
 
-import contextlib
 import io
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -83,7 +83,7 @@ class Pour:
         if not (self.apart or self.shared):
             serves = partial(RegistryRepository.serves, blob=self.blob)
             # Some refuse a HEAD: stores that sign where they lead for GET alone.
-            with contextlib.suppress(RefusedError):
+            with suppress(RefusedError):
                 self.shared = await self.remote.ask(self.repository, serves)
         return self.shared
 

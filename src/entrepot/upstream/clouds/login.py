@@ -43,11 +43,16 @@ class Lasting:
         """See `Login`."""
 
 
+def locked(account: Account) -> str:
+    """That a secret cannot be opened, and why; "" where it can."""
+    return f"its password cannot be opened: {account.locked}" if account.locked else ""
+
+
 class Locked:
     """One whose secret cannot be opened: it is not asked as somebody else instead."""
 
     def __init__(self, account: Account) -> None:
-        self.trouble = f"its password cannot be opened: {account.locked}"
+        self.trouble = locked(account)
 
     def __call__(self) -> Credential | None:
         """Raises `UpstreamError`, always."""
