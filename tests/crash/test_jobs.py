@@ -94,9 +94,10 @@ def test_one_that_hangs_is_followed_and_does_no_more(counters: Counting) -> None
     for _ in range(2):
         counters.start()
     process = counters.counter(20)
-    os.kill(process.pid, signal.SIGSTOP)
-    time.sleep(0.1)
-    counters.db.execute("update job set lease_until = 0")
+    with counters.db.exclusive():  # nothing takes SQLite's lock from one that hangs with it
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        counters.db.execute("update job set lease_until = 0")
     until(lambda: counters.lines()[-1][1] != process.pid)
     os.kill(process.pid, signal.SIGCONT)
     until(lambda: over(counters.db))
