@@ -259,6 +259,18 @@ def test_pushing_again_heals(db: Connection, column: str, value: bytes | str | N
     assert PLANTED not in rows(db)
 
 
+@pytest.mark.parametrize("spoiled", ["no base64!", "c3BvaWxlZA=="])
+def test_annotations_that_the_disk_spoiled_are_read_of_the_manifest(
+    db: Connection, spoiled: str
+) -> None:
+    before = READS["referrers"](db)
+    db.execute("update manifest set annotations = ? where annotations is not null", (spoiled,))
+    assert READS["referrers"](db) == before
+    db.execute("update manifest set content = ?", (b"spoiled, too",))
+    with pytest.raises(BrokenSealError):
+        READS["referrers"](db)
+
+
 def test_a_blob_of_two_repositories_is_one_row(db: Connection) -> None:
     blob(db, CONFIG, OTHER)
     found = blobs.find(db, OTHER, Digest.of(CONFIG))

@@ -4,11 +4,11 @@ A manifest is taken only when all that it refers to is in the repository, in one
 the tags that point to it. Source: OCI Distribution Specification, "Pushing Manifests".
 """
 
-import json
 import time
 from dataclasses import dataclass
 
 from entrepot.db import (
+    annotations,
     channels,
     idle,
     immutable,
@@ -251,7 +251,7 @@ def _insert(
             manifest.media_type,
             manifest.artifact_type,
             str(manifest.subject.digest) if manifest.subject else None,
-            _annotations(db, manifest),
+            annotations.keep(db, manifest),
             depth,
             *sealed.seal(db, (Sealed.MANIFEST, text), manifest.content),
             len(manifest.content),
@@ -283,20 +283,12 @@ def _heal(db: Connection, number: int, manifest: Manifest) -> bool:
     db.execute(
         "update manifest set annotations = ?, content = ?, key = ? where id = ?",
         (
-            _annotations(db, manifest),
+            annotations.keep(db, manifest),
             *sealed.seal(db, (Sealed.MANIFEST, text), manifest.content),
             row,
         ),
     )
     return True
-
-
-def _annotations(db: Connection, manifest: Manifest) -> str | None:
-    """What the list of referrers shows of them, without opening whole manifests."""
-    if manifest.subject is None:
-        return None
-    context = (Sealed.ANNOTATIONS, str(manifest.digest))
-    return sealed.seal_text(db, context, json.dumps(manifest.annotations))[0]
 
 
 def needing(db: Connection, repository: Repository, digest: Digest) -> Stored | None:

@@ -6,9 +6,8 @@ Source: OCI Distribution Specification, "Listing Referrers". The subject itself 
 import json
 from collections.abc import Sequence
 
-from entrepot.db import sealed
+from entrepot.db import annotations
 from entrepot.db.connection import Connection
-from entrepot.db.sealed import Sealed
 from entrepot.oci.digest import Digest
 from entrepot.oci.names import Repository
 
@@ -40,11 +39,11 @@ def listed(
     )
     found: list[tuple[int, str]] = []
     for number, key, kept, media_type, digest, size, kind in rows:
-        annotations = sealed.unseal_text(db, (Sealed.ANNOTATIONS, digest), kept, key)
-        room -= len(annotations)
+        text = annotations.opened(db, digest, kept, key)
+        room -= len(text)
         if len(found) == limit or (found and room < 0):
             return found, True
-        found.append((number, _descriptor(media_type, digest, size, kind, annotations)))
+        found.append((number, _descriptor(media_type, digest, size, kind, text)))
     return found, False
 
 
@@ -71,14 +70,14 @@ def last_of(db: Connection, repository: Repository, subject: str, limit: int) ->
 
 
 def _descriptor(
-    media_type: str, digest: str, size: int, artifact_type: str | None, annotations: str
+    media_type: str, digest: str, size: int, artifact_type: str | None, said: str
 ) -> str:
     """Annotations are JSON already; megabytes of them are not read and written again."""
     found: dict[str, str | int] = {"mediaType": media_type, "digest": digest, "size": size}
     if artifact_type:
         found["artifactType"] = artifact_type
     text = json.dumps(found)
-    return text if annotations == "{}" else f'{text[:-1]}, "annotations": {annotations}}}'
+    return text if said == "{}" else f'{text[:-1]}, "annotations": {said}}}'
 
 
 def newest(db: Connection, number: int, subject: str, artifact_type: str) -> dict[str, str] | None:
@@ -91,7 +90,5 @@ def newest(db: Connection, number: int, subject: str, artifact_type: str) -> dic
     if row is None:
         return None
     digest, kept, key = row
-    found: dict[str, str] = json.loads(
-        sealed.unseal_text(db, (Sealed.ANNOTATIONS, digest), kept, key)
-    )
+    found: dict[str, str] = json.loads(annotations.opened(db, digest, kept, key))
     return found
