@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 from tests import hashing as _quickly  # noqa: F401 - before what hashes
 from tests import served as apps
 from tests.postgres import Postgres
@@ -16,6 +17,7 @@ from tests.postgres import running as running_postgres
 from tests.registry import Registry, StartRegistry, serving
 from tests.served import CLASSES, Served
 from tests.tools import REQUIRED
+from tests.waiting import SECONDS
 from tests.warm import entrepot
 
 from entrepot.auth.ca_folder import Folder
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
     from tests.deploy.image import Buildah
     from tests.replicas.fleet import Fleet
     from tests.seaweed import Bucket, Seaweed
+
+
+# A slow machine may stand still for longer than the 5 s that clients wait by themselves for an
+# answer, and than the 0.2 s that hypothesis grants to an example.
+for _part in ("read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _part, float(SECONDS))
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_report_header() -> str:

@@ -125,6 +125,7 @@ def serving(
         lifespan="on",
         log_config=None,
         access_log=False,
+        timeout_keep_alive=65,  # of uvicorn's own classes: longer than any client keeps one
         timeout_graceful_shutdown=5,
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:

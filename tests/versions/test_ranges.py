@@ -105,7 +105,6 @@ def test_other_schemes_have_fewer_ranges(text: str, scheme: str) -> None:
         Range.parse(text, Scheme(scheme))
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize("text", [" " * 10**6 + "1", "1.x" + " " * (MOST - 10) + "- 2", "~" * MOST])
 def test_no_range_takes_long(text: str) -> None:
     with pytest.raises(UnreadableError):
