@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.cli.desk import Desk
 
-from entrepot.cli.jobs import COLUMNS
+from entrepot.cli.jobs import COLUMNS, has_run
 from entrepot.db import engine
 
 
@@ -17,7 +17,7 @@ def test_jobs_are_listed(desk: Desk) -> None:
     listed = desk.good("jobs")
     headings = "name state progress last run took next by note error"
     assert listed.splitlines()[0].split() == headings.split()
-    assert re.search(r"^collect +waiting +- +20\d\d-\S+ \S+ +\d\.\d s +20", listed, re.MULTILINE)
+    assert re.search(r"^collect +waiting +- +20\d\d-\S+ \S+ +\d+\.\d s +20", listed, re.MULTILINE)
     names = [row["name"] for row in desk.json("jobs")]
     assert names == [row["name"] for row in desk.json("jobs", "list")]
     for words in (["list"], ["watch", "--times", "1"]):
@@ -46,6 +46,24 @@ def test_a_job_that_fails_is_told(desk: Desk) -> None:
             db.execute("alter table away rename to upload")
     assert said == "job measure failed: no such table: upload"
     assert desk.good("jobs", "run", "measure", "--wait") == "job measure has run: done\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "over"),
+    [
+        ({"ended_at": "1", "asked": True, "state": "waiting"}, False),
+        ({"ended_at": "1", "asked": True, "state": "running"}, False),
+        ({"ended_at": "2", "asked": True, "state": "waiting"}, False),
+        ({"ended_at": "2", "asked": False, "state": "running"}, False),
+        ({"ended_at": "2", "asked": False, "state": "waiting"}, True),
+        ({"ended_at": "3", "asked": False, "state": "failed"}, True),
+    ],
+    ids=["not begun", "an earlier one runs", "it is over", "ours runs", "it is over, too", "badly"],
+)
+def test_a_run_that_was_under_way_is_not_the_one_that_was_asked_for(
+    now: dict[str, Any], over: bool
+) -> None:
+    assert has_run({"ended_at": "1", "asked": False, "state": "running"}, now) is over
 
 
 ROW: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -95,16 +94,22 @@ def run(
     if not wait:
         done(f"job {name} runs in a moment", asked, as_json=as_json)
         return
-    ended = _await(client, name, lambda row: row["ended_at"] != before["ended_at"])
+    ended = _await(client, name, before)
     if ended["state"] == "failed":
         fail(f"job {name} failed: {ended['error']}", 1)
     done(f"job {name} has run: {ended['note'] or 'done'}", ended, as_json=as_json)
 
 
-def _await(client: Client, name: str, ended: Callable[[Row], bool]) -> Any:
-    while not ended(row := client.get(f"/jobs/{name}")) or row["state"] == "running":
+def _await(client: Client, name: str, before: Row) -> Any:
+    while not has_run(before, row := client.get(f"/jobs/{name}")):
         time.sleep(_SECONDS / 4)
     return row
+
+
+def has_run(before: Row, now: Row) -> bool:
+    """Whether the run that was asked for is over, and not only one that was under way by then."""
+    begun = not now["asked"] and now["state"] != "running"
+    return begun and now["ended_at"] != before["ended_at"]
 
 
 @app.command()
