@@ -6,6 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+WITHIN = 240
+"""Seconds: what hangs is ended before the test is."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -23,7 +26,7 @@ def entrepot(*arguments: str, cwd: Path | None = None, stdin: str = "", **env: s
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WITHIN,
         input=stdin,
         check=False,
     )

@@ -40,6 +40,7 @@ def test_the_password_is_told_at_the_first_start_alone(
     assert registry.log.read_text().count(password) == 1
     assert lets_in(registry, password)
     assert not any(lets_in(registry, each) for each in ("admin", ""))
+    registry.kill()  # what is there stays so, and is not tidied up either
     found = b"".join(each.read_bytes() for each in registry.data.rglob("*") if each.is_file())
     assert password.encode() not in found
 

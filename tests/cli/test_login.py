@@ -178,6 +178,7 @@ def test_no_entrepot_at_the_other_end(empty: Desk, tmp_path: Path) -> None:
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))  # else the end would be a reset
             self.send_response(502)
             self.end_headers()
             self.wfile.write(b"<h1>Bad gateway</h1>")

@@ -7,6 +7,7 @@ import pytest
 from tests.accounts import ADMIN
 from tests.cli.desk import Desk
 from tests.content import put_image
+from tests.waiting import until
 
 APP = "keeping/app"
 
@@ -55,9 +56,10 @@ def test_what_was_pulled_is_kept(desk: Desk, pusher: httpx.Client) -> None:
         desk.good("project", "update", "keeping", public)
         pusher.get(f"/v2/{APP}/manifests/1.0.1").raise_for_status()
         pusher.get(f"/v2/{APP}/manifests/1.0.1").raise_for_status()
-    for _ in range(1000):
+
+    def kept() -> list[str]:
         found = desk.json("retention", "set", APP, "--keep-pulled", "1", "--dry-run")
-        if any(fate["keep"] for fate in found["tags"]):
-            break
-    kept = [fate["tag"] for fate in found["tags"] if fate["keep"]]
-    assert kept == ["1.0.1"]
+        return [fate["tag"] for fate in found["tags"] if fate["keep"]]
+
+    until(kept)
+    assert kept() == ["1.0.1"]

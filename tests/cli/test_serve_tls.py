@@ -110,14 +110,14 @@ def test_without_hsts_there_is_none(
 
 def connect(registry: Registry) -> socket.socket:
     host, port = registry.address.split(":")
-    return socket.create_connection((host, int(port)), timeout=15)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def test_an_idle_client_does_not_hold_up_the_stop(
     start_registry: StartRegistry, certificate: dict[str, Any]
 ) -> None:
     """It reads nothing, so it does not answer that TLS ends, either."""
-    registry = start_registry(grace=10, **certificate)
+    registry = start_registry(grace=50, **certificate)
     assert isinstance(registry.verify, ssl.SSLContext)
     with registry.verify.wrap_socket(connect(registry), server_hostname="localhost") as idle:
         idle.sendall(b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -43,6 +43,17 @@ def waiting(url: str, contexts: Path, *more: str) -> Iterator[tuple[str, "subpro
         yield found[0], process
 
 
+def end(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """What it says to its end. `communicate` does not know of what was read along with the lines
+    before.
+    """
+    assert process.stdout is not None
+    assert process.stderr is not None
+    error, output = process.stderr.read(), process.stdout.read()
+    process.wait()
+    return output, error
+
+
 def listener(where: str) -> str:
     port = dict(parse_qsl(urlsplit(where).query))["port"]
     return f"http://127.0.0.1:{port}/"
@@ -70,7 +81,7 @@ def test_no_name_and_no_password_beside_it(empty: Desk, more: list[str]) -> None
 
 def test_nobody_signs_on(empty: Desk) -> None:
     with waiting(empty.url, empty.contexts, "--wait", "1") as (_, process):
-        output, error = process.communicate(timeout=30)
+        output, error = end(process)
     assert (process.returncode, output) == (1, "")
     assert error == "entrepot: nobody signed on within 1 s\n"
     assert not empty.contexts.exists()
@@ -92,7 +103,7 @@ def test_what_comes_instead(empty: Desk, answer: dict[str, str], said: str) -> N
         assert page.status_code == 200
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assert "such" not in page.text
-        output, error = process.communicate(timeout=30)
+        output, error = end(process)
     assert (process.returncode, output) == (1, "")
     assert error.startswith(f"entrepot: {said}")
     assert not empty.contexts.exists()
@@ -103,4 +114,4 @@ def test_it_listens_for_this_machine_alone(empty: Desk) -> None:
         other = listener(where).replace("127.0.0.1", "127.0.0.2")
         with pytest.raises(httpx.ConnectError):
             httpx.get(other)
-        process.communicate(timeout=30)
+        end(process)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
 import pytest
@@ -64,13 +64,12 @@ def test_resolve(desk: Desk, pushed: Pushed) -> None:
 
 
 def test_rollback(desk: Desk, pushed: Pushed) -> None:
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    asked = desk.bad("tag", "rollback", pushed.app, "prod")
-    assert re.fullmatch(
-        rf"point {pushed.app}:prod from {pushed.b[:19]} to {pushed.a[:19]}, as user:admin had it "
-        rf"on {today} \d\d:\d\d\? Say --yes, since there is no terminal to ask at",
-        asked,
-    ), asked
+    *_, first = desk.json("tag", "history", pushed.app, "prod")
+    then = f"{datetime.fromisoformat(first['at']):%Y-%m-%d %H:%M}"
+    assert desk.bad("tag", "rollback", pushed.app, "prod") == (
+        f"point {pushed.app}:prod from {pushed.b[:19]} to {pushed.a[:19]}, as user:admin had it "
+        f"on {then}? Say --yes, since there is no terminal to ask at"
+    )
     words = ("tag", "rollback", pushed.app, "prod", "--yes")
     done = desk.good(*words, "--reason", "errors at checkout")
     assert done.startswith(f"{pushed.app}:prod points to {pushed.a[:19]}, as user:admin had it on")

@@ -84,7 +84,7 @@ def test_from_an_issuer_to_a_rule_and_back(registry: Registry, jwks: Path) -> No
     ("arguments", "why"),
     [
         (["issuer", "add", CLUSTER, "--jwks", "not-there"], "cannot read not-there"),
-        (["issuer", "add", CLUSTER, "--jwks", "/etc/hostname"], "is not JSON"),
+        (["issuer", "add", CLUSTER, "--jwks", "/etc/passwd"], "is not JSON"),
         (["issuer", "add", "not an issuer"], "without a space"),
         (["issuer", "remove", CLUSTER, "--yes"], "there is no issuer"),
         (["issuer", "remove", CLUSTER], "Say --yes"),

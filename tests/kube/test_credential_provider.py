@@ -99,7 +99,7 @@ def test_it_answers_as_the_kubelet_wants(node: Node) -> None:
     assert host == node.host
     assert credential.keys() == {"username", "password"}
     seconds = int(found.pop("cacheDuration").removesuffix("s"))
-    assert 140 <= seconds <= 150, "half of what the pod's token has left"
+    assert 90 <= seconds <= 150, "half of what the pod's token has left"
     assert found == {
         "apiVersion": API,
         "kind": "CredentialProviderResponse",

@@ -215,7 +215,7 @@ async def test_given_back_it_is_free_at_once(both: Both, server: Server) -> None
     assert not waiting.done()
     await first.ends()
     assert (first.held, second.held) == (False, True)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 60)
     assert server.spec["holderIdentity"] == "second"
 
 

@@ -92,8 +92,7 @@ async def test_what_does_not_answer_is_left_alone_for_a_while(
         logins += 1
         return "who", "secret"
 
-    with elsewhere(tls=False) as party:
-        url = party.url
+    url = f"http://127.0.0.1:{free_port()}"
     registry = Registry(url, ssl.create_default_context(), counted)
     for _ in range(3):
         with pytest.raises(RegistryError, match=f"cannot reach {url}: ") as refused:
