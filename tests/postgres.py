@@ -82,6 +82,6 @@ def running() -> Iterator[Postgres]:
 def _run(command: list[str]) -> None:
     user = _USER if getpass.getuser() == "root" else None
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd="/", check=False, user=user
+        command, capture_output=True, text=True, timeout=240, cwd="/", check=False, user=user
     )
     assert done.returncode == 0, done.stderr + done.stdout

@@ -23,8 +23,8 @@ from typing import IO, Protocol
 import httpx
 from tests.warm import Process, outer
 
-READY_WITHIN = 30.0
-STOP_WITHIN = 30.0
+READY_WITHIN = 120.0
+STOP_WITHIN = 60.0
 
 MANIFESTS = ", ".join(
     [

@@ -65,7 +65,7 @@ def run(
     *command: str | Path,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    within: float = 60,
+    within: float = 240,
     text: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, at most `within` seconds; what it said is the failure's text.

@@ -15,12 +15,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from tests.cli.command import Done
+from tests.cli.command import WITHIN, Done
 
 File = IO[Any] | int
 
@@ -66,7 +66,8 @@ class Process:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has ended, which is told in a moment
+                os.kill(self.pid, number)
 
 
 class _Origin:
@@ -110,7 +111,7 @@ def entrepot(*arguments: str, cwd: Path | None = None, stdin: str = "", **env: s
             stderr=error,
         )
         with _ended(process):
-            status = process.wait(60)
+            status = process.wait(WITHIN)
         output.seek(0)
         error.seek(0)
         return Done(status, output.read(), error.read())

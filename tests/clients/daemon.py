@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-READY_WITHIN = 30.0
+READY_WITHIN = 120.0
 STOP_WITHIN = 30.0
 
 
