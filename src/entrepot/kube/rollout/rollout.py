@@ -84,14 +84,16 @@ class Rollout:
         self.kubectl.patch(change.kind, change.name, change.namespace, change.patch)
 
     def watch(self, tell: Tell) -> Failure | None:
-        """Return when it is through, or will not be; why not, where it is not."""
+        """Return when it is through, or will not be; why not, where it is not. However little time
+        there is, it is looked at once.
+        """
         patience, until = Patience(self.limits.patience), time.monotonic() + self.limits.rollout
-        words, pod = "nothing was seen of it", ""
-        while time.monotonic() < until:
+        words, pod = "", ""
+        while not words or time.monotonic() < until:
             try:
                 seen = self.look()
             except KubectlError as error:
-                words = str(error)
+                words = str(error) or "kubectl fails"
             else:
                 tell(seen)
                 if seen.other:
