@@ -37,6 +37,8 @@ _PASSED = ("content-type", "content-range", "docker-content-digest", "www-authen
 _ASKED = ("accept", "authorization", "range", "host", "user-agent")
 _LAYER = 100_000
 """Bytes from which on a blob counts as one."""
+_LONG = 120
+"""Seconds that who hangs does so, where nobody ends it."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -63,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         mood = self._mood()
         self.weather.asked.append(f"{self.command} {self.path}")
         if mood is Mood.HUNG:
-            self.weather.ended.wait(20)
+            self.weather.ended.wait(_LONG)
         if mood in {Mood.HUNG, Mood.KILLED}:
             self.close_connection = True
             return
@@ -104,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         if halts:
             if status == 200:  # and of the rest nothing comes
                 self.wfile.write(body[: len(body) // 2])
-            self.weather.ended.wait(20)
+            self.weather.ended.wait(_LONG)
             self.close_connection = True
         elif self.command != "HEAD":
             self.wfile.write(body)
