@@ -6,7 +6,6 @@ is about what comes before (what can be imported, what `ps` shows) it starts the
 `tests/cli/command.py`.
 """
 
-import functools
 import json
 import os
 import select
@@ -14,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -86,9 +86,16 @@ class _Origin:
             )
 
 
-@functools.cache
+_origins: list[_Origin] = []
+_making = threading.Lock()
+
+
 def _origin() -> _Origin:
-    return _Origin()
+    """The one of this process, whichever thread comes first."""
+    with _making:
+        if not _origins:
+            _origins.append(_Origin())
+        return _origins[0]
 
 
 def outer() -> dict[str, str]:
