@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+_GONE = (FileNotFoundError, ProcessLookupError)
+"""What is raised where a process ends before its file is opened, or while that is read."""
+
 
 def workers(supervisor: int) -> list[int]:
     """The ids of the processes that serve; Python may have one of its own beside them."""
@@ -19,7 +22,7 @@ def alive(process: int) -> bool:
     """Whether a process is there, and no zombie."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except _GONE:
         return False
     return state != "Z"
 
@@ -35,5 +38,5 @@ def await_none(what: Callable[[], list[str]], within: float = 60) -> None:
 def _command(process: int) -> bytes:
     try:
         return Path(f"/proc/{process}/cmdline").read_bytes()
-    except FileNotFoundError:
+    except _GONE:
         return b""
