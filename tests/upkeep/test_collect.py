@@ -62,9 +62,9 @@ async def test_what_no_manifest_needs_goes_when_its_grace_is_over(
     folder: Folder, database: SQLiteDatabase
 ) -> None:
     blob(folder.db, b"idle")
-    pass_by(folder.db, 99)
+    pass_by(folder.db, 40)
     assert await collect_idle(database, TERMS) == Collected()
-    pass_by(folder.db, 2)
+    pass_by(folder.db, 61)
     assert await collect_idle(database, TERMS) == Collected(links=1, blobs=1, bytes=4)
     assert not has(folder.db, b"idle")
     assert has(folder.db, LAYER)
@@ -141,7 +141,7 @@ async def test_whoever_was_told_that_it_is_here_has_a_whole_grace(
     pass_by(folder.db, 101)
     renew(folder.db)
     assert (await collect_idle(database, TERMS)).links == 0
-    pass_by(folder.db, 99)
+    pass_by(folder.db, 40)
     assert (await collect_idle(database, TERMS)).links == 0
     assert has(folder.db, b"idle")
 

@@ -39,8 +39,9 @@ def test_each_of_it_says_why(folder: Folder) -> None:
     pass_by(db, 10 * DAY)
     db.execute("insert into garbage (object, size, why) values ('abc', 5, 'it was in the way')")
     [trashed] = trash.ended(db, 9)
+    [since] = db.execute("select since from idle_manifest").fetchone()
     everything = found(folder)
-    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 10 * DAY))
+    day = time.strftime("%Y-%m-%d", time.gmtime(since))
     orphaned = f"its index or subject was deleted on {day}, and nothing else keeps it"
     ended = "deleted by anonymous, and its time in the trash is up"
     needless = "no manifest of team/app needs it, for 10 days already"

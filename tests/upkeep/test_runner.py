@@ -148,12 +148,13 @@ async def test_whoever_stops_hands_back_and_another_goes_on(database: SQLiteData
 async def test_a_lease_that_lapsed_is_taken_over(database: SQLiteDatabase) -> None:
     async with running(database, Counter().job()):
         await auntil(lambda: standing(database).leased(time.time()))
-    steal(database, seconds=1)
+    steal(database)
     counter = Counter(upto=1)
     counter.may.release()
     async with running(database, counter.job()):
         await asyncio.sleep(0.3)
         assert counter.seen == []
+        steal(database, seconds=0)
         await auntil(lambda: counter.seen == [0])
 
 
@@ -247,7 +248,7 @@ async def test_what_fails_is_shown_and_tried_again_from_its_cursor(
             raise OSError("https://me:secret@store.test is full")
 
     async with running(database, Job("count", work, 0.01, "")) as metrics:
-        await auntil(lambda: standing(database).failures == 2)
+        await auntil(lambda: standing(database).failures >= 2)
         assert standing(database).progress.error == "https://REDACTED@store.test is full"
         await auntil(lambda: standing(database).succeeded_at is not None)
     assert began[:4] == ["", "1", "1", "1"]
