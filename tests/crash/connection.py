@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -42,11 +43,18 @@ class Answer:
         return dict(error)
 
 
+def await_continue(peer: socket.socket, head: str) -> None:
+    """Send the head of a request, and wait until the registry reads its body."""
+    peer.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+    wanted = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert peer.recv(len(wanted), socket.MSG_WAITALL) == wanted
+
+
 class Connection:
     """Asks one thing after the other; connects anew where the registry closed."""
 
     def __init__(
-        self, address: str, timeout: float = 30, headers: Mapping[str, str] | None = None
+        self, address: str, timeout: float = 60, headers: Mapping[str, str] | None = None
     ) -> None:
         self._connection = http.client.HTTPConnection(address, timeout=timeout)
         self._headers = dict(headers or {})

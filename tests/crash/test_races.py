@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from tests.crash.connection import Connection
+from tests.crash.connection import Connection, await_continue
 from tests.crash.content import MANIFEST, Content, digest_of, image
 from tests.crash.test_sigkill import damage
 from tests.crash.ways import WAYS, finish, forget, post_only, uploads
@@ -99,15 +99,16 @@ def test_a_client_that_stalls_with_many_bytes_keeps_nobody_from_its_upload(
     """Each writes a piece of its own; whoever is done first is the one that counts."""
     registry = start_registry(workers=workers, upkeep_pause="0.1")
     late, timely = Content(5, 3_000_000), Content(9, 3_000_000)
+    store = DiskStore(folder_of(registry.data))
     with Connection(registry.address) as at:
         location = at.expect(202, "POST", uploads("race/app"), b"").location
         with _stalled(registry, location, late, sent=2_000_000) as first:
+            until(lambda: any(size for _, size in store.objects()))
             assert at.expect(202, "PATCH", location, timely.data).size == timely.size
             first.sendall(late.data[2_000_000:])
             assert first.recv(4096).split()[1] == b"409"
         finish(at, location, timely)
     assert registry.blob("race/app", timely.digest) == timely.data
-    store = DiskStore(folder_of(registry.data))
     until(lambda: [size for _, size in store.objects()] == [timely.size])
     assert damage(registry.data, read=True) == []
 
@@ -165,13 +166,12 @@ def test_a_blob_whose_bytes_are_lost_is_healed_by_the_next_push(
 
 
 def _stalled(registry: Registry, location: str, content: Content, sent: int) -> socket.socket:
-    """A PATCH that has sent so many of its bytes, and stops."""
+    """A PATCH that has sent so many of its bytes, and stops; the registry takes them in."""
     host, _, port = registry.address.partition(":")
-    found = socket.create_connection((host, int(port)), timeout=30)
-    length = f"Content-Length: {content.size}\r\n"
-    head = f"PATCH {location} HTTP/1.1\r\nHost: {registry.address}\r\n{length}\r\n"
-    found.sendall(head.encode() + content.data[:sent])
-    time.sleep(0.5)  # what the registry has done with it cannot be seen from outside
+    found = socket.create_connection((host, int(port)), timeout=60)
+    head = f"PATCH {location} HTTP/1.1\r\nHost: {registry.address}\r\n"
+    await_continue(found, f"{head}Content-Length: {content.size}\r\n")
+    found.sendall(content.data[:sent])
     return found
 
 
