@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.upkeep.backup.site import write
 from tests.warm import entrepot
 
 from entrepot.blobstore.place import Place
-from entrepot.db import engine
+from entrepot.db import engine, place
 from entrepot.db.schema import VERSION
 from entrepot.upkeep.backup import document
 from entrepot.upkeep.backup.vault import vault_at
@@ -29,7 +30,9 @@ def dest(tmp_path: Path) -> Path:
     return tmp_path / "dest"
 
 
-def check(data: Path, log: Path, settings: dict[str, str]) -> None:
+def check(data: Path, log: Path, settings: dict[str, str], url: str = "") -> None:
+    with closing(place.find(data, url).connect()) as db:  # of what is long over by now
+        db.execute("update trash set until = ?", (time.time() + 3600,))
     registry = Registry(data, log, settings)
     registry.start()
     try:
@@ -74,7 +77,7 @@ def test_it_comes_back_into_postgresql(dest: Path, tmp_path: Path, database_url:
     config = write(tmp_path / "new.toml", data=tmp_path / "new", database_url=database_url)
     done = entrepot("backup", "restore", str(dest), *config)
     assert done.status == 0, done
-    check(tmp_path / "new", tmp_path / "new.log", {"ENTREPOT_CONFIG": config[1]})
+    check(tmp_path / "new", tmp_path / "new.log", {"ENTREPOT_CONFIG": config[1]}, database_url)
 
 
 def test_a_newer_one_says_what_to_do(dest: Path, tmp_path: Path) -> None:
