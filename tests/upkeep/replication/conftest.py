@@ -21,8 +21,6 @@ from entrepot.db.generation import Generation
 from entrepot.db.replication_tags import Item, Standing
 from entrepot.db.replications import Direction, Replication
 
-WITHIN = 30.0
-
 Office = Callable[..., Served]
 """Serves a registry that may copy to this machine: `office("near")`."""
 

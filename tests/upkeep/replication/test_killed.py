@@ -1,5 +1,6 @@
 """A registry that is killed while it copies: it goes on, and nothing is half there meanwhile."""
 
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -7,17 +8,30 @@ from typing import Any
 import httpx
 from tests.content import put_image
 from tests.registry import serving
-from tests.upkeep.replication.conftest import held, items, rule, still, whole
+from tests.upkeep.replication.conftest import held, items, rule, still, tell, whole
 from tests.upstream.peer import docker_registry
 from tests.waiting import until
 
+from entrepot.db import place
+from entrepot.db.replication_tags import State
 from entrepot.db.replications import Direction
 
 APP = "team/app"
 SETTINGS: dict[str, Any] = {"outbound_allow": "127.0.0.0/8", "upkeep_pause": 0.2}
-LAYERS = [Random(number).randbytes(400_000) for number in range(6)]
-RATE = 600_000
-"""Bytes a second: some seconds for all of it."""
+LAYERS = [Random(size).randbytes(size) for size in (20_000, *range(400_000, 400_005))]
+RATE = 60_000
+"""Bytes a second: the first one comes soon, the last one long after the kill."""
+
+
+def hurry(data: Path) -> None:
+    """Have the rest come as fast as it can."""
+    with closing(place.find(data, "").connect()) as db, db.exclusive():
+        db.execute("update replication set rate = null")
+    tell(data)
+
+
+def done(data: Path) -> int:
+    return sum(item.state is State.DONE for item in items(data, "far"))
 
 
 def test_one_that_pushes(tmp_path: Path) -> None:
@@ -33,6 +47,7 @@ def test_one_that_pushes(tmp_path: Path) -> None:
         assert len(copied) < 6
         for number in copied:
             whole(url, APP, f"1.{number}")
+        hurry(near.data)
         near.start()
         still(near.data, "far")
         assert [held(url, APP, f"1.{number}") for number in range(6)] == pushed
@@ -51,10 +66,12 @@ def test_one_that_pulls(tmp_path: Path) -> None:
         rule(near.data, "far", far.url, direction=Direction.PULL, rate=RATE)
         until(lambda: any(held(near.url, APP, f"1.{number}") for number in range(6)))
         near.kill()
+        assert done(near.data) < 6
+        hurry(near.data)
         near.start()
         still(near.data, "far")
         assert [held(near.url, APP, f"1.{number}") for number in range(6)] == pushed
-        assert {item.state.value for item in items(near.data, "far")} == {"done"}
+        assert done(near.data) == 6
         for number in range(6):
             whole(near.url, APP, f"1.{number}")
 
@@ -70,7 +87,9 @@ def test_the_one_that_is_pushed_to(tmp_path: Path) -> None:
         rule(near.data, "far", far.url, rate=RATE)
         until(lambda: any(held(far.url, APP, f"1.{number}") for number in range(6)))
         far.kill()
+        assert done(near.data) < 6
         far.start()
+        hurry(near.data)
         still(near.data, "far")
         assert [held(far.url, APP, f"1.{number}") for number in range(6)] == pushed
         for number in range(6):

@@ -61,7 +61,7 @@ def test_one_that_hangs_holds_up_neither_others_nor_the_end(tmp_path: Path, peer
         rule(near.data, "deaf", f"http://127.0.0.1:{deaf.getsockname()[1]}")
         rule(near.data, "far", peer)
         still(near.data, "far")
-        assert standing(near.data, "deaf").waiting == 1
+        until(lambda: standing(near.data, "deaf").waiting == 1)
         began = time.monotonic()
         near.stop()
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 30, "half of the time that the deaf one has to answer"
