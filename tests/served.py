@@ -67,7 +67,9 @@ class Served:
             return read(sock, request.partition(b" ")[0].decode("latin-1"))
 
     def settle(self) -> "Served":
-        """Wait until each job has run once, so that none of them comes between."""
+        """Wait until each job has run once, so that none of them comes between; before there are
+        webhooks or replications, since those who follow them do not end.
+        """
         deadline = time.monotonic() + 60
         with closing(sqlite3.connect(self.folder / engine.FILE)) as db:
             while db.execute("select count(ended_at) < max(1, count(*)) from job").fetchone()[0]:

@@ -123,10 +123,10 @@ def test_one_repository_needs_no_catalogue(near: Served, far: httpx.Client) -> N
 def test_what_is_damaged_here_comes_again(
     kind: quarantine.Kind, near: Served, far: httpx.Client
 ) -> None:
+    near.settle()
     one = give(far, APP, "1.0", LAYERS[0], b"small")
     rule(near.folder, "far", url(far), direction=PULL)
     still(near.folder, "far")
-    near.settle()
     with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
         for each in quarantine.after(db, kind, 0, 10):
             assert quarantine.quarantine(db, each, "test")

@@ -128,10 +128,10 @@ def test_a_compare_finds_what_is_missing_or_other(near: Served, far: str) -> Non
 
 
 def test_a_tag_that_cannot_be_compared_holds_up_no_other(near: Served, peer: str) -> None:
+    near.settle()
     one, two = (put_image(near.client, APP, f"{n}.0", LAYERS[n]) for n in (1, 2))
     rule(near.folder, "far", peer)
     still(near.folder, "far")
-    near.settle()
     with closing(place.find(near.folder, "").connect()) as db, db.exclusive():
         for each in quarantine.manifests(db, one):
             assert quarantine.quarantine(db, each, "test")
