@@ -274,7 +274,7 @@ def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
         address = ("::1" if "IPv6" in request.param else "127.0.0.1", 0)  # type: ignore[assignment]
     with socket.socket(family, socket.SOCK_DGRAM) as listening:
         listening.bind(address)
-        listening.settimeout(10)
+        listening.settimeout(60)
         if request.param == "local":
             yield listening, f"syslog:{address}"
         else:
@@ -304,7 +304,7 @@ async def test_a_syslog_that_is_not_there_gets_all_when_it_comes(
         async with following(database, f"syslog:{tmp_path / 'log'}"):
             await auntil(lambda: "cannot be copied" in caplog.text)
             listening.bind(str(tmp_path / "log"))
-            listening.settimeout(10)
+            listening.settimeout(60)
             messages = [await asyncio.to_thread(listening.recv, 9000) for _ in range(3)]
     assert [HEAD.fullmatch(message.decode()) is not None for message in messages] == [True] * 3
 

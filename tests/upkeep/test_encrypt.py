@@ -319,13 +319,12 @@ async def test_it_stops_at_once_when_the_process_ends(
     folder: Folder, database: SQLiteDatabase, store: EncryptedStore
 ) -> None:
     add(folder, bytes(5_000_000))
-    running = asyncio.create_task(encrypt(database, store, nobody, rate=100_000))
+    running = asyncio.create_task(encrypt(database, store, nobody, rate=10_000))
     await asyncio.sleep(0.3)
-    began = asyncio.get_running_loop().time()
     running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with asyncio.timeout(60):  # of the minutes that it has to do
+        await asyncio.gather(running, return_exceptions=True)
     assert running.cancelled()
-    assert asyncio.get_running_loop().time() - began < 20
     await database.read(lambda db: None)
     done = await encrypt(database, store, nobody)
     assert done.blobs == 2

@@ -94,7 +94,7 @@ class Post:
 
     def tried(self, hook: Webhook, times: int) -> bool:
         """Whether the first delivery was tried so many times."""
-        return [each.attempts for each in self.all(hook)][:1] == [times]
+        return any(each.attempts >= times for each in self.all(hook)[:1])
 
     def states(self, hook: Webhook) -> list[State]:
         return [each.state for each in self.all(hook)]
@@ -139,10 +139,14 @@ async def test_kinds_that_it_does_not_want_do_not_come(post: Post, receiver: Rec
 
 
 async def test_order_in_a_repository_while_others_go_beside(post: Post, receiver: Receiver) -> None:
-    """Every third message fails the first time, and the receiver takes its time."""
+    """Every third message fails the first time, and the first waits until it is not alone."""
     seen: set[str] = set()
+    together = threading.Event()
 
     def answer(got: Got) -> Answer:
+        if receiver.most_at_once > 1:
+            together.set()
+        together.wait(60)
         time.sleep(0.002)
         number = str(got.document["id"])
         if int(number) % 3 == 0 and number not in seen:
