@@ -1,4 +1,7 @@
-"""A process that does one job: to count, a line for each number; run as `counting FOLDER FILE`."""
+"""A process that does one job: to count, a line for each number; run as `counting FOLDER FILE`.
+
+It waits before the number that the file `gate` beside the other says.
+"""
 
 import asyncio
 import os
@@ -18,6 +21,8 @@ UPTO = 300
 async def main(folder: Path, file: Path, url: str = "") -> None:
     async def count(run: Run) -> None:
         for number in range(int(run.cursor or 0), UPTO):
+            while number >= int(file.with_name("gate").read_text()):  # noqa: ASYNC110 - another's
+                await asyncio.sleep(0.01)
             with file.open("a") as lines:
                 lines.write(f"{number} {os.getpid()}\n")
             await run.progress(number + 1, UPTO, cursor=str(number + 1))

@@ -35,6 +35,12 @@ class Counting:
     def file(self) -> Path:
         return self.folder / "lines"
 
+    def let(self, upto: int) -> None:
+        """Have them count to a number, and wait there: so whoever counts does until it is met."""
+        new = self.folder / "new"
+        new.write_text(f"{upto}")
+        new.rename(self.folder / "gate")
+
     def start(self) -> None:
         command = [sys.executable, counting.__file__, str(self.folder), str(self.file)]
         self.processes.append(subprocess.Popen([*command, *([self.url] if self.url else [])]))
@@ -60,6 +66,7 @@ def counters(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Countin
         jobs.enlist(db, [("count", "Counts.", None)])
         jobs.ask(db, "count")
         found = Counting(tmp_path, db, url)
+        found.let(0)
         yield found
         for process in found.processes:
             process.kill()
@@ -71,16 +78,23 @@ def over(db: Connection) -> bool:
     return found is not None and found.succeeded_at is not None
 
 
+def reached(db: Connection) -> int:
+    found = jobs.find(db, "count")
+    return found.progress.done if found else 0
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["killed", "stopped"])
 def test_another_goes_on_where_it_was(counters: Counting, end: signal.Signals) -> None:
     for _ in range(2):
         counters.start()
     for beyond in (20, 120):
+        counters.let(beyond + 60)
         process = counters.counter(beyond)
         process.send_signal(end)
         process.wait(60)
         counters.processes.remove(process)
         counters.start()
+    counters.let(counting.UPTO)
     until(lambda: over(counters.db))
     lines = counters.lines()
     numbers = [number for number, _ in lines]
@@ -93,11 +107,14 @@ def test_one_that_hangs_is_followed_and_does_no_more(counters: Counting) -> None
     """As seen by another: its lease has lapsed. When it wakes up it finds that, and stops."""
     for _ in range(2):
         counters.start()
+    counters.let(30)
     process = counters.counter(20)
-    with counters.db.exclusive():  # nothing takes SQLite's lock from one that hangs with it
+    until(lambda: reached(counters.db) == 30)  # it writes nothing then: it might hang with a lock
+    with counters.db.exclusive():
         os.kill(process.pid, signal.SIGSTOP)
         time.sleep(0.1)
         counters.db.execute("update job set lease_until = 0")
+    counters.let(counting.UPTO)
     until(lambda: counters.lines()[-1][1] != process.pid)
     os.kill(process.pid, signal.SIGCONT)
     until(lambda: over(counters.db))
