@@ -1,22 +1,26 @@
 """Keys are changed and old data is encrypted while clients pull, however often that is killed."""
 
+import os
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 from tests.content import begin, digest, put_blob, put_image
 from tests.crash.test_sigkill import KEY, damage
-from tests.db.pushed import blob
+from tests.db import pushed
 from tests.registry import Registry, StartRegistry
+from tests.upkeep.conftest import keep
 from tests.waiting import until
 
 from entrepot.blobstore.disk import DiskStore, folder_of
-from entrepot.db import engine, keyed
+from entrepot.db import blobs, engine, keyed
+from entrepot.db.blobs import Blob
 from entrepot.encryption.keys import Keyring, MasterKey
 
 APP = "team/app"
@@ -115,7 +119,18 @@ def fill_more(data: Path) -> None:
     """So many that nobody has them sealed anew before he is killed."""
     with closing(engine.connect(data, Keyring((OLD,)))) as db, db.exclusive():
         for number in range(3000):
-            blob(db, PLANTED + b"more %d" % number)
+            pushed.blob(db, PLANTED + b"more %d " % number + os.urandom(9))
+
+
+def fill_more_objects(data: Path) -> None:
+    """More blobs that lie plain."""
+    store = DiskStore(folder_of(data))
+    with closing(engine.connect(data)) as db, db.exclusive():
+        for _ in range(BLOBS):
+            content = PLANTED + os.urandom(300_000)
+            name, found = keep(store, content)
+            pushed.settled(db, name, name, len(content))
+            blobs.add(db, pushed.APP, found, Blob(len(content), None, name), renew=False)
 
 
 _COUNTED = {"piece": "number is not null", "manifest": "1 = 1", "blob": "content is not null"}
@@ -140,35 +155,43 @@ def ask(data: Path, job: str) -> None:
     """As the API has it asked for."""
 
     def asked() -> bool:
-        with closing(sqlite3.connect(data / engine.FILE, timeout=10)) as db, db:
+        with closing(sqlite3.connect(data / engine.FILE, timeout=60)) as db, db:
             return db.execute("update job set asked = 1 where name = ?", (job,)).rowcount == 1
 
     until(asked)
 
 
-def kill_until_done(registry: Registry, job: str, *keys: str) -> int:
-    """Kill it at any moment of the work, and start it again; how often that took."""
-    chance = random.Random()
+def kill_until_done(registry: Registry, job: str, more: Callable[[Path], None]) -> None:
+    """Kill it at any moment of the work, and start it again until all is done; where that was so
+    before any kill, there is `more` to do.
+    """
+    chance, was_cut = random.Random(), False
+    ask(registry.data, job)
     for kills in range(MOST_KILLS):
-        if not left(registry.data, *keys):
-            return kills
-        if kills == 0:
-            ask(registry.data, job)
         # Each time a little later: a slow machine comes to an end, too.
-        time.sleep(chance.uniform(0.0, 0.2 + kills * 0.02))
+        time.sleep(chance.uniform(0.0, 0.2 + kills * 0.05))
         registry.kill()
+        rest = left(registry.data, KEY.id)
+        if not (rest or was_cut):
+            more(registry.data)
+            ask(registry.data, job)
         registry.start()
+        if was_cut and not rest:
+            return
+        was_cut = was_cut or rest > 0
     raise AssertionError("it does not come to an end")
 
 
+@pytest.mark.timeout(600)
 def test_old_blobs_are_encrypted(start_registry: StartRegistry) -> None:
-    registry = start_registry(upload_expiry=2, upkeep_pause="0.2", access_log=False)
+    registry = start_registry(upkeep_pause="0.2", access_log=False)
     wanted = fill(registry)
     registry.stop()
     registry.settings["ENTREPOT_ENCRYPTION_KEY"] = KEY.line
+    registry.settings["ENTREPOT_UPLOAD_EXPIRY"] = "10"  # of pieces that killed ones leave, too
     registry.start()
     with pulling(registry, wanted):
-        assert kill_until_done(registry, "encrypt-old", KEY.id) > 1
+        kill_until_done(registry, "encrypt-old", fill_more_objects)
     with httpx.Client(base_url=registry.url, timeout=30) as client:
         for path, content in wanted.items():
             assert client.get(path).content == content
@@ -187,6 +210,7 @@ def pieces(data: Path) -> int:
         return found
 
 
+@pytest.mark.timeout(600)
 def test_a_key_is_changed(start_registry: StartRegistry) -> None:
     registry = start_registry(encryption_key=OLD.line, access_log=False)
     wanted = fill_rows(registry)
@@ -195,7 +219,7 @@ def test_a_key_is_changed(start_registry: StartRegistry) -> None:
     registry.settings["ENTREPOT_ENCRYPTION_KEY"] = f"{KEY.line},{OLD.line}"
     registry.start()
     with pulling(registry, wanted):
-        assert kill_until_done(registry, "rekey", KEY.id) > 1
+        kill_until_done(registry, "rekey", fill_more)
         until(lambda: used(registry.data, OLD) == {KEY.id})
     registry.stop()
     registry.settings["ENTREPOT_ENCRYPTION_KEY"] = KEY.line
