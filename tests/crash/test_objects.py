@@ -6,9 +6,8 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def resident(registry: Registry, *, most: bool = False) -> int:
 
 def connect(registry: Registry) -> socket.socket:
     host, _, port = registry.address.rpartition(":")
-    return socket.create_connection((host, int(port)), 10)
+    return socket.create_connection((host, int(port)), 60)
 
 
 def large() -> Iterator[bytes]:
@@ -162,11 +161,15 @@ def test_a_store_that_goes_away_and_comes_back(
     assert [found for found in check(registry) if found["kind"] == "damage"] == []
 
 
-def push_slowly(client: httpx.Client, content: bytes) -> httpx.Response:
-    """Push in a second or so; what was said at its end, or of what failed."""
+def push_slowly(
+    client: httpx.Client, content: bytes, amid: Callable[[], None] = lambda: None
+) -> httpx.Response:
+    """Push in a second or so, with something amid it; what was said in the end, or of a failure."""
 
     def slowly() -> Iterator[bytes]:
         for start in range(0, len(content), MIB):
+            if start == 10 * MIB:
+                amid()
             yield content[start : start + MIB]
             time.sleep(0.03)
 
@@ -183,10 +186,13 @@ def test_pushes_outlive_a_short_cut(start_registry: StartRegistry, bucket: Bucke
         settings = {**bucket.settings, "storage_endpoint": f"http://127.0.0.1:{link.port}"}
         registry = start_registry(**settings)
         with httpx.Client(base_url=registry.url, timeout=60) as client:
-            threading.Timer(0.3, link.cut).start()
-            threading.Timer(0.8, link.mend).start()
 
-            tries = [push_slowly(client, content)]
+            def cut() -> None:
+                link.cut()
+                time.sleep(0.5)
+                link.mend()
+
+            tries = [push_slowly(client, content, cut)]
             if tries[0].status_code == 503:  # cut amid an answer, which obstore cannot ask again
                 tries.append(push_slowly(client, content))
             assert tries[-1].status_code == 201, [each.text for each in tries]

@@ -78,10 +78,11 @@ class Link:
     async def _stop(self) -> None:
         self._server.close()
         self._reset()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.sleep(0)  # who came just now begins, and so closes what was opened
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _reset(self) -> None:
         for writer in self._open:
