@@ -58,7 +58,7 @@ class Served:
         self.client = httpx.Client(base_url=self.url, timeout=30, verify=False)
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=15)
+        return socket.create_connection(self.address, timeout=60)
 
     def raw(self, request: bytes) -> Reply:
         """Send these very bytes, read one answer."""

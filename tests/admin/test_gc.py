@@ -1,6 +1,5 @@
 """Garbage over the API: what would go is told, and goes at once on request."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -32,9 +31,8 @@ def pusher(office: Office) -> Iterator[httpx.Client]:
 
 def pass_by(office: Office, seconds: float) -> None:
     """Have so much time go by for all that is idle."""
-    with closing(sqlite3.connect(office.served.folder / engine.FILE)) as db:
+    with closing(engine.connect(office.served.folder)) as db:
         db.execute("update repository_blob set idle_since = idle_since - ?", (seconds,))
-        db.commit()
 
 
 def test_what_would_go_is_told_and_goes(office: Office, pusher: httpx.Client) -> None:

@@ -210,7 +210,7 @@ def test_on_the_command_line(house: House, tmp_path: Path) -> None:
             other = f"http://{listener.netloc}/favicon.ico"
             assert httpx.get(other).status_code == 404, "that was no answer"
             assert "back to the terminal" in browser.get(answer.headers["location"]).text
-        output, error = process.communicate(timeout=30)
+        output, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
     assert "user:alice is logged in" in output
     done = entrepot("whoami", "--json", ENTREPOT_CONTEXTS=contexts)

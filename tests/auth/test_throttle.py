@@ -1,8 +1,19 @@
 """Failed logins: how long the next one waits, by account and by address."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
+from entrepot.auth import throttle as throttles
 from entrepot.auth.throttle import FREE_ACCOUNT, FREE_ADDRESS, LONGEST, Throttle
+
+
+@pytest.fixture(autouse=True)
+def _stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time goes by but what a test lets go by."""
+    now = time.monotonic()
+    monkeypatch.setattr(throttles, "time", SimpleNamespace(monotonic=lambda: now))
 
 
 def failed(times: int, account: str = "alice", address: str = "192.0.2.1") -> Throttle:

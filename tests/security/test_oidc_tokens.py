@@ -422,9 +422,10 @@ async def test_ssrf_dns_rebinding() -> None:
         assert host == "rebind.test"
         return answers.pop(0)
 
-    with elsewhere("rebind.test", "127.0.0.2") as party, socket.socket() as inside:
-        inside.bind(("127.0.0.1", party.port))
-        inside.listen()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as inside,
+        elsewhere("rebind.test", "127.0.0.2", inside.getsockname()[1]) as party,
+    ):
         inside.setblocking(False)
         party.says["/"] = Says()
         outbound = Outbound((network("127.0.0.2"),), resolve)

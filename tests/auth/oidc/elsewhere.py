@@ -51,13 +51,18 @@ class Elsewhere:
 
 @contextmanager
 def elsewhere(
-    name: str = "127.0.0.1", host: str = "127.0.0.1", *, tls: bool = True, **issued: Any
+    name: str = "127.0.0.1",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    tls: bool = True,
+    **issued: Any,
 ) -> Iterator[Elsewhere]:
     """Serve at `host`, with a certificate for `name`, until the block ends.
 
     `issued` says more of the certificate, as `not_after=…`.
     """
-    with ThreadingHTTPServer((host, 0), BaseHTTPRequestHandler) as server:
+    with ThreadingHTTPServer((host, port), BaseHTTPRequestHandler) as server:
         port = server.server_address[1]
         party = Elsewhere(f"{'https' if tls else 'http'}://{name}:{port}", port)
         server.RequestHandlerClass = handler(party)

@@ -103,7 +103,7 @@ def test_not_an_issuer(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "taken"), [(-301, False), (-31, False), (-25, True), (25, True)]
+    ("seconds", "taken"), [(-301, False), (-31, False), (-10, True), (25, True)]
 )
 async def test_clocks_may_differ_a_little(github: Issuing, seconds: int, *, taken: bool) -> None:
     token = github.token(exp=int(time.time()) + seconds, iat=None)
