@@ -10,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from entrepot.auth.ca_folder import Pair
 
+HANGS = 60
+"""Seconds for which it waits where a test lets it hang."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -32,6 +35,11 @@ class Say:
 
 
 Answer = Callable[[Asked], Say]
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """Beyond these who connects tries again a second later."""
 
 
 class Scripted:
@@ -65,7 +73,7 @@ def scripted(
                 body = say.body[: say.cut or None]
                 if say.gate is not None:
                     self.wfile.write(body[: say.halt])
-                    say.gate.wait(20)
+                    say.gate.wait(HANGS)
                     body = body[say.halt :]
                 with contextlib.suppress(ConnectionError):
                     self.wfile.write(body)
@@ -78,7 +86,7 @@ def scripted(
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(where, Handler)
+    server = _Server(where, Handler)
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.cert, tls.key)

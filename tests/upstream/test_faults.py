@@ -331,12 +331,13 @@ def test_a_registry_that_stores_slowly_is_waited_for() -> None:
         if asked.method == "POST":
             return Say(202, headers={"location": "/v2/app/blobs/uploads/1"})
         if asked.method == "PUT":
-            threading.Event().wait(1.0)
+            threading.Event().wait(1.5)
             return Say(201)
         return Say(404)
 
-    with scripted(slow) as server, closing(Http(f"http://{server.address}", timeout=0.2)) as http:
+    with scripted(slow) as server, closing(Http(f"http://{server.address}", timeout=0.5)) as http:
         there = RegistryRepository(http, Repository("app"))
         there.put_blob(Blob(Digest.of(EMPTY), len(EMPTY)), iter((EMPTY,)))
         there.put_manifest(Manifest.read(dump(image(EMPTY)), ""), "1")
-        assert [each.method for each in server.asked] == ["POST", "PUT", "PUT"]
+        puts = server.paths("PUT")
+        assert len(puts) == 2, "what takes longer than an answer may was sent again"

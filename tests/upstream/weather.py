@@ -42,6 +42,8 @@ _LONG = 120
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
     def handle_error(self, *_: object) -> None:
         """Nothing: the cache cuts connections that it needs no more."""
 

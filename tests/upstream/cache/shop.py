@@ -18,7 +18,7 @@ from tests.content import (
     image,
     index,
 )
-from tests.upstream.scripted import Asked, Say, Scripted, scripted
+from tests.upstream.scripted import HANGS, Asked, Say, Scripted, scripted
 
 LAYER = Random(7).randbytes(3_000_000)
 SMALL = Random(8).randbytes(3_000)
@@ -67,7 +67,7 @@ class Shop:
     def answer(self, asked: Asked) -> Say:
         troubled = asked.path.endswith(self.ends)
         if self.hangs is not None and troubled:
-            self.hangs.wait(20)
+            self.hangs.wait(HANGS)
         if self.says is not None and troubled:
             return self.says
         if asked.path == "/v2/":
@@ -117,11 +117,11 @@ class Shop:
     def _blob(self, asked: Asked, content: bytes) -> Say:
         start = int(asked.headers.get("range", "bytes=0-")[6:-1])
         rest = content[start:]
+        cut = self.cut if len(rest) > self.cut else 0
         if self.gate is not None and asked.method == "GET" and len(content) > 10_000:
             if self.halt > start:
-                return Say(200, rest, halt=self.halt - start, gate=self.gate)
-            self.gate.wait(20)
-        cut = self.cut if len(rest) > self.cut else 0
+                return Say(200, rest, cut=cut, halt=self.halt - start, gate=self.gate)
+            self.gate.wait(HANGS)
         if start and self.parts != 206:
             return Say(self.parts)
         return Say(206 if start else 200, rest, cut=cut)

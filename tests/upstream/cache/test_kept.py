@@ -9,7 +9,8 @@ from tests.content import EMPTY, OCI_INDEX, OCI_MANIFEST, digest, dump
 from tests.registry import MANIFESTS
 from tests.upstream.cache.conftest import HOST, Caching
 from tests.upstream.cache.shop import INDEX, LAYER, MANIFEST, SMALL, opened
-from tests.upstream.cache.test_fetching import APP, manifest, pull
+from tests.upstream.cache.test_fetching import APP, is_kept, manifest, pull
+from tests.waiting import until
 from tests.warm import entrepot
 
 ONLY = {"cache-control": "only-if-cached", "accept": MANIFESTS}
@@ -26,7 +27,7 @@ def statuses(client: httpx.Client) -> list[int]:
 
 def test_nothing_is_fetched_and_no_answer_lasts(caching: Caching) -> None:
     with opened() as (shop, server):
-        client = caching(server.address, tag_seconds=0.01).client
+        client = caching(server.address, tag_seconds=0).client
         assert statuses(client) == [404] * 5
         assert server.paths() == []
         pull(client)
@@ -71,6 +72,7 @@ def test_a_drill(caching: Caching, words: tuple[str, ...], state: str, then: boo
         if "--read-layers" in words:  # what it reads is kept from then on
             status, found = drill(*words)
             assert (status, found["copies"][0]["state"]) == (1, "not kept")
+            until(lambda: is_kept(cache.client, LAYER))
         status, found = drill(*words)
         assert (found["copies"][0]["state"], found["served_by"]) == (state, address)
         assert found["then_served_by"] == (address if then else None)

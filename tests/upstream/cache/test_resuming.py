@@ -1,5 +1,6 @@
 """What broke off for good goes on with the next who asks, where the store can be read meanwhile."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -24,7 +25,8 @@ CUT_OFF = (httpx.RemoteProtocolError, httpx.ReadError)
 def broken_off(caching: Caching) -> Iterator[tuple[Served, Scripted, Shop]]:
     """A cache that has the first part of a layer."""
     with opened() as (shop, server):
-        shop.cut = 900_000
+        shop.cut = shop.halt = 900_000
+        shop.gate = gate = threading.Event()
         served = caching(server.address)
         manifest(served.client)
         path = f"/v2/{APP}/blobs/{digest(LAYER)}"
@@ -32,9 +34,10 @@ def broken_off(caching: Caching) -> Iterator[tuple[Served, Scripted, Shop]]:
             parts = answer.iter_bytes()
             next(parts)
             shop.says = Say(403)
+            gate.set()
             with pytest.raises(CUT_OFF):
                 b"".join(parts)
-        shop.says, shop.cut = None, 0
+        shop.says, shop.cut, shop.gate = None, 0, None
         yield served, server, shop
 
 
@@ -91,9 +94,9 @@ def test_another_repository_gets_nothing_of_it(caching: Caching) -> None:
 def test_what_nobody_goes_on_with_is_given_up(caching: Caching) -> None:
     with broken_off(caching) as (served, _, _), closing(engine.connect(served.folder)) as db:
         (piece,) = left(db)
-        with db.exclusive():
+        with db.exclusive():  # before anybody takes the garbage away
             fetches.expire(db, -10)
-        assert left(db) == []
-        garbage = db.execute("select object from garbage").fetchall()
-        open_ = db.execute("select count(*) from piece").fetchall()
+            assert left(db) == []
+            garbage = db.execute("select object from garbage").fetchall()
+            open_ = db.execute("select count(*) from piece").fetchall()
         assert (garbage, open_) == ([(piece,)], [(0,)])

@@ -10,11 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import waiting
 from tests.content import EMPTY, digest, dump, image
 from tests.served import Served
 from tests.upstream.cache.conftest import Caching
-from tests.upstream.cache.shop import Shop, opened
-from tests.upstream.cache.test_fetching import APP, blob, manifest
+from tests.upstream.cache.shop import OTHER, Shop, opened
+from tests.upstream.cache.test_fetching import APP, blob, is_kept, manifest
 from tests.upstream.cache.test_stale import rows
 
 from entrepot.db import (
@@ -52,15 +53,22 @@ def test_how_much_goes(used: int, quota: int | None, goes: int) -> None:
     assert excess(Usage("hub", tags=used, quota_tags=quota)) == Room(0, goes)
 
 
+def pulled(served: Served, shop: Shop, number: int) -> None:
+    """Pull an image; it is kept in the end."""
+    shop.tags[f"{number}"] = IMAGES[number]
+    shop.manifests.append(IMAGES[number])
+    shop.blobs.append(LAYERS[number])
+    assert manifest(served.client, f"{number}").content == IMAGES[number]
+    assert blob(served.client, LAYERS[number]).content == LAYERS[number]
+    waiting.until(lambda: is_kept(served.client, LAYERS[number]))
+
+
 def fill(served: Served, shop: Shop, count: int) -> None:
     """Pull images, the first one longest ago."""
     for number in range(count):
-        shop.tags[f"{number}"] = IMAGES[number]
-        shop.manifests.append(IMAGES[number])
-        shop.blobs.append(LAYERS[number])
-        assert manifest(served.client, f"{number}").content == IMAGES[number]
-        assert blob(served.client, LAYERS[number]).content == LAYERS[number]
-    time.sleep(1.2)  # until it was written down what was pulled
+        pulled(served, shop, number)
+    use = "select count(*) from manifest_use"  # which is written down a second later
+    waiting.until(lambda: rows(served, use) == [(count,)])
     with closing(engine.connect(served.folder)) as db, db.exclusive():
         for number in range(count):
             for table, column in (("manifest_use", "at"), ("manifest", "created_at")):
@@ -148,15 +156,15 @@ def test_a_tag_too_many_is_served_and_not_kept(caching: Caching) -> None:
 def test_room_for_a_tag_is_made_at_once(caching: Caching) -> None:
     with opened() as (shop, server):
         served = caching(server.address, tag_seconds=0.1)
-        fill(served, shop, 2)
-        limit(served, None, 2)
-        shop.tags["new"] = IMAGES[2]
+        fill(served, shop, 6)
+        limit(served, None, 6)
+        shop.tags["new"] = OTHER
         deadline = time.monotonic() + 60
         while "new" not in kept(served):
-            assert manifest(served.client, "new").content == IMAGES[2]
+            assert manifest(served.client, "new").content == OTHER
             assert time.monotonic() < deadline, kept(served)
             time.sleep(0.2)
-        assert kept(served) == ["1", "new"]
+        assert kept(served) == ["2", "3", "4", "5", "new"]
 
 
 def test_a_signatures_tag_goes_with_its_image(caching: Caching) -> None:
@@ -222,7 +230,7 @@ def test_manifests_and_configurations_may_take_a_little_more(
 ) -> None:
     with opened() as (shop, server):
         served = caching(server.address, tag_seconds=3600)
-        fill(served, shop, 1)
+        pulled(served, shop, 0)  # too young to go
         shop.tags["1"] = IMAGES[1]
         shop.blobs.append(LAYERS[1])
         limit(served, int(usage(served) / (1 + beyond)))

