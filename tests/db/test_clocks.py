@@ -30,7 +30,7 @@ def test_a_lease_of_a_fetch_has_lapsed(db: Connection) -> None:
     fetches.claim(db, WHAT, "first", YEAR)
     assert not fetches.is_taken(db, WHAT)
     assert not fetches.is_others(db, WHAT, "second")
-    assert fetches.claim(db, WHAT, "second", 10)
+    assert fetches.claim(db, WHAT, "second", 60)
     assert fetches.is_others(db, WHAT, "first")
 
 

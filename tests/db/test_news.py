@@ -57,7 +57,7 @@ async def test_of_thousands_only_those_wake_whom_it_concerns(
 
     async def wait(number: int) -> None:
         with news.watch(lambda _, repository: repository == f"team/{number}", "me") as watch:
-            if await watch.wait(30):
+            if await watch.wait(200):
                 woken.append(number)
 
     tasks = [asyncio.create_task(wait(number)) for number in range(3000)]
@@ -95,7 +95,7 @@ async def test_ids_are_in_the_order_of_the_commits(pair: tuple[Database, Databas
         for number in range(20):
             await asyncio.gather(*(database.write(tagged("a/b", str(number))) for _ in range(5)))
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         await asyncio.gather(follow(), write(ours), write(theirs))
     assert found == sorted(set(found))
     assert len(found) == 200

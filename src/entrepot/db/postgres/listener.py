@@ -1,8 +1,8 @@
 """`Listener`: hears of what other replicas write, by LISTEN; and knows when it does not.
 
 Now and then it asks without any news, so that a connection that was cut without a word shows. Where
-the last answer is older than `PATIENCE` the log is not current, whatever the thread is stuck in: a
-watchdog on the event loop says so. How far it has heard it tells the others (`peers`).
+the last answer is too old the log is not current, whatever the thread is stuck in: who follows the
+log sees that, and a watchdog on the event loop. How far it has heard it tells the others (`peers`).
 """
 
 import asyncio
@@ -23,8 +23,6 @@ from entrepot.db.postgres.server import Server
 
 BEAT = 0.5
 """Seconds between two questions where there is no news."""
-PATIENCE = 2.0
-"""Seconds after which silence means that changes may have been missed."""
 _LOOK = 0.25
 _PAGE = 1000
 
@@ -40,8 +38,6 @@ class Listener:
         self._peers = peers
         self._news = True
         self._cursor: int | None = None
-        self._beat = -PATIENCE
-        """When the database answered last; by the monotonic clock."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="entrepot-listener", daemon=True)
 
@@ -64,12 +60,8 @@ class Listener:
             await asyncio.sleep(_LOOK)
 
     def _look(self) -> None:
-        alive = time.monotonic() - self._beat < PATIENCE
-        if alive and not self._heard.current:
+        if self._heard.alive and not self._heard.current:
             self._heard.regain()
-        elif not alive and self._heard.current:
-            _log.error("changes are not heard of: nothing is cached until they are again")
-            self._heard.lose()
         self._heard.follow()  # else it would pile up where nobody asks for days
 
     def _run(self) -> None:
@@ -89,12 +81,13 @@ class Listener:
         db.execute(f"listen {CHANNEL}")
         self._news = True
         while not self._closing.is_set():
-            wait = self._beat + BEAT - time.monotonic()
+            now = time.monotonic()
+            wait = self._heard.asked_at + BEAT - now
             if self._news or wait <= 0:
                 self._news = False
                 self._read(db)
                 self._tell(db, self._peers.word(self._cursor or 0))
-                self._beat, wait = time.monotonic(), BEAT
+                self._heard.asked_at, wait = now, BEAT
             for note in db.raw.notifies(timeout=wait, stop_after=1):
                 self._take(note)
         self._tell(db, self._peers.bye())
