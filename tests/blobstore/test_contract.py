@@ -72,7 +72,7 @@ async def _read(store: Store, *pieces: Piece, span: Span | None) -> bytes:
 @settings(
     max_examples=40,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(contents=st.lists(st.tuples(sizes, st.booleans()), min_size=1, max_size=5))
 def test_contents_of_any_size_come_back_whole_and_rightly_hashed(

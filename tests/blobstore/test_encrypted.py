@@ -3,6 +3,7 @@ changed comes out, and spans read no more than they need.
 """
 
 import asyncio
+import contextlib
 import io
 import os
 import random
@@ -209,16 +210,23 @@ def test_a_span_reads_only_its_segments(
     assert read(store, piece, span=span) == CONTENTS[span.start : span.stop]
 
 
-async def test_files_are_closed_when_reading_is_given_up(store: EncryptedStore) -> None:
+async def test_files_are_closed_when_reading_is_given_up(
+    behind: DiskStore, store: EncryptedStore
+) -> None:
     piece = await asyncio.to_thread(write, store, CONTENTS)
-    before = descriptors()
+    assert not is_open(behind.path(piece.name))
     source = await store.open([piece], Span(0, SIZE))
     assert source.stream is not None
     await anext(source.stream)
+    assert is_open(behind.path(piece.name))
     source.close()
-    assert descriptors() == before
+    assert not is_open(behind.path(piece.name))
 
 
-def descriptors() -> int:
-    """How many are open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+def is_open(file: Path) -> bool:
+    """Whether this process has it open."""
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another thread's, which is closed meanwhile
+            if each.readlink() == file:
+                return True
+    return False

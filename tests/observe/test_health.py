@@ -1,7 +1,7 @@
 """Alive, and ready or not."""
 
 import shutil
-import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -40,9 +40,8 @@ def test_database_gone(serve: Serve, what: str) -> None:
 
 def test_database_without_its_tables(serve: Serve) -> None:
     served = serve()
-    db = sqlite3.connect(served.folder / engine.FILE)
-    db.execute("alter table repository rename to other")
-    db.close()
+    with closing(engine.connect(served.folder)) as db, db.exclusive():
+        db.execute("alter table repository rename to other")
     status, checks = ready(served.client)
     assert status == 503
     assert checks["database"].startswith("cannot be read: no such table")

@@ -46,7 +46,7 @@ def lines(registry: Registry, least: int = 1) -> list[str]:
 
 def shout(registry: Registry, target: bytes, agent: bytes = b"t") -> None:
     host, _, port = registry.address.partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
         head = b"GET %b HTTP/1.1\r\nhost: t\r\nuser-agent: %b\r\nconnection: close\r\n\r\n"
         sock.sendall(head % (target, agent))
         while sock.recv(65536):
@@ -65,7 +65,7 @@ def test_access_as_json(start_registry: StartRegistry) -> None:
     assert (last["kind"], last["status"], last["client"]) == ("access", 200, "127.0.0.1")
     assert (last["sent"], last["agent"]) == (len(answer.content), 'a "b"')
     assert abs(last["time"] - time.time()) < 60
-    assert 0 < last["seconds"] < 10
+    assert 0 < last["seconds"] < 60
     assert [line["method"] for line in found] == ["POST", "GET"]
 
 
@@ -118,8 +118,8 @@ def test_error_with_the_requests_id(start_registry: StartRegistry, form: str) ->
     assert "no such" not in answer.text
     text = registry.log.read_text()
     if form == "json":
-        [error] = [json.loads(line) for line in text.split("\n") if '"kind":"error"' in line]
-        assert error["request"] == "find-me"
+        told = [json.loads(line) for line in text.split("\n") if '"kind":"error"' in line]
+        [error] = [each for each in told if each.get("request") == "find-me"]  # jobs fail, too
         assert "sqlite3.OperationalError" in error["traceback"]
     else:
         assert re.search(r"ERROR entrepot\.api: storage failed \(find-me\)\nTraceback", text)
@@ -142,6 +142,5 @@ def test_a_log_that_has_no_room_is_told_of_later() -> None:
 
 
 def break_database(folder: Path) -> None:
-    db = engine.connect(folder)
-    db.execute("alter table repository rename column name to other")
-    db.close()
+    with contextlib.closing(engine.connect(folder)) as db, db.exclusive():
+        db.execute("alter table repository rename column name to other")

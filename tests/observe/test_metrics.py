@@ -116,7 +116,7 @@ def test_uploads_under_way(serve: Serve) -> None:
         until(lambda: value(sample(served.client), "entrepot_uploads_active") == 1)
         slow.sendall(b"123456789")
         assert read(slow).status == 202
-    assert value(sample(served.client), "entrepot_uploads_active") == 0
+    until(lambda: value(sample(served.client), "entrepot_uploads_active") == 0)
     with served.connect() as cut:
         cut.sendall(b"PATCH %b HTTP/1.1\r\nhost: t\r\ncontent-length: 9\r\n\r\n1" % location)
         until(lambda: value(sample(served.client), "entrepot_uploads_active") == 1)
@@ -148,8 +148,8 @@ def test_jobs(serve: Serve) -> None:
     until(ran)
     found = sample(client)
     success = value(found, "entrepot_job_last_success_timestamp_seconds", job="collect")
-    assert success == pytest.approx(now, abs=20)
-    assert value(found, "entrepot_job_last_seconds", job="collect") < 20
+    assert success == pytest.approx(now, abs=120)
+    assert value(found, "entrepot_job_last_seconds", job="collect") < 60
     assert value(found, "entrepot_job_running", job="collect") in (0, 1)
 
 

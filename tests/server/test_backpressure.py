@@ -88,7 +88,7 @@ def test_pipelined_and_not_read(serve_both: "Serve", kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["fast", "app", "large"])
 def test_peer_that_never_reads_is_cut(serve_both: "Serve", kind: str) -> None:
-    limits = Limits(send_timeout=0.3, sweep_interval=0.05)
+    limits = Limits(send_timeout=2, sweep_interval=0.05)
     served = serve_both(app, state={"entrepot.fast": fast}, limits=limits)
     client = served.connect(small_buffer=True)
     ask(client, paths(kind))
@@ -100,12 +100,12 @@ def test_peer_that_never_reads_is_cut(serve_both: "Serve", kind: str) -> None:
 @pytest.mark.parametrize("kind", ["fast", "large"])
 def test_slow_reader_outlives_the_other_limits(serve_both: "Serve", kind: str) -> None:
     """A full transport is no idle connection, nor a head that takes too long."""
-    limits = Limits(header_timeout=0.2, keep_alive=0.2, send_timeout=60, sweep_interval=0.05)
+    limits = Limits(header_timeout=2, keep_alive=2, send_timeout=60, sweep_interval=0.05)
     served = serve_both(app, state={"entrepot.fast": fast}, limits=limits)
     client = served.connect(small_buffer=True)
     ask(client, asked := paths(kind)[:200])
     client.send(b"GET /fast/last HTTP/1.1\r\nHo")
-    time.sleep(1)
+    time.sleep(3)
     client.send(b"st: a\r\n\r\n")
     read_fast(client)
     for _ in asked:

@@ -262,7 +262,7 @@ def status(registry: Registry, issued: Issued | None, folder: Path) -> int | str
         pair.write(issued)
         context.load_cert_chain(pair.cert, pair.key)
     try:
-        return httpx.get(f"{registry.url}/v2/", verify=context).status_code
+        return httpx.get(f"{registry.url}/v2/", verify=context, timeout=60).status_code
     except httpx.TransportError:
         return "refused"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+from tests.waiting import until
 
 from entrepot.auth.authority import Authority
 from entrepot.auth.ca_folder import Folder
@@ -43,9 +44,14 @@ def test_a_stranger_learns_why(
     trustme.CA().issue_cert("robot@example.org").configure_cert(context)
     with pytest.raises(ssl.SSLError, match=r"(?i)unknown.ca"):
         ask(served, context)
-    [record] = [r for r in caplog.records if r.name == "entrepot.tls"]
+    until(lambda: told(caplog))
+    [record] = told(caplog)
     assert record.levelno == logging.WARNING
     assert "a client's certificate is refused: unable to get local issuer" in record.message
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [each for each in caplog.records if each.name == "entrepot.tls"]
 
 
 def test_a_stranger_who_goes_on_talking_is_cut_off(served: "Served", folder: Folder) -> None:
@@ -71,7 +77,7 @@ def test_after_a_failure_others_are_served(served: "Served", folder: Folder) -> 
 
 def ask(served: "Served", context: ssl.SSLContext) -> bytes:
     with (
-        socket.create_connection(("127.0.0.1", served.port), timeout=15) as raw,
+        socket.create_connection(("127.0.0.1", served.port), timeout=60) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as sock,
     ):
         sock.sendall(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.server.conftest import Respond, Serve
@@ -323,10 +324,8 @@ def test_peer_that_leaves_is_noticed(serve_both: "Serve") -> None:
             await send({"type": "http.response.start", "status": 200})
         seen.append("sent")
 
-    served = serve_both(app)
-    served.connect().get().sock.close()
-    served.close()
-    served.wait()
+    serve_both(app).connect().get().sock.close()
+    until(lambda: len(seen) == 2)
     assert seen == [{"type": "http.disconnect"}, "sent"]
 
 

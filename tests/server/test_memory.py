@@ -29,7 +29,7 @@ def port(tmp_path: Path) -> Iterator[int]:
 
 
 def rss(port: int) -> int:
-    with socket.create_connection(("127.0.0.1", port), 10) as client:
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
         client.sendall(b"GET /rss HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         answer = b""
         while data := client.recv(4096):
@@ -54,7 +54,7 @@ def test_64_stalled(port: int, head: bytes, sent: int, bound: int) -> None:
     before = rss(port)
     with contextlib.ExitStack() as stack:
         for _ in range(PEERS):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
             client.sendall(head + bytes(sent))
         time.sleep(0.5)
         assert rss(port) - before < bound

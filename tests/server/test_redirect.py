@@ -36,7 +36,7 @@ class Listening:
             await self._stop.wait()
 
     def connect(self) -> Client:
-        client = Client(socket.create_connection(self.address, timeout=15))
+        client = Client(socket.create_connection(self.address, timeout=60))
         self._clients.append(client)
         return client
 

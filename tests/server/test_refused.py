@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.server.conftest import Serve
 
 SMALL_HEADS = Limits(header_bytes=2000)
-SHORT = Limits(header_timeout=0.2, sweep_interval=0.05)
+SHORT = Limits(header_timeout=2, sweep_interval=0.05)
 
 REFUSED: list[tuple[bytes, int, str, bytes]] = [
     (b"nonsense\r\n\r\n", 400, "", b""),

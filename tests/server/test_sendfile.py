@@ -1,15 +1,16 @@
 """Files as answers: http.response.zerocopysend."""
 
-import asyncio
 import contextlib
 import os
 import random
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.server.cutting import cut_off
 from tests.waiting import until
 
 from entrepot.server import sendfile
@@ -157,7 +158,7 @@ def test_is_cached(path: Path) -> None:
 
 def test_stalled_download_is_cut(serve_both: "Serve", path: Path) -> None:
     app = a_file(path, len(CONTENT), {"offset": 0, "count": len(CONTENT)})
-    served = serve_both(app, limits=Limits(send_timeout=0.3, sweep_interval=0.05))
+    served = serve_both(app, limits=Limits(send_timeout=2, sweep_interval=0.05))
     client = served.connect(small_buffer=True).get()
     client.head()
     served.stop()
@@ -169,13 +170,13 @@ def test_stalled_download_is_cut(serve_both: "Serve", path: Path) -> None:
 def test_slow_download_is_not_cut(serve: "Serve", path: Path) -> None:
     app = a_file(path, len(CONTENT), {"offset": 0, "count": len(CONTENT)})
     client = (
-        serve(app, limits=Limits(send_timeout=1.5, sweep_interval=0.05))
+        serve(app, limits=Limits(send_timeout=6, sweep_interval=0.05))
         .connect(small_buffer=True)
         .get()
     )
     client.head()
-    for start in range(0, 1_500_000, 150_000):  # two seconds in all
-        time.sleep(0.2)
+    for start in range(0, 1_500_000, 150_000):  # longer than that in all
+        time.sleep(0.7)
         assert client.exactly(150_000) == CONTENT[start : start + 150_000]
 
 
@@ -187,10 +188,11 @@ def open_files() -> int:
 def test_broken_off_download_leaves_nothing_open(serve_both: "Serve", path: Path, how: str) -> None:
     send_all = a_file(path, len(CONTENT), {"offset": 0, "count": len(CONTENT)})
     ended: list[type] = []
+    cut = threading.Event()
 
     async def app(*args: Any) -> None:
         try:
-            async with asyncio.timeout(0.2 if how == "app is cancelled" else None):
+            async with cut_off(cut):
                 await send_all(*args)
         except (TimeoutError, ConnectionResetError) as error:
             ended.append(type(error))
@@ -203,6 +205,7 @@ def test_broken_off_download_leaves_nothing_open(serve_both: "Serve", path: Path
     for client in clients:
         client.head()
     if how == "app is cancelled":
+        cut.set()
         assert [client.is_reset() for client in clients] == [True] * 5
     for client in clients:
         client.sock.close()

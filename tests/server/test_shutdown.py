@@ -43,6 +43,7 @@ def app(respond: "Respond", slow: Slow, tmp_path: Path) -> Any:
                 await send({"type": "http.response.zerocopysend", "file": file, "offset": 0})
         elif scope["path"] == "/into":
             data = bytearray()
+            slow.begun.set()
             await scope["extensions"]["entrepot.receive_into"](data.__iadd__)
             await respond(send, b"whole" if data == CONTENT else b"cut")
         else:
@@ -60,7 +61,7 @@ def test_idle_connections_are_closed_at_once(serve_both: "Serve", app: Any, slow
     clients = [served.connect() for _ in range(3)]
     clients[1].get("/slow").answer()
     clients[2].send(b"GET / HTT")
-    time.sleep(0.1)
+    until(lambda: len(served.server.server_state.connections) == 3)
     served.stop()
     served.wait()
     assert [client.rest() for client in clients] == [b""] * 3
@@ -94,7 +95,7 @@ def test_download_in_progress_is_finished(serve_both: "Serve", app: Any) -> None
 @pytest.mark.parametrize("form", ["length", "chunked"])
 @pytest.mark.parametrize("begun", [1000, 5 << 20])
 def test_upload_in_progress_is_finished(
-    serve_both: "Serve", app: Any, form: str, begun: int
+    serve_both: "Serve", app: Any, slow: Slow, form: str, begun: int
 ) -> None:
     served = serve_both(app)
     client = served.connect()
@@ -104,6 +105,7 @@ def test_upload_in_progress_is_finished(
         client.get("/into", "Transfer-Encoding: chunked", method="PUT")
         client.send(b"%x\r\n" % len(CONTENT))
     client.send(CONTENT[:begun])
+    assert slow.begun.wait(60)
     served.stop()
     time.sleep(0.2)
     client.send(CONTENT[begun:] + (b"" if form == "length" else b"\r\n0\r\n\r\n"))

@@ -154,7 +154,7 @@ def test_the_fast_path_knows_the_certificate(
 
 
 def resumed(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSocket:
-    sock = socket.create_connection(("127.0.0.1", port), timeout=15)
+    sock = socket.create_connection(("127.0.0.1", port), timeout=60)
     return context.wrap_socket(sock, server_hostname="localhost", session=session)
 
 

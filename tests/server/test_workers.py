@@ -23,17 +23,21 @@ def test_a_worker_that_loads_slowly_is_waited_for() -> None:
     )
     try:
         assert server.stdout is not None
-        port = int(server.stdout.readline())
+        port, *loads = (server.stdout.readline() for _ in range(3))
+        assert loads == [f"{LOADS}\n"] * 2
         deadline = time.monotonic() + 60
-        while (status := _ask(port)) is None:
+        while (status := _ask(int(port))) is None:
             assert time.monotonic() < deadline, f"nobody answers, though {SECONDS} s are enough"
             time.sleep(0.1)
         assert status == 204
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
-        output, _ = server.communicate()
-    assert output.splitlines() == [LOADS, LOADS], "one was killed meanwhile, and another started"
+        assert server.stdout is not None
+        rest = server.stdout.read()
+        server.stdout.close()
+        server.wait()
+    assert rest == "", "one was killed meanwhile, and another started"
 
 
 def _ask(port: int) -> Any:
