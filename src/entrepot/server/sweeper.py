@@ -12,6 +12,9 @@ from uvicorn.server import ServerState
 
 from entrepot.server.asgi import Headers
 
+_SOON = 0.05
+"""Seconds in which what lies there is read."""
+
 
 class Sweepable(Protocol):
     """What the sweeper looks at."""
@@ -30,6 +33,9 @@ class Sweeper:
         self._loop = loop
         self._connections: set[Sweepable] = set()
         self._running = False
+        self._late = False
+        """This process stood still itself: what has come meanwhile is read before anyone is blamed
+        for having sent nothing."""
         self._headers: Headers | None = None
         self._lines = b""
 
@@ -53,12 +59,14 @@ class Sweeper:
         return self._lines
 
     def _tick(self) -> None:
-        self.now = self._loop.time()
-        for connection in list(self._connections):
-            connection.sweep(self.now)
+        before, self.now = self.now, self._loop.time()
+        self._late = not self._late and self.now - before > 2 * self._interval
+        if not self._late:
+            for connection in list(self._connections):
+                connection.sweep(self.now)
         self._running = bool(self._connections)
         if self._running:
-            self._loop.call_later(self._interval, self._tick)
+            self._loop.call_later(_SOON if self._late else self._interval, self._tick)
 
 
 _sweepers: WeakKeyDictionary[ServerState, Sweeper] = WeakKeyDictionary()
