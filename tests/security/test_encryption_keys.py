@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -123,7 +124,8 @@ def test_the_data(guarded: Guarded) -> None:
     files = [path for path in guarded.registry.data.rglob("*") if path.is_file()]
     assert any(path.suffix == ".sqlite" for path in files)
     for path in files:
-        assert not guarded.shown(path.read_bytes()), path
+        with suppress(FileNotFoundError):  # the registry runs
+            assert not guarded.shown(path.read_bytes()), path
 
 
 def test_the_command_line(guarded: Guarded) -> None:
