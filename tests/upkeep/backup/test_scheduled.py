@@ -1,10 +1,12 @@
 """The server makes backups by itself: one of its processes, and again where that fails."""
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from entrepot.blobstore.place import Place
 from entrepot.db import engine, hold
 from entrepot.encryption.keys import Keyring, MasterKey
 from entrepot.upkeep.backup.order import Order, lines_of
+from entrepot.upkeep.backup.scheduled import _CHILD as CHILD
 from entrepot.upkeep.backup.scheduled import JOB
 
 
@@ -93,6 +96,19 @@ def test_an_order_arrives_as_it_was_given() -> None:
         assert Order.parse(order.dump()) == order
         assert keys not in repr(order)
         assert url not in repr(order)
+
+
+def test_whoever_makes_it_ends_with_a_server_that_was_started_in_the_background(
+    site: Site, tmp_path: Path
+) -> None:
+    """Shells have such a one ignore interrupts."""
+    data, dest, nowhere = site.registry.data, tmp_path / "dest", Place("", "")
+    order = Order(str(dest), nowhere, 1, data, None, "", "", "")
+    shell = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+    with subprocess.Popen([*shell, *CHILD], stdin=PIPE, stdout=PIPE) as child:
+        said, _ = child.communicate(order.dump(), timeout=60)
+    assert (child.returncode, b'"made"' in said) == (1, False)
+    assert list(dest.rglob("backup.json")) == []
 
 
 def test_damage_is_told_and_nothing_is_pruned(nightly: Site) -> None:

@@ -33,9 +33,10 @@ def main() -> int:
     """Do it; 0 where a backup was made."""
     os.nice(_NICE)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service is stopped as a whole
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
     order = Order.parse(sys.stdin.buffer.readline())
-    threading.Thread(target=_follow, name="entrepot-server", daemon=True).start()
     try:
+        threading.Thread(target=_follow, name="entrepot-server", daemon=True).start()
         _say(_made(order))
     except BusyError as error:
         _say({"busy": str(error)})
