@@ -8,13 +8,14 @@ import json
 import random
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from tests.accounts import ADMIN
 from tests.crash.backend import Backend
 from tests.crash.processes import await_none
 from tests.crash.rival import LASTING, PASSING, Rival
-from tests.registry import Registry, StartRegistry
+from tests.registry import Registry, StartRegistry, environment
 from tests.tools import CRASH_ROUNDS
 from tests.waiting import until
 
@@ -49,7 +50,7 @@ WANTED = {
 """What must have happened, or the test shows nothing."""
 
 
-@pytest.mark.timeout(120 + 15 * MOST)
+@pytest.mark.timeout(120 + 30 * MOST)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_nothing_that_is_needed_goes(
     behind: Backend, start_registry: StartRegistry, workers: int
@@ -60,13 +61,10 @@ def test_nothing_that_is_needed_goes(
         dangerously_without_accounts=False,
         admin_password=ADMIN.secret,
         access_log=False,
-        upload_expiry=3,
+        upload_expiry=20,
         upkeep_pause="0.03",
-        collect_grace=str(GRACE),
-        trash_days=str(2 / _DAY),
-        untagged_days=str(1 / _DAY),
-        orphan_days=str(1 / _DAY),
         ran_days=0,
+        **_lasting(1),
     )
     did: Counter[str] = Counter()
     rivals: list[Rival] = []
@@ -74,12 +72,14 @@ def test_nothing_that_is_needed_goes(
     for kill in range(MOST):
         if kill >= KILLS and set(did) >= WANTED:
             break
-        rivals = _rivals(registry, kill, rivals)
+        times = 1 + kill // KILLS
+        rivals = _rivals(registry, kill, rivals, GRACE * times)
         _await_loaded(registry, behind, begun, rivals[0])
         for rival in rivals:
             rival.start()
-        time.sleep(random.uniform(1.5, 3))
+        time.sleep(random.uniform(1.5, 3) * times)
         registry.kill()
+        registry.settings |= environment(_lasting(1 + (kill + 1) // KILLS))
         for rival in rivals:
             rival.join(60)
             assert rival.error is None, rival.error
@@ -95,6 +95,13 @@ def test_nothing_that_is_needed_goes(
     _end(registry, behind, rivals[0])
 
 
+def _lasting(times: int) -> dict[str, str | int | bool | Path]:
+    """How long everything lasts: so many times longer, where a slow machine needs that."""
+    days = {"trash_days": 2, "untagged_days": 1, "orphan_days": 1}
+    lasts = {name: str(seconds * times / _DAY) for name, seconds in days.items()}
+    return {"collect_grace": str(GRACE * times), **lasts}
+
+
 def _await_loaded(registry: Registry, behind: Backend, since: float, rival: Rival) -> None:
     """Jobs begin, and the admin API is loaded, when it answers: a round may be over by then."""
     for _ in range(6):  # connections, since each may be another worker's
@@ -105,10 +112,10 @@ def _await_loaded(registry: Registry, behind: Backend, since: float, rival: Riva
         until(lambda: db.execute(query, (since,)).fetchone()[0] > 0)
 
 
-def _rivals(registry: Registry, kill: int, before: list[Rival]) -> list[Rival]:
+def _rivals(registry: Registry, kill: int, before: list[Rival], grace: float) -> list[Rival]:
     """New ones, who remember what those before them were told."""
     found = [
-        Rival(registry.address, ADMIN.secret, kill * RIVALS + number, GRACE)
+        Rival(registry.address, ADMIN.secret, kill * RIVALS + number, grace)
         for number in range(RIVALS)
     ]
     for rival, other in zip(found, before, strict=False):
@@ -120,7 +127,7 @@ def _end(registry: Registry, behind: Backend, rival: Rival) -> None:
     """When all is quiet, the store has what the rows name; when all is deleted, it has nothing."""
     store = behind.store(registry.data)
     with behind.connect(registry.data) as db, rival.connect() as at:
-        await_none(lambda: _unsettled(db, store), 30)
+        await_none(lambda: _unsettled(db, store))
         assert behind.damage(registry.data, read=True) == []
         assert quotas.recount(db) == 0
         for cluster in json.loads(at.ask("GET", "/api/v1/clusters").body)["items"]:
@@ -130,7 +137,7 @@ def _end(registry: Registry, behind: Backend, rival: Rival) -> None:
             path = f"/api/v1/repositories/{repository}?confirm={repository}"
             assert at.ask("DELETE", path).status in (200, 404)
         until(lambda: _count(db, "blob") == 0)
-        await_none(lambda: _unsettled(db, store), 30)
+        await_none(lambda: _unsettled(db, store))
         for table in ("repository", "manifest", "tag", "edge", "repository_blob", "trash"):
             assert _count(db, table) == 0, table
         assert list(store.objects()) == []
