@@ -1,5 +1,6 @@
 """A disk that is full: pushes are refused with a reason, nothing is harmed, pulls go on."""
 
+import errno
 import json
 import os
 from base64 import b64encode
@@ -19,6 +20,7 @@ from entrepot.blobstore.store import RESERVE
 
 MIB = 1024 * 1024
 SIZE = 192 * MIB
+BLOCK = 4096
 SMALL, LARGE = Content(1, 5_000), Content(2, 3 * MIB)
 TOO_LARGE = Content(3, 40 * MIB)
 
@@ -155,13 +157,18 @@ def test_room_is_made_on_a_full_disk(disk: Path) -> None:
 
 
 def _leave(registry: Registry, free: int) -> None:
-    """Fill the disk but for so many bytes."""
+    """Fill the disk but for so many bytes, whatever the registry writes meanwhile."""
     with (registry.data / "filler").open("wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, max(1, _free(registry) - free - 4096))
-        if free == 0:
-            while _free(registry) >= 4096:
-                size = filler.seek(0, os.SEEK_END)
-                os.posix_fallocate(filler.fileno(), size, _free(registry))
+        room = _free(registry) - free
+        while room >= BLOCK:
+            try:
+                os.posix_fallocate(filler.fileno(), filler.seek(0, os.SEEK_END), room)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                room = min(room // 2, _free(registry) - free)
+            else:
+                room = _free(registry) - free
 
 
 def _free(registry: Registry) -> int:

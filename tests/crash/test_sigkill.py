@@ -32,7 +32,7 @@ _AFRESH = 10
 """Rounds after which a new folder is begun: what lies in one is verified again and again."""
 
 
-@pytest.mark.timeout(60 + 5 * CRASH_ROUNDS)
+@pytest.mark.timeout(120 + 15 * CRASH_ROUNDS)
 @pytest.mark.parametrize(
     ("workers", "rounds", "encrypted"),
     [
@@ -51,7 +51,7 @@ def test_acknowledged_content_survives_sigkill(
         _rounds(registry, range(first, min(first + _AFRESH, rounds)), damage)
 
 
-@pytest.mark.timeout(60 + 5 * CRASH_ROUNDS)
+@pytest.mark.timeout(120 + 15 * CRASH_ROUNDS)
 @pytest.mark.parametrize("behind", [POSTGRES], indirect=True)
 def test_so_it_does_on_other_machines(behind: Backend, start_registry: StartRegistry) -> None:
     """Those go on while the registry is killed: a bucket may finish what it was asked before."""
