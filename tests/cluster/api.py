@@ -2,12 +2,15 @@
 waits for something asks several times a second.
 """
 
+import json
 import ssl
+import time
 from typing import Any
 
 import httpx
 import pytest
 from tests.cluster.certificates import Certificates
+from tests.waiting import SECONDS
 
 _CORE = ("pod", "service", "serviceaccount", "secret", "event")
 _GROUPS = {
@@ -16,6 +19,8 @@ _GROUPS = {
     **dict.fromkeys(("job", "cronjob"), "apis/batch/v1"),
 }
 _OF_NO_NAMESPACE = {"node": "api/v1/nodes", "pullaccess": "apis/entrepot.dev/v1alpha1/pullaccesses"}
+_BUSY = {0, 429, 500, 502, 503, 504}
+"""What a server says that is there again in a moment, or whose etcd stood still."""
 _PARAMETERS = {"--selector": "labelSelector", "--field-selector": "fieldSelector"}
 
 
@@ -56,10 +61,20 @@ class Api:
 
     def get(self, asked: httpx.URL) -> Any:
         """An object, or a list of them; the test fails where there is none."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            status, said = self._ask(asked)
+            if status == 200:
+                return json.loads(said)
+            busy = status in _BUSY and time.monotonic() < deadline
+            if not busy:
+                pytest.fail(f"{asked}: {said}")
+            time.sleep(0.2)
+
+    def _ask(self, asked: httpx.URL) -> tuple[int, str]:
+        """Status and text of the answer; 0 where there is none."""
         try:
             answer = self._http.get(asked)
         except httpx.TransportError as error:
-            pytest.fail(f"the API server does not answer: {error}")
-        if answer.status_code != 200:
-            pytest.fail(f"{asked}: {answer.text}")
-        return answer.json()
+            return 0, f"the API server does not answer: {error}"
+        return answer.status_code, answer.text

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
-_EMPTY_WITHIN = 10.0
+_EMPTY_WITHIN = 60.0
 
 
 def make(name: str) -> None:

@@ -18,7 +18,7 @@ from tests.cluster.node import Node
 from tests.cluster.process import component
 from tests.tools import as_root, run, tool
 
-NODE_READY_WITHIN = 45.0
+NODE_READY_WITHIN = 150.0
 
 Found = TypeVar("Found")
 
@@ -40,6 +40,18 @@ class Cluster:
         """What kubectl says; the test fails where it says no."""
         config = f"--kubeconfig={self.kubeconfig}"
         return run(component("kubectl"), config, *arguments, text=text, within=within).stdout
+
+    def knows(self, kind: str) -> Callable[[], bool]:
+        """Asks whether kubectl hears of a kind, which a server that has just begun may not tell."""
+
+        def known() -> bool:
+            try:
+                self.kubectl("get", kind)
+            except pytest.fail.Exception:
+                return False
+            return True
+
+        return known
 
     def get(self, *arguments: str) -> Any:
         """An object or a list of them, as the API has it."""

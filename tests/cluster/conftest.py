@@ -19,6 +19,14 @@ from tests.warm import entrepot
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for a cluster does so for minutes, several times in a row, before it hangs."""
+    here = Path(__file__).parent
+    for each in items:
+        if here in each.path.parents:
+            each.add_marker(pytest.mark.timeout(1200), append=False)
+
+
 @pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A real single-node cluster."""

@@ -51,7 +51,8 @@ class ControlPlane:
 
     def audited(self, user: str) -> list[dict[str, Any]]:
         """What the API server wrote down of a user's requests, once answered."""
-        lines = (json.loads(line) for line in self._audit.read_text().splitlines())
+        whole, _, _ = self._audit.read_text().rpartition("\n")
+        lines = map(json.loads, whole.splitlines())
         return [each for each in lines if each["user"]["username"] == user]
 
     def _serve(self) -> None:

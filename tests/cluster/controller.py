@@ -24,6 +24,7 @@ VALUES = {
     "podTemplates": True,
     "report": "https://registry.test",
 }
+_ESTABLISHED = ("--for=condition=Established", "--timeout=150s")
 _RIGHTS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 
 
@@ -86,7 +87,7 @@ class Fleet:
         self._ca.write_text("".join(site.ca.read_text() for site in sites))
         self.rights = rights(namespace)
         cluster.kubectl("apply", "--server-side", "-f", CHART / "crds")
-        cluster.kubectl("wait", "--for=condition=Established", "crd/pullaccesses.entrepot.dev")
+        cluster.kubectl("wait", *_ESTABLISHED, "crd/pullaccesses.entrepot.dev")
         cluster.apply(*self.rights)
         self._kubeconfig = self._config()
         self._report = f"https://{sites[0].address}"

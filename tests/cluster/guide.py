@@ -12,6 +12,9 @@ from pathlib import Path
 from tests.cluster.process import component
 from tests.tools import SEARCH, run
 
+PATIENT = {"--timeout 60s": "--timeout 150s"}
+"""What a slow machine needs in place of what pages say."""
+
 _DOCS = Path(__file__).parents[2] / "docs"
 
 _blocks = re.compile(

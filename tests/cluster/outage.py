@@ -55,11 +55,12 @@ class Outage:
             "https://registry-1.docker.io": f"http://{self._hub}",
             "--namespace team": f"--namespace {self.namespace}",
             "busybox:1.37": busybox,
+            "--timeout=90s": "--timeout=250s",
             "path: /etc/containerd/certs.d": f"path: {self.cluster.node.hosts}",
         }
         text = page("failover.md", there).partition("## In a Kubernetes cluster\n")[2]
         env = {**isolated(self._folder / "home"), **self.operator.env}
-        follow(text.partition("\n## ")[0], self._folder, env, within=150)
+        follow(text.partition("\n## ")[0], self._folder, env, within=400)
 
     def publish(self, name: str) -> str:
         """An image at Docker Hub."""
@@ -95,7 +96,7 @@ class Outage:
     def scale(self, name: str, replicas: int) -> None:
         self._kubectl("scale", f"deployment/{name}", f"--replicas={replicas}")
 
-    def ready(self, name: str, replicas: int) -> None:
+    def ready(self, name: str, replicas: int, within: float = 150) -> None:
         """Return when it has so many pods that run, and no other ones."""
 
         def so() -> bool:
@@ -103,7 +104,7 @@ class Outage:
             runs = [each for each in found if each["phase"] == "Running"]
             return len(found) == len(runs) == replicas
 
-        self.cluster.until(f"{name} has {replicas}", so, namespace=self.namespace)
+        self.cluster.until(f"{name} has {replicas}", so, within, self.namespace)
 
     def pods(self, name: str) -> list[Any]:
         where = (f"--namespace={self.namespace}", f"--selector=app={name}")

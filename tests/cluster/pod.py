@@ -50,9 +50,9 @@ class Pods:
     def kubectl(self, *arguments: str) -> str:
         return self._cluster.kubectl("--namespace", self._namespace, *arguments)
 
-    def create(self, pod: Any) -> None:
-        pod = {**pod, "metadata": {**pod["metadata"], "namespace": self._namespace}}
-        self._cluster.apply(pod)
+    def create(self, *pods: Any) -> None:
+        where = {"namespace": self._namespace}
+        self._cluster.apply(*({**pod, "metadata": {**pod["metadata"], **where}} for pod in pods))
 
     def run(self, pod: Any) -> str:
         """Create it; what its containers say until they end."""
@@ -74,6 +74,15 @@ class Pods:
     def refused(self, name: str) -> str:
         """What the event says of a pull that failed, once one has."""
         return self._until(f"a pull for {name} failed", lambda: self._failed_pull(name))
+
+    def nowhere(self, name: str) -> None:
+        """Return when the scheduler has found no node for it."""
+
+        def unscheduled() -> bool:
+            conditions = self._pod(name)["status"].get("conditions", ())
+            return ("PodScheduled", "False") in {(c["type"], c["status"]) for c in conditions}
+
+        self._until(f"{name} is nowhere", unscheduled)
 
     def backs_off(self, name: str) -> None:
         """Return when the kubelet has given up for a while."""

@@ -59,7 +59,7 @@ class Process:
             return int(children[0]) if children else None
         return None
 
-    def until(self, ready: Callable[[], bool], within: float = 60) -> None:
+    def until(self, ready: Callable[[], bool], within: float = 180) -> None:
         """Return when it is `ready`; its log is the failure's text."""
         deadline = time.monotonic() + within
         while not ready():

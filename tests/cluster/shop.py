@@ -68,7 +68,7 @@ class Visits:
 
 
 def _page(address: str) -> str:
-    connection = HTTPConnection(address, timeout=10)
+    connection = HTTPConnection(address, timeout=60)
     try:
         connection.request("GET", "/")
         answer = connection.getresponse()
@@ -144,11 +144,15 @@ def wares(namespace: str, image: str, kind: str = "Deployment", **spec: Any) -> 
     container |= {
         "name": "web",
         "ports": [{"containerPort": 8080}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {
+            "httpGet": {"path": "/", "port": 8080},
+            "periodSeconds": 1,
+            "timeoutSeconds": 10,  # else both pods would go where the machine stands still
+        },
     }
     if kind == "Deployment":
-        container["lifecycle"] = {"preStop": {"sleep": {"seconds": 3}}}
-        template["spec"]["terminationGracePeriodSeconds"] = 5
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": 10}}}
+        template["spec"]["terminationGracePeriodSeconds"] = 15
         spec["strategy"] = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     if kind != "DaemonSet":
         spec.setdefault("replicas", 2)

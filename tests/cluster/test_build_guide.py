@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.clients.docker import Docker
 from tests.cluster.cluster import Cluster
-from tests.cluster.guide import follow, page
+from tests.cluster.guide import PATIENT, follow, page
 from tests.cluster.operator import Operator
 from tests.cluster.site import Site
 from tests.tools import run, tool
@@ -39,12 +39,12 @@ def _plugin(cluster: Cluster, site: Site, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("trusted", "_plugin")
-@pytest.mark.timeout(400)
 def test_every_command_of_the_guide(
     cluster: Cluster, site: Site, docker: Docker, tmp_path: Path
 ) -> None:
     operator = Operator(cluster, site, tmp_path)
     there = {"registry.example.com": site.address, "--context prod": "--context test"}
+    there |= {**PATIENT, "--timeout 120s": "--timeout 250s"}
     work = tmp_path / "work"
     (work / "kaniko").mkdir(parents=True)
     shutil.copy(tool("kaniko"), work / "kaniko" / "executor")
@@ -55,13 +55,13 @@ def test_every_command_of_the_guide(
     kaniko, heading, buildkit = page("kubernetes-build.md", there).partition("## With BuildKit")
     assert heading
     try:
-        said = follow(kaniko, work, env, within=300)
+        said = follow(kaniko, work, env, within=550)
         assert re.search(r"^1\.0\.0 ", said, re.MULTILINE), "the list of tags"
         assert 'deployment "web" successfully rolled out' in said
         assert "\nthis is 1.0.0\n" in said
         [pushed] = operator.said("audit", "list", "--repo", "lab/web", "--action", "pushed")
         assert pushed["detail"]["serviceaccount"] == "builder"
-        said = follow(buildkit, work, env, within=300)
+        said = follow(buildkit, work, env, within=550)
         assert 'deployment "web" successfully rolled out' in said
         assert "\nthis is 1.0.0\n" in said
         assert said.rpartition("rolebinding")[2].split()[2] == "yes"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.clients.docker import Docker
 from tests.cluster.cluster import Cluster
-from tests.cluster.guide import follow, page
+from tests.cluster.guide import PATIENT, follow, page
 from tests.cluster.operator import Operator
 from tests.cluster.site import Site
 
@@ -16,11 +16,11 @@ def test_every_command_of_the_guide(
     cluster: Cluster, site: Site, docker: Docker, tmp_path: Path
 ) -> None:
     operator = Operator(cluster, site, tmp_path)
-    text = page("kubernetes-deploy.md", {"registry.example.com": site.address})
+    text = page("kubernetes-deploy.md", {"registry.example.com": site.address, **PATIENT})
     work = tmp_path / "work"
     work.mkdir()
     try:
-        said = follow(text, work, {**docker.env, **operator.env}, within=200)
+        said = follow(text, work, {**docker.env, **operator.env}, within=800)
         assert re.search(r"^1\.0\.0 ", said, re.MULTILINE), "the list of tags"
         assert said.count('deployment "web" successfully rolled out') == 4
         assert f"{site.address}/shop/web:1.0.0" in said.split("rolled out")[3]

@@ -55,7 +55,6 @@ def _volume(cluster: Cluster, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_volume")
-@pytest.mark.timeout(900)
 def test_every_command_of_the_guide(
     cluster: Cluster,
     other_site: Site,
@@ -88,12 +87,12 @@ def test_every_command_of_the_guide(
         before, step, after = text.partition(f"Lead `{HOST}` to the address of the service.")
         assert step
 
-        said = follow(before, checkout, env, within=400)
+        said = follow(before, checkout, env, within=550)
         assert 'deployment "entrepot" successfully rolled out' in said
 
         hosts = tmp_path / "hosts"
         hosts.write_text(f"127.0.0.1 localhost\n{address(cluster)} {HOST}\n")
-        said = follow(after, checkout, env, *_OWN_NAMES, str(hosts), within=400)
+        said = follow(after, checkout, env, *_OWN_NAMES, str(hosts), within=550)
         assert said.count('deployment "entrepot" successfully rolled out') == 3
         assert 'release "entrepot" uninstalled' in said
         assert 'namespace "entrepot" deleted' in said

@@ -48,6 +48,7 @@ def test_a_node_whose_disk_is_full(
 ) -> None:
     cluster.until("the node says so", lambda: tainted(cluster))
     full.create(pod("waits", f"{site.address}/tight/app:1", command=SLEEPS))
+    full.nowhere("waits")
     status, [found] = says(cluster, site, "waits", "-n", namespace)
     assert (status, found["cause"]) == (1, "disk_pressure"), found["wrong"]
     assert "node node-1 has no room on its disk" in found["wrong"]
@@ -63,10 +64,10 @@ def test_a_kubelet_that_pulls_too_many(cluster: Cluster, site: Site, namespace: 
     image = site.push("often/app")
     cluster.node.start_kubelet("--registry-qps=1", "--registry-burst=1")
     pods = Pods(cluster, namespace)
-    for number in range(6):
-        wanted = pod(f"pulls-{number}", image, command=SLEEPS)
-        wanted["spec"]["containers"][0]["imagePullPolicy"] = "Always"
-        pods.create(wanted)
+    wanted = [pod(f"pulls-{number}", image, command=SLEEPS) for number in range(10)]
+    for each in wanted:
+        each["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    pods.create(*wanted)  # together: one by one there is a second between them on a slow machine
 
     def limited() -> dict[str, Any] | None:
         _, found = says(cluster, site, "-n", namespace)

@@ -26,8 +26,9 @@ def test_pods_reach_each_other_by_services(cluster: Cluster, site: Site, namespa
     pods.until("client", "Running")
 
     def answer() -> bool:
-        asks = f"/bin/busybox wget -q -O /dev/null http://{address}/random && echo yes || echo no"
-        said = pods.kubectl("exec", "client", "--", "/bin/busybox", "sh", "-c", asks)
+        asks = f"/bin/busybox timeout 10 /bin/busybox wget -q -O /dev/null http://{address}/random"
+        words = ("sh", "-c", f"{asks} && echo yes || echo no")
+        said = pods.kubectl("exec", "client", "--", "/bin/busybox", *words)
         return said.strip() == "yes"
 
     cluster.until("the service answers", answer, namespace=namespace)

@@ -212,29 +212,31 @@ def test_templates_of_workloads(
     assert attached(cluster, namespace) == []
     for kind in ("statefulset", "daemonset"):
         cluster.until(f"{kind} too", partial(_of_template, cluster, namespace, kind))
-    job = cluster.get("cronjob", "night", f"--namespace={namespace}")
-    job_spec = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    assert job_spec["imagePullSecrets"] == [{"name": access.secret}]
+    cluster.until("the jobs, too", partial(_of_template, cluster, namespace, "cronjob", "night"))
 
     access.delete()
     cluster.until("nothing refers to it", lambda: not _of_template(cluster, namespace))
 
 
-def _of_template(cluster: Cluster, namespace: str, kind: str = "deployment") -> list[str]:
-    spec = cluster.get(kind, "web", f"--namespace={namespace}")["spec"]
-    found = spec["template"]["spec"].get("imagePullSecrets", ())
-    return [each["name"] for each in found]
+def _of_template(
+    cluster: Cluster, namespace: str, kind: str = "deployment", name: str = "web"
+) -> list[str]:
+    spec = cluster.get(kind, name, f"--namespace={namespace}")["spec"]
+    template = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]
+    return [each["name"] for each in template["spec"].get("imagePullSecrets", ())]
 
 
 def test_no_pod_is_lost_while_passwords_change_and_a_controller_is_killed(
     fleet: Fleet, cluster: Cluster, site: Site, access: Access, namespace: str
 ) -> None:
-    """Twenty pods are restarted one after another; the passwords live for a minute."""
+    """Twenty pods are restarted one after another; the passwords live for two minutes: from half of
+    it on they are renewed, and the other controller begins half a minute later at most.
+    """
     image = site.push(f"{namespace}/greeter")
     registries = [{"host": site.address, "repositories": [f"{namespace}/*"]}]
     with fleet.one() as first:
         cluster.until("it works", lambda: first.works)
-        access.say(namespaces=[namespace], lifetime="1m", registries=registries)
+        access.say(namespaces=[namespace], lifetime="2m", registries=registries)
         access.ready()
         with fleet.one() as second:
             cluster.apply(deployment(namespace, image, 20))
@@ -250,9 +252,15 @@ def test_no_pod_is_lost_while_passwords_change_and_a_controller_is_killed(
             cluster.kubectl(*where, "rollout", "restart", "deployment/web")
             cluster.kubectl(*where, *rollout, within=160)
             assert second.rotations(site.address) >= 1
-    events = cluster.get("events", f"--namespace={namespace}")["items"]
-    assert [each["message"] for each in events if "Failed to pull" in each["message"]] == []
-    assert sum(each["reason"] == "Pulled" for each in events) >= 60
+
+    def events() -> list[dict[str, Any]]:
+        return list(cluster.get("events", f"--namespace={namespace}")["items"])
+
+    def pulled() -> bool:
+        return [each["reason"] for each in events()].count("Pulled") >= 60
+
+    cluster.until("it is known of all that they pulled", pulled)
+    assert [each["message"] for each in events() if "Failed to pull" in each["message"]] == []
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -293,7 +301,9 @@ def test_it_has_no_right_too_many_and_none_too_few(fleet: Fleet, cluster: Cluste
     asked for another. So less would break it.
     """
     entries = cluster.control_plane.audited(fleet.user)
-    assert [each for each in entries if each["responseStatus"]["code"] == 403] == []
+    refused = [each["responseStatus"] for each in entries if each["responseStatus"]["code"] == 403]
+    # Nobody makes anything in a namespace that is just going, whatever their rights.
+    assert [each for each in refused if "being terminated" not in each.get("message", "")] == []
     # Who applies a new object has to have both rights, and one is written down.
     assert used(entries) | {("", "secrets", "create")} == granted(fleet.rights)
 
@@ -303,6 +313,7 @@ def test_the_api_server_goes_and_comes_back(
 ) -> None:
     cluster.until("it works", lambda: controller.works)
     cluster.control_plane.restart_server(pause=6)
+    cluster.until("its kinds are known again", cluster.knows("pullaccess"))
     registries = [{"host": site.address, "repositories": [f"{namespace}/*"]}]
     access.say(namespaces=[namespace], registries=registries)
     access.ready()
@@ -325,6 +336,6 @@ def test_with_a_right_less_it_says_so(
     with fleet.one() as controller:
         said = access.failed("secrets", "forbidden")
         assert fleet.user in said
-        assert said in controller.log.replace("\\", "")
+        cluster.until("it tells", lambda: said in controller.log.replace("\\", ""))
         cluster.apply(role)
         access.ready()

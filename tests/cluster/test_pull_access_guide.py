@@ -21,11 +21,12 @@ def test_every_command_of_the_guide(
         "deploy/chart/crds": f"{CHART / 'crds'}",
         "--namespace team-a": f"--namespace {namespace}",
         "namespaces: [team-a]": f"namespaces: [{namespace}]",
+        "--for=condition=Ready": "--for=condition=Ready --timeout=150s",
     }
     env = {**isolated(tmp_path / "home"), **fleet.operator.env}
 
     with fleet.one():
-        said = follow(page("kubernetes-pull-access.md", there), tmp_path, env, within=160)
+        said = follow(page("kubernetes-pull-access.md", there), tmp_path, env, within=400)
         cluster.until("it is taken back", lambda: not attached(cluster, namespace))
 
     assert "pullaccess.entrepot.dev/team-a condition met" in said

@@ -27,15 +27,18 @@ def test_what_runs_and_what_a_rollback_needs(
     cluster.kubectl(*where, "set", "image", "deployment/web", f"c0={new}")
     cluster.kubectl(*where, *rollout, within=160)
 
-    with fleet.one() as controller:
-        cluster.until("a report", lambda: len(listed(fleet, namespace)) == 2)
-        assert 'entrepot_controller_reports_total{result="ok"}' in controller.metrics()
-    found = listed(fleet, namespace)
+    wanted = {"1.0.0": "rollback", "1.1.0": "running"}
 
-    assert {tag: row["state"] for tag, row in found.items()} == {
-        "1.0.0": "rollback",
-        "1.1.0": "running",
-    }
+    def reported() -> dict[str, dict[str, Any]] | None:
+        """Once the old pod is gone, too."""
+        rows = listed(fleet, namespace)
+        return rows if {tag: row["state"] for tag, row in rows.items()} == wanted else None
+
+    with fleet.one() as controller:
+        found = cluster.until("a report", reported)
+        counted = 'entrepot_controller_reports_total{result="ok"}'
+        cluster.until("it is counted", lambda: counted in controller.metrics())
+
     assert found["1.1.0"]["workload"] == "web"
     assert found["1.1.0"]["digest"].startswith("sha256:")
     for tag in found:

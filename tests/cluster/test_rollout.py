@@ -123,7 +123,7 @@ def test_by_one_command(shop: Shop, other_site: Site) -> None:
         assert (done.status, outcome(done)["outcome"]) == (0, "planned")
         assert shop.images() == [old.partition("@")[0]]
 
-        done = shop.set_image("web", "--version", "~1.1", "--timeout", "60s")
+        done = shop.set_image("web", "--version", "~1.1", "--timeout", "150s")
         assert (done.status, outcome(done)["outcome"]) == (0, "done"), done
         assert "2 of 2 pods are ready with web:1.1.0\n" in done.error
         assert shop.images() == [new]
@@ -159,7 +159,7 @@ def test_what_never_gets_ready_is_left_where_one_wishes(shop: Shop) -> None:
     assert shop.images() == [new]
     done = shop.set_image("web", "--version", "^1", "--timeout", "2s")
     assert (done.status, outcome(done)["outcome"]) == (3, "failed"), "what is so is not undone"
-    done = shop.set_image("web", "--version", "1.0.0", "--timeout", "30s")
+    done = shop.set_image("web", "--version", "1.0.0", "--timeout", "150s")
     assert (done.status, outcome(done)["outcome"]) == (0, "done"), done
 
 
@@ -173,7 +173,7 @@ def test_the_other_kinds(shop: Shop, kind: str) -> None:
     target = f"{kind.lower()}/web"
     done = shop.set_image(target, "--version", "~1.1")
     assert (done.status, outcome(done)["outcome"]) == (0, "done"), done
-    done = shop.set_image(target, "--version", "~1.2", "--patience", "1s", "--timeout", "60s")
+    done = shop.set_image(target, "--version", "~1.2", "--patience", "1s", "--timeout", "100s")
     assert (done.status, outcome(done)["outcome"]) == (1, "undone"), done
     assert shop.images(kind) == [new]
     shop.rolled_out(kind)

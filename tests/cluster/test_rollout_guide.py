@@ -5,24 +5,23 @@ from pathlib import Path
 import pytest
 from tests.clients.docker import Docker
 from tests.cluster.cluster import Cluster
-from tests.cluster.guide import follow, page
+from tests.cluster.guide import PATIENT, follow, page
 from tests.cluster.operator import Operator
 from tests.cluster.site import Site
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.timeout(400)
 def test_every_command_of_the_guide(
     cluster: Cluster, site: Site, docker: Docker, tmp_path: Path
 ) -> None:
     operator = Operator(cluster, site, tmp_path)
     docker.login(site.address, site.pusher)
-    text = page("kubernetes-rollout.md", {"registry.example.com": site.address})
+    text = page("kubernetes-rollout.md", {"registry.example.com": site.address, **PATIENT})
     work = tmp_path / "work"
     work.mkdir()
     env = {**docker.env, **operator.env, "SSL_CERT_FILE": str(site.ca)}
     try:
-        said = follow(text, work, env, within=300)
+        said = follow(text, work, env, within=900)
         assert said.count('deployment "web" successfully rolled out') == 3
         image = f"{site.address}/market/web:1.1.0@sha256:"
         assert f"deployment/web in market is to get {image}" in said

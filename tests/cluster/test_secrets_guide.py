@@ -19,7 +19,7 @@ def test_every_command_of_the_guide(
     image = site.push("team/app")
     env = {**isolated(tmp_path / "home"), **operator.env}
 
-    said = follow(page("kubernetes-secrets.md", there), tmp_path, env, within=160)
+    said = follow(page("kubernetes-secrets.md", there), tmp_path, env, within=400)
 
     assert "yes: " in said, "the robot may pull"
     pods = Pods(cluster, namespace)

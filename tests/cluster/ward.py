@@ -52,7 +52,8 @@ class Ward:
     def fill_disk(self) -> None:
         """Say of `FULL` that it is so; where no kubelet says it again it is soon unknown."""
         full = {"type": "DiskPressure", "status": "True", "reason": "KubeletHasDiskPressure"}
-        status = json.dumps({"status": {"conditions": [full]}})
+        lost = {"type": "Ready", "status": "Unknown"}  # else that is found out between two looks
+        status = json.dumps({"status": {"conditions": [full, lost]}})
         self.cluster.kubectl("patch", "node", FULL, "--subresource=status", "--patch", status)
 
     def doctor(self, *words: str, kubeconfig: Path | None = None) -> Done:
@@ -75,7 +76,7 @@ class Ward:
             found = self.cluster.get("pods", f"--namespace={NAME}")["items"]
             return names <= {each["metadata"]["name"] for each in found if _waits(each)}
 
-        self.cluster.until("all fail", failing, 90, NAME)
+        self.cluster.until("all fail", failing, 240, NAME)
 
 
 def _waits(pod: Any) -> bool:
@@ -106,7 +107,8 @@ def filled(cluster: Cluster, site: Site, folder: Path) -> Iterator[Ward]:
         ward.await_trouble(names - {*HEALTHY, "disk-pressure"})
         unwanted(cluster, site)
         for name in HEALTHY:
-            cluster.kubectl("wait", f"--namespace={NAME}", f"pod/{name}", "--for=condition=Ready")
+            ready = ("--for=condition=Ready", "--timeout=150s")
+            cluster.kubectl("wait", f"--namespace={NAME}", f"pod/{name}", *ready)
         yield ward
 
 
@@ -241,6 +243,12 @@ def _pods(site: Site, others: dict[str, str]) -> list[Any]:
     del elsewhere["busy"]
     elsewhere["unknown-ca"] = f"{others['unknown-ca']}/hollow:1"
     never = pod("never-pulled", f"{app}:1.0", command=SLEEPS, secrets=["good"])
+    on_the_full_node: dict[str, Any] = {
+        "command": SLEEPS,
+        "secrets": ["good"],
+        "nodeName": FULL,
+        "tolerations": [{"operator": "Exists"}],  # it is not thrown out after a while
+    }
     never["spec"]["containers"][0] |= {"image": f"{app}:none", "imagePullPolicy": "Never"}
     return [
         *(pod(n, f"{app}:1.0", command=SLEEPS, secrets=s) for n, s in by_secret.items()),
@@ -249,7 +257,7 @@ def _pods(site: Site, others: dict[str, str]) -> list[Any]:
         pod("public", f"{site.address}/yard/app:1", command=SLEEPS),
         pod("no-credential", f"{app}:1.0", command=SLEEPS),
         pod("pod-older", f"{app}:1.0", command=SLEEPS, serviceAccountName="grown"),
-        pod("disk-pressure", f"{app}:1.0", command=SLEEPS, secrets=["good"], nodeName=FULL),
+        pod("disk-pressure", f"{app}:1.0", **on_the_full_node),
         never,
     ]
 

@@ -42,7 +42,7 @@ class Buildah:
         self._make_base()
 
     def __call__(self, *arguments: str | Path) -> str:
-        return run(tool("buildah"), *arguments, env=self.env, within=400).stdout.strip()
+        return run(tool("buildah"), *arguments, env=self.env, within=900).stdout.strip()
 
     def remove(self) -> None:
         """Take all images and layers away."""

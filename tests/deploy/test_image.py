@@ -6,7 +6,7 @@ import tarfile
 import pytest
 from tests.clients.image import Image, layout_blob
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
