@@ -241,7 +241,8 @@ server that was killed wants it again.
 def _share() -> Iterator[int]:
     """This process's ports, over and over: the others of a run have shares of their own."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    share = _PORTS[worker % 8 :: 8]
+    shares = max(8, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    share = _PORTS[worker % shares :: shares]
     first = random.randrange(len(share))
     return itertools.cycle([*share[first:], *share[:first]])
 
