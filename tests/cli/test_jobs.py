@@ -1,7 +1,6 @@
 """The commands of jobs: listed, watched, and run now."""
 
 import re
-import sqlite3
 from contextlib import closing
 from typing import Any
 
@@ -38,7 +37,7 @@ def test_a_job_runs_now(desk: Desk) -> None:
 
 def test_a_job_that_fails_is_told(desk: Desk) -> None:
     desk.served.settle()
-    with closing(sqlite3.connect(desk.served.folder / engine.FILE)) as db:
+    with closing(engine.connect(desk.served.folder)) as db:
         db.execute("alter table upload rename to away")
         try:
             said = desk.bad("jobs", "run", "measure", "--wait")

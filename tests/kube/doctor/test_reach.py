@@ -54,7 +54,7 @@ def test_certificates(
     name: str, more: dict[str, Any], context: ssl.SSLContext, cause: Cause | None
 ) -> None:
     with listening(name, **more) as server:
-        assert trouble(server, context) is cause
+        assert trouble(server, context, seconds=60) is cause
 
 
 def test_nothing_listens() -> None:
