@@ -18,7 +18,7 @@ from entrepot.cli.transfers import Jobs, ListFiles, Platforms, listed
 
 if TYPE_CHECKING:
     from entrepot.oci.image_name import Image
-    from entrepot.upstream.registry import RegistryRepository
+    from entrepot.upstream.readable import ReadableRepository
 
 _IMAGES_AT_ONCE = 4
 
@@ -137,8 +137,8 @@ def _asking(where: context.Context, jobs: int) -> Iterator[Ask]:
             each.close()
 
 
-def _there(image: "Image", http: Any) -> "RegistryRepository":
+def _there(image: "Image", http: Any) -> "ReadableRepository":
     from entrepot.oci.names import Repository
-    from entrepot.upstream.registry import RegistryRepository
+    from entrepot.upstream.readable import ReadableRepository
 
-    return RegistryRepository(http, Repository.parse(image.repository))
+    return ReadableRepository(http, Repository.parse(image.repository))

@@ -24,7 +24,7 @@ from entrepot.upstream.copying import checked
 from entrepot.upstream.http import Http, again
 from entrepot.upstream.opened import Login
 from entrepot.upstream.place import Blob, BrokenError, UnknownError, UnreachableError, UpstreamError
-from entrepot.upstream.registry import RegistryRepository
+from entrepot.upstream.readable import ReadableRepository
 
 _ATTEMPTS = 2
 _SECONDS = 10
@@ -228,7 +228,7 @@ class Drill:
 
     def _repository(
         self, image: Image, copy: Copy, *, only_kept: bool = False
-    ) -> RegistryRepository:
+    ) -> ReadableRepository:
         """Asked as containerd does, which tells others for which registry they are asked."""
         name = copy.repository(image)
         credential = self._login(copy.at.host, name)
@@ -246,11 +246,11 @@ class Drill:
                     namespace=namespace,
                     only_kept=only_kept,
                 )
-            return RegistryRepository(self._https[key], Repository.parse(name))
+            return ReadableRepository(self._https[key], Repository.parse(name))
 
 
 def read(
-    source: RegistryRepository,
+    source: ReadableRepository,
     reference: str,
     wanted: Wanted,
     known: Known,
@@ -280,7 +280,7 @@ def _needed(image: Manifest, wanted: Wanted) -> Iterator[tuple[Blob, bool]]:
 
 
 def _check(
-    source: RegistryRepository, blob: Blob, seen: Callable[[int], None], *, whole: bool
+    source: ReadableRepository, blob: Blob, seen: Callable[[int], None], *, whole: bool
 ) -> None:
     if whole:
         again(partial(_read, source, blob, seen), _ATTEMPTS)
@@ -288,6 +288,6 @@ def _check(
         raise UnknownError(f"{source} has no layer {blob.digest}, or one of another size")
 
 
-def _read(source: RegistryRepository, blob: Blob, seen: Callable[[int], None]) -> None:
+def _read(source: ReadableRepository, blob: Blob, seen: Callable[[int], None]) -> None:
     for part in checked(blob, source.blob(blob)):
         seen(len(part))

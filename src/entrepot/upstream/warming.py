@@ -13,7 +13,7 @@ from entrepot.upstream.chosen import Platform
 from entrepot.upstream.copying import plan
 from entrepot.upstream.http import again
 from entrepot.upstream.place import Blob
-from entrepot.upstream.registry import RegistryRepository
+from entrepot.upstream.readable import ReadableRepository
 
 PATIENCE = 3600.0
 """Seconds that a cache has for one blob."""
@@ -31,7 +31,7 @@ class Warmed:
 
 
 def warm(
-    there: RegistryRepository,
+    there: ReadableRepository,
     reference: str,
     platforms: Sequence[Platform],
     pool: Executor,
@@ -52,6 +52,6 @@ def warm(
     return Warmed(found.root.digest, len(found.manifests), len(found.blobs), found.size)
 
 
-def _last_byte(there: RegistryRepository, blob: Blob) -> None:
+def _last_byte(there: ReadableRepository, blob: Blob) -> None:
     for _ in there.blob(blob, max(0, blob.size - 1)):
         pass

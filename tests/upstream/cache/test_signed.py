@@ -41,7 +41,7 @@ from entrepot.db.signers import Demand, Signer
 from entrepot.oci.digest import Digest
 from entrepot.signatures.evidence import JOSE
 from entrepot.signatures.found import NOTATION
-from entrepot.upstream.registry import stand_in
+from entrepot.upstream.referring import stand_in
 
 IMAGE = MADE["image"]["manifest"].encode()
 DIGEST = digest(IMAGE)

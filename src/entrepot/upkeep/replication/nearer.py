@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest
-from entrepot.upstream.registry import RegistryRepository, attached, stand_in
+from entrepot.upstream.referring import attached, stand_in
+from entrepot.upstream.registry import RegistryRepository
 
 _FEW = 10
 """Tags of a page."""

@@ -25,7 +25,7 @@ from entrepot.upstream.cache import told
 from entrepot.upstream.cache.leases import Leases
 from entrepot.upstream.cache.pour import Pour, WrongError
 from entrepot.upstream.place import Blob, UpstreamError
-from entrepot.upstream.registry import RegistryRepository
+from entrepot.upstream.readable import ReadableRepository
 
 _TELLS = 600.0
 """Seconds between two times that it is said of a blob that it still comes."""
@@ -140,7 +140,7 @@ class Fetching:
             await asyncio.sleep(min(self._expiry / 3, _TELLS))
 
 
-def _whole(blob: Blob, there: RegistryRepository) -> bytes:
+def _whole(blob: Blob, there: ReadableRepository) -> bytes:
     content = bytearray()
     for part in there.blob(blob):
         content += part

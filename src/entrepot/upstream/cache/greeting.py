@@ -8,7 +8,7 @@ import asyncio
 from entrepot.oci.names import Repository
 from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.place import RefusedError, UpstreamError
-from entrepot.upstream.registry import RegistryRepository
+from entrepot.upstream.readable import ReadableRepository
 
 PATIENCE = 20.0
 """Seconds for which somebody waits at a desk."""
@@ -26,7 +26,7 @@ async def greet(remote: Remote) -> str:
     return remote.trouble
 
 
-def _greeted(there: RegistryRepository) -> None:
+def _greeted(there: ReadableRepository) -> None:
     """Who names no repository may be refused, and have what is public all the same."""
     try:
         answer = there.http.ask("GET", "/v2/", "")

@@ -19,7 +19,7 @@ from entrepot.upstream.cache.flights import Flights
 from entrepot.upstream.cache.manifests import Manifests, Question
 from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.place import UnknownError, UpstreamError
-from entrepot.upstream.registry import RegistryRepository
+from entrepot.upstream.readable import ReadableRepository
 
 V = TypeVar("V")
 
@@ -103,7 +103,7 @@ class Lists:
         await self._looking.close()
 
 
-def _tags(there: RegistryRepository) -> list[str]:
+def _tags(there: ReadableRepository) -> list[str]:
     """What an upstream calls a tag may be anything."""
     return sorted({name for name in there.tags(_PAGES) if Tag.fits(name)})
 

@@ -1,6 +1,6 @@
 """Manifests of upstreams: what is kept, compared with the upstream now and then, and fetched.
 
-What comes is what its digest says, or it is not kept (`upstream.registry`). A manifest is kept
+What comes is what its digest says, or it is not kept (`upstream.readable`). A manifest is kept
 before its parts are: these come when somebody asks for them. While an upstream fails, what is kept
 is served with a warning. Next: `keeping` writes down, `told` says what went wrong.
 """

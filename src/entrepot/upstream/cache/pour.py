@@ -28,7 +28,7 @@ from entrepot.upstream.place import (
     UnreachableError,
     UpstreamError,
 )
-from entrepot.upstream.registry import RegistryRepository
+from entrepot.upstream.readable import ReadableRepository
 
 _PATIENCE = 10.0
 """Seconds that one who is busy is waited for, in the middle of a blob."""
@@ -81,7 +81,7 @@ class Pour:
         Raises `UpstreamError`.
         """
         if not (self.apart or self.shared):
-            serves = partial(RegistryRepository.serves, blob=self.blob)
+            serves = partial(ReadableRepository.serves, blob=self.blob)
             # Some refuse a HEAD: stores that sign where they lead for GET alone.
             with suppress(RefusedError):
                 self.shared = await self.remote.ask(self.repository, serves)
@@ -134,7 +134,7 @@ class Pour:
                     raise
                 pause(error, failures, ATTEMPTS, _PATIENCE)
 
-    def _once(self, there: RegistryRepository, part: Part, lies: Lies) -> None:
+    def _once(self, there: ReadableRepository, part: Part, lies: Lies) -> None:
         """As much as comes in one request."""
         for chunk in there.blob(self.blob, self.size):
             if self.stop.is_set():

@@ -27,7 +27,7 @@ from entrepot.upstream.clouds.login import login_of
 from entrepot.upstream.heads import MANIFESTS
 from entrepot.upstream.http import Http
 from entrepot.upstream.place import BrokenError, RefusedError, UpstreamError
-from entrepot.upstream.registry import RegistryRepository
+from entrepot.upstream.readable import ReadableRepository
 
 if TYPE_CHECKING:
     from entrepot.upstream.guarded import Way
@@ -122,7 +122,7 @@ class Remote:
     async def ask(
         self,
         repository: Repository,
-        work: Callable[[RegistryRepository], T],
+        work: Callable[[ReadableRepository], T],
     ) -> T:
         """Have something of one of our repositories asked there. Raises `UpstreamError`."""
         self.check(repository)
@@ -133,7 +133,7 @@ class Remote:
         return await asyncio.shield(asked)
 
     def _in_turn(
-        self, since: float, repository: Repository, work: Callable[[RegistryRepository], T]
+        self, since: float, repository: Repository, work: Callable[[ReadableRepository], T]
     ) -> T:
         self.check_turn(since)
         return self.do(repository, work)
@@ -168,7 +168,7 @@ class Remote:
         if rests:
             raise RestingError(f"{self.host} allows no more pulls at present", rests, BUSY)
 
-    def do(self, repository: Repository, work: Callable[[RegistryRepository], T]) -> T:
+    def do(self, repository: Repository, work: Callable[[ReadableRepository], T]) -> T:
         """The same in a thread, however it does and however long that takes."""
         try:
             with self._opened(repository) as there:
@@ -210,7 +210,7 @@ class Remote:
             _log.warning("project %s serves what it has: %s", self.row.project, why)
 
     @contextmanager
-    def _opened(self, repository: Repository) -> Iterator[RegistryRepository]:
+    def _opened(self, repository: Repository) -> Iterator[ReadableRepository]:
         credential = self._credential()
         with self._lock:
             if self._http is None:
@@ -219,7 +219,7 @@ class Remote:
             self._asked += 1
         http.log_in_as(credential)
         try:
-            yield RegistryRepository(http, self.name_there(repository))
+            yield ReadableRepository(http, self.name_there(repository))
         finally:
             with self._lock:
                 self._asked -= 1

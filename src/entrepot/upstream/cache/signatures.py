@@ -31,7 +31,7 @@ from entrepot.upstream.cache.leases import Leases
 from entrepot.upstream.cache.manifests import STALE_SECONDS, Manifests, Question
 from entrepot.upstream.cache.remote import Remote
 from entrepot.upstream.place import UnknownError, UpstreamError
-from entrepot.upstream.registry import stand_in
+from entrepot.upstream.referring import stand_in
 
 PATIENCE = 10.0
 """Seconds for which a pull waits for signatures; they are fetched on meanwhile."""
