@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from entrepot.admin.page import Glob, Model, Name, Pattern
-from entrepot.admin.upstreams import Ca, Login, Password, Url
+from entrepot.admin.upstream_models import Ca, Login, Password, Url
 from entrepot.db.replication_tags import State
 from entrepot.db.replications import Direction
 from entrepot.db.upstreams import Kind
