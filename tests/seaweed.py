@@ -24,7 +24,7 @@ from tests.registry import free_port
 from entrepot.auth.ca_folder import Pair
 from entrepot.blobstore.place import Place
 
-READY_WITHIN = 60.0
+READY_WITHIN = 120.0
 KEY, SECRET = "tester", "tester-secret"
 READER, READER_SECRET = "reader", "reader-secret"
 _IDENTITIES = {

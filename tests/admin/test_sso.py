@@ -54,7 +54,7 @@ class House:
         """One that keeps cookies as browsers do, and no connection: each request may go to
         another process."""
         limits = httpx.Limits(max_keepalive_connections=0)
-        with httpx.Client(timeout=20, limits=limits) as browser:
+        with httpx.Client(timeout=60, limits=limits) as browser:
             yield browser
 
     def log_in(self, browser: httpx.Client, login: str, **asked: Any) -> str:

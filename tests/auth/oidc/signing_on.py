@@ -69,7 +69,7 @@ def running(**configuration: Any) -> Iterator[Running]:
 
 def browse(url: str, login: str) -> dict[str, str]:
     """Log in and consent, as a browser does; return what the provider sends back with it."""
-    with httpx.Client(timeout=20) as browser:
+    with httpx.Client(timeout=60) as browser:
         location = log_in(browser, url, login, REDIRECT)
     return dict(parse_qsl(urlsplit(location).query))
 
