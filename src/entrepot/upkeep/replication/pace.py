@@ -11,6 +11,8 @@ from entrepot.upstream.place import CHUNK, Blob, Source, UpstreamError
 
 _FIRST, LATEST = 2.0, 900.0
 """Seconds until what failed is tried again: the first time, and at most."""
+_SHARE = 20
+"""As how much of what a compare took is rested."""
 _spread = SystemRandom().uniform
 _AT_ONCE = 4
 """Blobs that share the rate."""
@@ -21,6 +23,14 @@ def delay(attempts: int) -> float:
     registries would come at once to one that was away.
     """
     return min(_FIRST * 2.0 ** min(attempts - 1, 20), LATEST) * _spread(0.75, 1.0)
+
+
+def anew(attempts: int, took: float, every: float) -> float:
+    """Seconds until a compare is made again that was not whole so many times. One that `took` long
+    is made more rarely, but as often as whole ones are: what could be compared waits no longer
+    because of what could not.
+    """
+    return min(max(delay(attempts), _SHARE * took), every)
 
 
 class StoppedError(UpstreamError):

@@ -24,7 +24,7 @@ from entrepot.upkeep.follower import LOOK
 from entrepot.upkeep.replication import compare, line, pull, push
 from entrepot.upkeep.replication.crowd import COMPARE, Crowd
 from entrepot.upkeep.replication.following import DAY, Following
-from entrepot.upkeep.replication.pace import delay
+from entrepot.upkeep.replication.pace import anew, delay
 from entrepot.upkeep.replication.places import FullError
 from entrepot.upkeep.replication.rest import Rest
 from entrepot.upkeep.replication.way import Here, Way, why
@@ -42,8 +42,6 @@ its version in a moment.
 """
 _FINISH = 5.0
 """Seconds that copies under way have in the end."""
-_SHARE = 20
-"""How much longer than it took one that was not whole is waited with the next compare."""
 
 _log = logging.getLogger("entrepot.replication")
 
@@ -276,8 +274,8 @@ class Worker:
     async def _compare_again(self, began: float, error: str) -> None:
         """Have it made once more, for what could not be compared; nothing else waits for that."""
         self._partial += 1
-        now = time.monotonic()
-        self._again_at = now + max(delay(self._partial), _SHARE * (now - began))
+        now, every = time.monotonic(), max(self.rule.every, self._following.least)
+        self._again_at = now + anew(self._partial, now - began, every)
         await self._end_compare(None, error)
 
     async def _compare_failed(self, error: Exception) -> None:
