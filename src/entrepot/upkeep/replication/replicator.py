@@ -39,8 +39,8 @@ from entrepot.upkeep.replication.worker import Worker
 
 JOB = "replication"
 
-_SHARE = 50
-"""How much longer than it took to count what waits, until it is counted again."""
+_SHARE, _LATEST = 50, 60.0
+"""How much longer than a count of what waits took is waited with the next, and seconds at most."""
 
 _log = logging.getLogger("entrepot.replication")
 
@@ -116,7 +116,7 @@ class Replicator:
         began = time.monotonic()
         values = await self._database.scan(partial(_measured, now=time.time()))
         now = time.monotonic()
-        self._measure_at = now + max(LOOK, _SHARE * (now - began))
+        self._measure_at = now + min(max(LOOK, _SHARE * (now - began)), _LATEST)
         rules = list(self._workers)
         await self._database.note(partial(_note, values=values, rules=rules, now=time.time()))
 
