@@ -79,7 +79,7 @@ async def test_a_crowd_is_turned_away() -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """By which guesses are slowed down: it stands still, wherever the test does."""
-    now = [time.monotonic()]
+    now = [float(int(time.monotonic()))]  # whole seconds add up to whole ones
     monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
