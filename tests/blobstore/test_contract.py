@@ -71,7 +71,6 @@ async def _read(store: Store, *pieces: Piece, span: Span | None) -> bytes:
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(contents=st.lists(st.tuples(sizes, st.booleans()), min_size=1, max_size=5))

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.content import begin, descriptor, digest, image, put_blob, put_image, put_manifest
+from tests.files import contents
 from tests.served import CLASSES, Served, codes, serving
 
 from entrepot.blobstore.disk import DiskStore, folder_of
@@ -48,17 +49,9 @@ def damage(folder: Path, *keys: MasterKey) -> list[str]:
 
 def shows(folder: Path) -> list[Path]:
     """Files that have something of what was planted."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    files = dict(contents(folder))
     assert any(path.suffix == ".sqlite" for path in files)
-    return [path for path in files if PLANTED[:16] in content(path)]
-
-
-def content(path: Path) -> bytes:
-    """Nothing of a file that has gone meanwhile: the registry may run."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
+    return [path for path, content in files.items() if PLANTED[:16] in content]
 
 
 def test_nothing_shows(served: Served) -> None:

@@ -189,7 +189,6 @@ def test_uploads() -> None:
         settings=settings(
             max_examples=20,
             stateful_step_count=20,
-            deadline=None,
             derandomize="CI" in os.environ,
             suppress_health_check=list(HealthCheck),
         ),

@@ -100,7 +100,6 @@ def test_nothing_outside_the_document(cast: Cast, document: Any, session: reques
         @settings(
             max_examples=EXAMPLES,
             database=None,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             phases=[Phase.generate],
         )

@@ -299,7 +299,6 @@ class TestRandomFraming:
     @pytest.mark.parametrize("path", ["/into", "/receive"])
     @settings(
         max_examples=40,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(

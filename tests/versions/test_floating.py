@@ -397,7 +397,6 @@ _acts = st.lists(st.tuples(st.sampled_from("+++-"), _versions), min_size=1, max_
 @given(_acts, st.booleans())
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_comes_and_goes_they_point_to_the_maximum(

@@ -35,7 +35,8 @@ class Sweeper:
         self._running = False
         self._late = False
         """This process stood still itself: what has come meanwhile is read before anyone is blamed
-        for having sent nothing."""
+        for having sent nothing.
+        """
         self._headers: Headers | None = None
         self._lines = b""
 
